@@ -1,0 +1,110 @@
+"""The contracts of measuring: a collector attaches to a target and gives a probe that reads it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Protocol
+
+from wca.errors import NotAvailable, TargetGone
+from wca.metrics import Measurements
+from wca.nodes.api import Task
+
+__all__ = [
+    "Cgroup",
+    "Collector",
+    "NodeTarget",
+    "NotAvailable",
+    "Probe",
+    "Readable",
+    "TargetGone",
+    "TaskTarget",
+]
+
+
+class Readable(Protocol):
+    """One kernel file with its descriptor kept open."""
+
+    def read(self) -> bytes:
+        """The whole content, now. Raises TargetGone when what it describes is gone."""
+
+    def close(self) -> None:
+        """Give the descriptor back; safe twice."""
+
+
+class Cgroup(Protocol):
+    """The cgroups of one task in all mounted hierarchies, behind one face.
+
+    ``controller`` is a v1 controller name (``cpu``, ``cpuacct``, ``memory``, ...), or ``psi`` for
+    the group that has the pressure files.
+    """
+
+    def version(self, controller: str) -> Literal[1, 2] | None:
+        """The version of the hierarchy that holds the controller for this task; None: none does."""
+
+    def open(self, controller: str, name: str) -> Readable:
+        """Open a file of that hierarchy's group.
+
+        Raises:
+            NotAvailable: this kernel or hierarchy has no such file.
+            TargetGone: the group itself is gone.
+        """
+
+
+class TaskTarget(Protocol):
+    """A task to measure."""
+
+    @property
+    def task(self) -> Task:
+        """The task as the node reported it."""
+
+    @property
+    def cgroup(self) -> Cgroup:
+        """Its cgroups."""
+
+
+class NodeTarget(Protocol):
+    """This machine."""
+
+    def open(self, path: str) -> Readable:
+        """Open a file by its usual path (``/proc/stat``); NotAvailable where it is absent."""
+
+    def listdir(self, path: str) -> Sequence[str]:
+        """Names in a folder, sorted; empty where it is absent."""
+
+
+class Probe(Protocol):
+    """A collector at work on one target. One per target, used by one thread."""
+
+    def read(self, out: Measurements) -> None:
+        """Add the target's numbers to ``out``, by metric name.
+
+        A number that was not counted is left out, never given as zero.
+
+        Raises:
+            TargetGone: the target vanished; the probe is closed and not read again.
+        """
+
+    def close(self) -> None:
+        """Give back what ``attach`` opened; safe twice."""
+
+
+class Collector(ABC):
+    """One source of numbers.
+
+    ``attach`` and the probe's ``read`` run on the loop's thread, unless ``blocking`` is true: then
+    on a thread of the collector's own, and the loop takes the last value.
+    """
+
+    scope: ClassVar[Literal["task", "node"]] = "task"
+    blocking: ClassVar[bool] = False
+    emits: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def attach(self, target: TaskTarget | NodeTarget) -> Probe:
+        """Open what is needed to measure the target.
+
+        Called once when a task appears, or at start for ``scope = "node"``.
+
+        Raises:
+            NotAvailable: this machine or task has no such source; said once, then left alone.
+            TargetGone: the task vanished in the meantime.
+        """

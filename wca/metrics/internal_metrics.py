@@ -1,0 +1,68 @@
+"""Catalogue entries of the agent itself. Data only."""
+
+from wca.metrics.metadata import MetricMetadata
+from wca.metrics.metric import MetricGranularity, MetricType, MetricUnit
+
+__all__ = ["INTERNAL_METRICS"]
+
+_C, _G = MetricType.COUNTER, MetricType.GAUGE
+_N, _S = MetricUnit.NUMERIC, MetricUnit.SECONDS
+
+
+def _internal(
+    name: str,
+    type_: MetricType,
+    unit: MetricUnit,
+    help_: str,
+    *levels: str,
+    source: str = "internal",
+) -> MetricMetadata:
+    return MetricMetadata(
+        name, type_, unit, MetricGranularity.INTERNAL, help_, source, levels, "last"
+    )
+
+
+INTERNAL_METRICS: tuple[MetricMetadata, ...] = (
+    _internal("wca_up", _G, MetricUnit.TIMESTAMP, "Unix time of the iteration."),
+    _internal(
+        "wca_information",
+        _G,
+        _N,
+        "1, with the version of the agent and the facts of the machine as labels.",
+    ),
+    _internal("wca_tasks", _G, _N, "Tasks measured in this iteration."),
+    _internal(
+        "wca_memory_usage_bytes",
+        _G,
+        MetricUnit.BYTES,
+        "Resident memory of the agent.",
+        source="/proc/self/statm",
+    ),
+    _internal(
+        "wca_duration_seconds", _G, _S, "Last duration of each stage of the loop.", "function"
+    ),
+    _internal(
+        "wca_duration_seconds_avg",
+        _G,
+        _S,
+        "Mean duration of each stage of the loop since start.",
+        "function",
+    ),
+    _internal(
+        "wca_warning_count", _C, _N, "Warnings logged, by module.", "module", source="logging"
+    ),
+    _internal(
+        "wca_error_count",
+        _C,
+        _N,
+        "Errors and critical messages logged, by module.",
+        "module",
+        source="logging",
+    ),
+    _internal("wca_healthy", _G, _N, "1 when the last attempt succeeded, else 0.", "component"),
+    _internal("wca_failures", _C, _N, "Failed attempts since start.", "component"),
+    _internal("wca_overruns", _C, _N, "Intervals missed because an iteration took too long."),
+    _internal("wca_loop_stuck", _C, _N, "Times the loop stood still for three intervals."),
+    _internal("wca_stored_samples", _C, _N, "Samples stored.", "storage"),
+    _internal("wca_dropped_samples", _C, _N, "Samples not stored, by reason.", "storage", "reason"),
+)

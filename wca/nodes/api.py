@@ -1,0 +1,57 @@
+"""The contract of a node: which tasks run here."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from wca.errors import TaskSynchronizationException
+
+__all__ = ["Node", "Task", "TaskId", "TaskSynchronizationException"]
+
+TaskId = str
+
+
+@dataclass
+class Task:
+    """One task as the orchestrator knows it. Two tasks are equal when their ids are.
+
+    Args:
+        name: name for people.
+        task_id: unique on this node at any one time.
+        cgroup_path: path below the root of every cgroup hierarchy, with a leading ``/``.
+        labels: metadata of the orchestrator.
+        resources: what was asked for: ``cpus`` in cores, ``mem`` and ``disk`` in bytes, others.
+        subcgroups_paths: cgroups of the task's containers, where the task has several.
+    """
+
+    name: str
+    task_id: TaskId
+    cgroup_path: str
+    labels: dict[str, str] = field(default_factory=dict)
+    resources: dict[str, float | int | str] = field(default_factory=dict)
+    subcgroups_paths: list[str] = field(default_factory=list)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Task) and self.task_id == other.task_id
+
+    def __hash__(self) -> int:
+        return hash(self.task_id)
+
+
+class Node(ABC):
+    """Finds the tasks of this machine.
+
+    Optional abilities, as for a storage: ``start()``, ``check()``, ``close(timeout)``.
+    """
+
+    @abstractmethod
+    def get_tasks(self) -> Sequence[Task]:
+        """List the tasks that run now.
+
+        Called on the loop's thread once per discovery period; a node that asks a network keeps
+        its answer up to date on a thread of its own and returns the last one.
+
+        Raises:
+            TaskSynchronizationException: no list can be had this time; the loop goes on with the
+                last known one.
+        """

@@ -1,0 +1,13 @@
+"""What runs: the root of a configuration."""
+
+from typing import TYPE_CHECKING
+
+from wca.lazy import lazy_names
+from wca.runners.api import Runner
+
+if TYPE_CHECKING:
+    from wca.runners.measurement import MeasurementRunner
+
+__all__ = ["MeasurementRunner", "Runner"]
+
+__getattr__ = lazy_names(__name__, {"MeasurementRunner": "wca.runners.measurement"})

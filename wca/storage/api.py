@@ -1,0 +1,40 @@
+"""The contract of a storage: where metrics go."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from wca.errors import FailedDeliveryException
+from wca.metrics import Metric
+
+__all__ = ["FailedDeliveryException", "Storage"]
+
+
+class Storage(ABC):
+    """Takes one batch of metrics per interval.
+
+    ``store`` is the only method a storage needs. While ``blocking`` is true, the default, it is
+    called on a sender thread of its own, one batch after the other, and may take its time: the loop
+    does not wait for it. With ``blocking = False`` it is called on the loop's thread and must not
+    wait for anything outside this process.
+
+    Optional abilities, found by name: ``start()`` opens connections and files, and raises
+    ``StartError`` with a sentence that says what to do; ``check()`` returns the problems that this
+    machine would cause; ``close(timeout)`` flushes and closes within ``timeout`` seconds, is safe
+    without ``start`` and safe twice.
+    """
+
+    blocking: ClassVar[bool] = True
+
+    @abstractmethod
+    def store(self, metrics: Sequence[Metric]) -> None:
+        """Store a batch.
+
+        Args:
+            metrics: at most one batch per interval, possibly empty; neither the list nor the
+                metrics may be changed.
+
+        Raises:
+            FailedDeliveryException: the batch could not be delivered; it is counted as dropped.
+                Any other exception is treated the same and reported as a defect of the storage.
+        """
