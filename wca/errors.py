@@ -3,12 +3,12 @@
 ::
 
     WcaError
-     +- ConfigLoadError              a configuration file with all its problems        (exit code 1)
+     +- ConfigLoadError              a configuration file, with all its problems (exit code 1)
      +- ValidationError (ValueError) one value that its annotation or constructor refuses
-     +- StartError                  a component cannot start: the message says what to do (exit code 1)
-     +- UsageError                   the command line, or how the agent was run        (exit code 2)
-     +- NotAvailable                 a source of numbers that this machine does not have: a state
-     +- TargetGone                   what was read vanished between two steps: costs its sample
+     +- StartError                   a component cannot start; says what to do   (exit code 1)
+     +- UsageError                   the command line, or how it was run         (exit code 2)
+     +- NotAvailable                 a source of numbers this machine lacks: a state
+     +- TargetGone                   what was read has vanished: costs its sample
      +- TaskSynchronizationException the list of tasks could not be had this time
      +- FailedDeliveryException      a storage could not deliver a batch
 

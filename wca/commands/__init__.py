@@ -1,0 +1,30 @@
+"""The subcommands, one module each, imported when asked for."""
+
+import argparse
+import importlib
+from collections.abc import Mapping
+from typing import Protocol, cast
+
+__all__ = ["COMMANDS", "Command", "load_command"]
+
+#: Name to summary, in the order of the help text; the module has the name of the command.
+COMMANDS: Mapping[str, str] = {
+    "run": "run the agent that a configuration file describes",
+    "check": "build everything a configuration file names, start nothing, report all problems",
+    "docs": "print a generated reference",
+}
+
+
+class Command(Protocol):
+    """What a module of this package has."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's options."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+
+
+def load_command(name: str) -> Command:
+    """Import one command."""
+    return cast("Command", importlib.import_module(f"wca.commands.{name}"))

@@ -1,0 +1,104 @@
+"""The catalogue: which class each tag of a configuration file names.
+
+Nothing is imported before a file names it. Three sources, the later ones before the earlier:
+the built-in components below, installed packages (entry points of the group ``wca.components``,
+named as the tag), and ``--register`` with whatever those modules mark with ``@register``.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+from wca.config.importing import load_class
+from wca.config.registry import Registry
+from wca.errors import ConfigLoadError
+
+__all__ = ["BUILT_IN", "ENTRY_POINTS", "Entry", "installed_components", "load_registry"]
+
+ENTRY_POINTS = "wca.components"
+
+Stability = Literal["stable", "beta", "compat"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One built-in component.
+
+    Args:
+        place: ``module:Class``; the class's name is the tag.
+        summary: one line for documents.
+        stability: ``stable``; ``beta``: may still change; ``compat``: correct, small, not extended.
+    """
+
+    place: str
+    summary: str
+    stability: Stability = "stable"
+
+    @property
+    def tag(self) -> str:
+        """The name in a file, without ``!``."""
+        return self.place.partition(":")[2]
+
+
+BUILT_IN: tuple[Entry, ...] = (
+    Entry("wca.runners.measurement:MeasurementRunner", "measures tasks and the machine"),
+    Entry("wca.nodes.static:StaticNode", "a fixed list of tasks, by cgroup"),
+    Entry("wca.nodes.labels:TaskLabelRegexGenerator", "a task label made from another one"),
+    Entry("wca.nodes.labels:TaskLabelResourceGenerator", "a task label made from a resource"),
+    Entry("wca.storage.log:LogStorage", "Prometheus text to a file or standard output"),
+    Entry("wca.storage.filter:FilterStorage", "passes on the metrics of chosen names"),
+    Entry("wca.collectors.task_cpu:TaskCpuCollector", "CPU time and throttling of tasks"),
+    Entry("wca.collectors.task_memory:TaskMemoryCollector", "memory of tasks"),
+    Entry("wca.collectors.task_psi:TaskPsiCollector", "pressure stall information of tasks"),
+    Entry("wca.collectors.node_cpu:NodeCpuCollector", "CPU time of the machine"),
+    Entry("wca.collectors.node_memory:NodeMemoryCollector", "memory of the machine"),
+    Entry("wca.collectors.node_vmstat:NodeVmstatCollector", "counters of /proc/vmstat"),
+    Entry("wca.collectors.node_topology:NodeTopologyCollector", "sockets, cores and CPUs"),
+)
+
+
+def load_registry(
+    specs: Iterable[str] = (), entry_points: Iterable[metadata.EntryPoint] | None = None
+) -> Registry:
+    """The registry of a command: built-in, installed and ``--register``.
+
+    Args:
+        specs: ``module:Class`` each, as given on the command line; imported at once.
+        entry_points: installed components; those of this Python when None.
+
+    Raises:
+        ConfigLoadError: with every spec that cannot be registered.
+    """
+    installed, problems = installed_components(
+        metadata.entry_points(group=ENTRY_POINTS) if entry_points is None else entry_points
+    )
+    registry = Registry({entry.tag: entry.place for entry in BUILT_IN}, installed)
+    for spec in specs:
+        try:
+            registry.add(load_class(spec), f"--register {spec}")
+        except ConfigLoadError as error:
+            problems += [f"--register {spec}: {problem}" for problem in error.problems]
+    if not problems:
+        registry.verify()
+    if problems:
+        raise ConfigLoadError(problems)
+    return registry
+
+
+def installed_components(
+    entry_points: Iterable[metadata.EntryPoint],
+) -> tuple[Mapping[str, str], list[str]]:
+    """Tag to ``module:Class`` of installed packages, and a problem for each tag taken twice."""
+    found: dict[str, str] = {}
+    twice = [
+        (point, found[point.name])
+        for point in entry_points
+        if found.setdefault(point.name, point.value) != point.value
+    ]
+    problems = [
+        f"two installed packages have a component !{point.name}: {first} and {point.value}; "
+        "remove one of them"
+        for point, first in twice
+    ]
+    return found, problems

@@ -1,0 +1,209 @@
+"""A configuration file to a runner."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from wca.config import nodes
+from wca.config.abilities import ability_problems
+from wca.config.builder import Builder, Built
+from wca.config.convert import MISSING
+from wca.config.machine import Machine
+from wca.config.problems import Problems
+from wca.config.reader import Reader
+from wca.config.registry import Registry
+from wca.config.secrets import hidden_texts, scrub
+from wca.config.suggest import nearest
+from wca.config.tree import format_tree
+from wca.config.words import describe
+from wca.errors import ConfigLoadError, ValidationError
+from wca.logger import check_level
+from wca.security import read_config
+
+__all__ = ["Loaded", "load_config", "load_text"]
+
+log = logging.getLogger(__name__)
+
+_TOP = ("runner", "loggers")
+_WRITE_RUNNER = "write runner: and the tag of a runner, such as: runner: !MeasurementRunner"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a configuration file describes.
+
+    Args:
+        runner: the object under ``runner``; None when it could not be built because of something
+            that only the machine which runs the agent has (see ``not_checked``).
+        loggers: module to level, in upper case.
+        components: all objects that tags built, children before their parents.
+        not_checked: constraints on the machine that were not checked here.
+        tree: the components as text, secrets masked.
+    """
+
+    runner: Any
+    loggers: dict[str, str]
+    components: tuple[Any, ...]
+    not_checked: tuple[str, ...]
+    tree: str
+
+
+def load_config(
+    path: str,
+    registry: Registry | None = None,
+    *,
+    here: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Build everything that a file describes; start nothing.
+
+    Args:
+        path: of the file.
+        registry: which classes tags name; only those that ``@register`` marked when None.
+        here: whether to check, too, what must hold on the machine that runs the agent: owner and
+            permissions of the file, readable paths, the environment, the components' ``check()``.
+        environ: what ``!Env`` reads; the environment of the process when None.
+
+    Raises:
+        ConfigLoadError: with all problems of the file.
+    """
+    if here and not os.path.isabs(path):
+        raise ConfigLoadError(
+            f"{path}: the path of a configuration must be absolute, begin it with /"
+        )
+    problems = Problems()
+    reader = Reader(partial(read_config, trusted=here), problems)
+    root = reader.file(path)
+    if not here:
+        reader.not_checked.append(f"{path}: only its owner may be able to write it")
+    return _load(root, path, reader, problems, registry, environ, here=here)
+
+
+def load_text(
+    text: str | bytes,
+    registry: Registry | None = None,
+    *,
+    name: str = "<text>",
+    here: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """The same as ``load_config`` for a text that is not in a file; ``name`` stands for its path.
+
+    Raises:
+        ConfigLoadError: with all problems of the text.
+    """
+    problems = Problems()
+    reader = Reader(partial(read_config, trusted=here), problems)
+    root = reader.text(text.encode() if isinstance(text, str) else text, name)
+    return _load(root, name, reader, problems, registry, environ, here=here)
+
+
+def _load(
+    root: nodes.Node | None,
+    name: str,
+    reader: Reader,
+    problems: Problems,
+    registry: Registry | None,
+    environ: Mapping[str, str] | None,
+    *,
+    here: bool,
+) -> Loaded:
+    machine = Machine(problems, here=here)
+    environ = os.environ if environ is None else environ
+    builder = Builder(registry or Registry(), problems, machine, environ)
+    top = _top(root, name, problems)
+    runner = _runner(top.get("runner"), builder, problems)
+    loggers = _loggers(top.get("loggers"), builder, problems)
+    built = [one for one in builder.finished if one.instance is not MISSING]
+    if here:
+        _check_components(built, problems)
+    problems.raise_if_any()
+    for warning in (*reader.warnings, *builder.warnings):
+        log.warning("%s", warning)
+    return Loaded(
+        runner=None if runner is MISSING else runner,
+        loggers=loggers,
+        components=tuple(one.instance for one in built),
+        not_checked=tuple(dict.fromkeys((*reader.not_checked, *machine.not_checked))),
+        tree="" if root is None else format_tree(root, builder.components),
+    )
+
+
+def _top(root: nodes.Node | None, name: str, problems: Problems) -> dict[Any, nodes.Entry]:
+    """The entries of the top level, which is a mapping with ``runner`` and maybe ``loggers``."""
+    if isinstance(root, nodes.Broken):
+        return {}
+    if root is None:
+        problems.add(nodes.Mark(name, 1, 1), (), f"the file is empty, {_WRITE_RUNNER}")
+        return {}
+    if not isinstance(root, nodes.Mapping) or root.tag:
+        problems.add(root.mark, (), f"expected a mapping, {_WRITE_RUNNER}")
+        return {}
+    entries = {entry.key: entry for entry in root.entries}
+    for key, entry in entries.items():
+        if key not in _TOP:
+            near = nearest(str(key), _TOP)
+            hint = f"did you mean {near}?" if near else "indent it if it belongs to the runner"
+            message = f"the top level has no field {str(key)[:80]!r}, {hint}"
+            problems.add(entry.mark, (key,), message)
+    if "runner" not in entries:
+        problems.add(root.mark, (), f"the field 'runner' is missing, {_WRITE_RUNNER}")
+    return entries
+
+
+def _runner(entry: nodes.Entry | None, builder: Builder, problems: Problems) -> Any:
+    if entry is None:
+        return MISSING
+    value = builder.build(entry.value, ("runner",))
+    if value is MISSING:
+        return value
+    runs = id(entry.value) in builder.components and callable(getattr(value, "run", None))
+    if not runs:
+        message = f"expected a runner, got {describe(value)}; {_WRITE_RUNNER}"
+        problems.add(entry.value.mark, ("runner",), message)
+        return MISSING
+    return value
+
+
+def _loggers(entry: nodes.Entry | None, builder: Builder, problems: Problems) -> dict[str, str]:
+    if entry is None:
+        return {}
+    value = builder.build(entry.value, ("loggers",))
+    if not isinstance(value, dict) or id(entry.value) in builder.components:
+        message = (
+            f"expected a mapping of modules to levels, such as wca: info, got {describe(value)}"
+        )
+        if value is not MISSING:
+            problems.add(entry.value.mark, ("loggers",), message)
+        return {}
+    levels = {}
+    for module, level in value.items():
+        mark = nodes.locate(entry.value, (module,)).mark
+        if not isinstance(module, str):
+            message = f"the module is a name, put {describe(module)} in quotes"
+            problems.add(mark, ("loggers", module), message)
+        elif level is not MISSING:
+            try:
+                levels[module] = check_level(level)
+            except ValidationError as error:
+                message = scrub(str(error), hidden_texts([level]))
+                problems.add(mark, ("loggers", module), message)
+    return levels
+
+
+def _check_components(built: Iterable[Built], problems: Problems) -> None:
+    """Ask each component what this machine lacks."""
+    for one in built:
+        check: Callable[[], Iterable[str] | None] | None = getattr(one.instance, "check", None)
+        if check is None or not callable(check) or ability_problems(one.instance):
+            continue
+        try:
+            found = check() or ()
+            sentences = [found] if isinstance(found, str) else [str(each) for each in found]
+        except Exception as error:  # noqa: BLE001 - a plugin's check may do anything
+            sentences = [f"check() failed: {type(error).__name__}: {error}"]
+        for sentence in sentences:
+            problems.add(one.node.mark, one.path, sentence)
