@@ -88,14 +88,12 @@ class Probe(Protocol):
 
 
 class Collector(ABC):
-    """One source of numbers.
+    """One source of numbers, of each task or of the machine.
 
-    ``attach`` and the probe's ``read`` run on the loop's thread, unless ``blocking`` is true: then
-    on a thread of the collector's own, and the loop takes the last value.
+    ``attach`` and the probe's ``read`` run on the loop's thread and must not wait.
     """
 
     scope: ClassVar[Literal["task", "node"]] = "task"
-    blocking: ClassVar[bool] = False
     emits: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

@@ -35,6 +35,7 @@ def _psi(resource: str, kind: str, stalled: str) -> MetricMetadata:
         _S,
         f"Time in which {stalled} of the task waited for {resource}.",
         f"v2 and hybrid: {resource}.pressure, {kind} total",
+        merge="max",
         enabled="kernel with PSI",
     )
 
@@ -136,8 +137,7 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         _G,
         _N,
         "Pages of the task on each NUMA node.",
-        "v1: memory.numa_stat hierarchical_total; "
-        "v2: memory.numa_stat anon + file + unevictable, in pages",
+        "v1: memory.numa_stat hierarchical_total; v2: memory.numa_stat anon + file, in pages",
         levels=("numa_node",),
     ),
     _psi("cpu", "some", "at least one thread"),

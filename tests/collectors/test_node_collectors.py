@@ -1,0 +1,202 @@
+"""Collectors of platform metrics."""
+
+import dataclasses
+import os
+
+import pytest
+
+from wca.collectors import NotAvailable
+from wca.collectors.node_cpu import NodeCpuCollector
+from wca.collectors.node_memory import NodeMemoryCollector
+from wca.collectors.node_topology import NodeTopologyCollector
+from wca.collectors.node_vmstat import NodeVmstatCollector
+from wca.linux.files import Kernel
+from wca.metrics import CATALOGUE
+from wca.testing.kernel import KernelTree
+
+COLLECTORS = [NodeCpuCollector, NodeMemoryCollector, NodeTopologyCollector, NodeVmstatCollector]
+KIB = 1024
+
+
+@pytest.fixture
+def tree(tmp_path):
+    tree = KernelTree(tmp_path, sockets=2, cores=2, threads=2, numa_nodes=2)
+    yield tree
+    tree.kernel.close()
+
+
+def read(probe):
+    out = {}
+    probe.read(out)
+    return out
+
+
+def measure(collector, kernel):
+    probe = collector().attach(kernel)
+    try:
+        return read(probe)
+    finally:
+        probe.close()
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_a_collector_emits_what_it_says_and_the_catalogue_knows(tree, collector):
+    assert measure(collector, tree.kernel).keys() == set(collector.emits)
+    assert set(collector.emits) <= CATALOGUE.keys()
+    assert collector.scope == "node"
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_on_this_machine_every_number_is_there_and_levels_are_text(collector):
+    kernel = Kernel()
+    measured = measure(collector, kernel)
+    kernel.close()
+    assert measured.keys() <= set(collector.emits)
+    assert measured
+    for value in measured.values():
+        while isinstance(value, dict):
+            assert value
+            assert all(isinstance(key, str) for key in value)
+            value = next(iter(value.values()))
+        assert value >= 0
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_a_machine_without_the_files_is_not_available(tmp_path, collector):
+    with pytest.raises(NotAvailable, match="does not exist"):
+        collector().attach(Kernel(str(tmp_path)))
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_in_steady_state_every_file_costs_one_read_and_nothing_else(tree, collector):
+    probe = collector().attach(tree.kernel)
+    read(probe)
+    files = 3 if collector is NodeMemoryCollector else 1
+    before = dataclasses.replace(tree.kernel.calls)
+    read(probe)
+    assert tree.kernel.calls == dataclasses.replace(before, reads=before.reads + files)
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_a_closed_probe_holds_no_file_and_closing_is_safe_twice(tree, collector):
+    before = len(os.listdir("/proc/self/fd"))
+    probe = collector().attach(tree.kernel)
+    read(probe)
+    probe.close()
+    probe.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_busy_ticks_are_all_but_idle_and_waiting(tree):
+    tree.set_cpu_ticks((100, 100, 100, 100, 100, 100, 100, 0, 0, 0))
+    measured = measure(NodeCpuCollector, tree.kernel)
+    assert measured["cpu_usage_per_cpu"] == {str(cpu): 500 for cpu in range(8)}
+
+
+def test_seconds_in_each_mode_do_not_count_guests_twice(tree):
+    hertz = os.sysconf("SC_CLK_TCK")
+    tree.set_cpu_ticks(tuple(hertz * second for second in range(1, 11)))
+    seconds = measure(NodeCpuCollector, tree.kernel)["platform_cpu_seconds"]
+    assert seconds["7"] == {
+        "user": 1.0,
+        "nice": 2.0,
+        "system": 3.0,
+        "idle": 4.0,
+        "iowait": 5.0,
+        "irq": 6.0,
+        "softirq": 7.0,
+        "steal": 8.0,
+    }
+
+
+@pytest.mark.parametrize(("cores", "groups"), [(16, 16), (17, 1)])
+def test_with_more_than_16_cpus_the_modes_are_summed(tmp_path, cores, groups):
+    tree = KernelTree(tmp_path, cores=cores)
+    hertz = os.sysconf("SC_CLK_TCK")
+    tree.set_cpu_ticks((hertz,) * 10)
+    measured = measure(NodeCpuCollector, tree.kernel)
+    assert len(measured["platform_cpu_seconds"]) == groups
+    assert len(measured["cpu_usage_per_cpu"]) == cores
+    if groups == 1:
+        assert measured["platform_cpu_seconds"]["all"]["user"] == pytest.approx(cores)
+
+
+def test_a_cpu_that_goes_offline_takes_its_series_along_and_moves_no_other(tmp_path):
+    tree = KernelTree(tmp_path, cores=17)
+    probe = NodeCpuCollector().attach(tree.kernel)
+    read(probe)
+    tree.set_online([0, 2, 3])
+    measured = read(probe)
+    assert list(measured["cpu_usage_per_cpu"]) == ["0", "2", "3"]
+    assert list(measured["platform_cpu_seconds"]) == ["all"], "one set of series for one run"
+
+
+def test_used_memory_is_the_total_without_free_buffers_and_cache(tree):
+    tree.set_memory(total=8000, free=1000, buffers=200, cached=300)
+    measured = measure(NodeMemoryCollector, tree.kernel)
+    assert measured["memory_usage"] == 6500 * KIB
+    assert measured["platform_mem_total_bytes"] == 8000 * KIB
+    assert measured["platform_mem_available_bytes"] == 1300 * KIB
+
+
+def test_memory_of_each_numa_node(tree):
+    tree.write(
+        "/sys/devices/system/node/node1/meminfo",
+        "Node 1 MemTotal:       519690000 kB\nNode 1 MemFree:        443814568 kB\n"
+        "Node 1 MemUsed:        75875412 kB\n",
+    )
+    measured = measure(NodeMemoryCollector, tree.kernel)
+    assert measured["platform_mem_numa_free_bytes"]["1"] == 443814568 * KIB == 454466117632
+    assert measured["platform_mem_numa_used_bytes"]["1"] == 75875412 * KIB
+    assert measured["platform_mem_numa_free_bytes"].keys() == {"0", "1"}
+
+
+def test_without_numa_there_are_no_numbers_of_nodes(tmp_path):
+    tree = KernelTree(tmp_path, numa_nodes=0)
+    measured = measure(NodeMemoryCollector, tree.kernel)
+    assert "platform_mem_numa_free_bytes" not in measured
+    assert "memory_usage" in measured
+
+
+def test_a_number_that_meminfo_lacks_is_absent_with_what_is_made_of_it(tree):
+    tree.write("/proc/meminfo", "MemTotal: 10 kB\nMemFree: 5 kB\nBuffers: 1 kB\n")
+    measured = measure(NodeMemoryCollector, tree.kernel)
+    assert "memory_usage" not in measured
+    assert "platform_mem_available_bytes" not in measured
+    assert measured["platform_mem_total_bytes"] == 10 * KIB
+
+
+def test_a_vmstat_key_is_not_taken_for_another_that_begins_alike(tree):
+    tree.set_vmstat(numa_hint_faults=152835, numa_hint_faults_local=97909, pgfault=11)
+    assert measure(NodeVmstatCollector, tree.kernel) == {
+        "platform_vmstat_numa_hint_faults": 152835,
+        "platform_vmstat_numa_hint_faults_local": 97909,
+        "platform_vmstat_pgfaults": 11,
+    }
+
+
+def test_topology_counts_sockets_cores_and_cpus(tree):
+    assert measure(NodeTopologyCollector, tree.kernel) == {
+        "platform_topology_sockets": 2,
+        "platform_topology_cores": 4,
+        "platform_topology_cpus": 8,
+    }
+
+
+def test_topology_follows_a_cpu_that_goes_offline_and_comes_back(tree):
+    probe = NodeTopologyCollector().attach(tree.kernel)
+    assert read(probe)["platform_topology_cpus"] == 8
+    tree.set_online([0, 1, 2])
+    assert read(probe) == {
+        "platform_topology_sockets": 1,
+        "platform_topology_cores": 2,
+        "platform_topology_cpus": 3,
+    }
+    tree.set_online(tree.cpus)
+    assert read(probe)["platform_topology_cores"] == 4
+
+
+def test_topology_that_sysfs_does_not_tell_is_absent(tree):
+    for cpu in tree.cpus:
+        tree.remove(f"/sys/devices/system/cpu/cpu{cpu}/topology")
+    assert measure(NodeTopologyCollector, tree.kernel) == {"platform_topology_cpus": 8}

@@ -1,0 +1,1 @@
+"""The kernel's files and system calls: numbers in, numbers out. No policy, no metric."""

@@ -1,0 +1,116 @@
+"""What this machine is made of, as plugins see it."""
+
+import re
+from dataclasses import dataclass, field
+
+from wca.errors import NotAvailable
+from wca.linux.files import Kernel
+from wca.linux.parse import KeyedNumbers
+from wca.linux.topology import Topology, read_numa, read_topology
+from wca.metrics import Measurements
+
+__all__ = ["Platform", "read_platform"]
+
+
+@dataclass
+class Platform:
+    """One machine at one moment.
+
+    Args:
+        sockets: CPU sockets.
+        cores: physical cores.
+        cpus: logical CPUs that are online.
+        numa_nodes: NUMA nodes, those without CPUs included.
+        cpu_model: the CPU as its maker calls it; ``unknown`` where the kernel does not say.
+        topology: socket to core to CPUs; empty where the kernel does not say.
+        node_cpus: NUMA node to CPUs.
+        node_distances: relative cost of access from the first node to the second; 10 is local.
+        swap_enabled: whether there is swap space.
+        timestamp: Unix time in seconds of ``measurements``.
+        monotonic: the same moment in seconds on the monotonic clock.
+        measurements: numbers of the machine by metric name.
+    """
+
+    sockets: int
+    cores: int
+    cpus: int
+    numa_nodes: int
+    cpu_model: str
+    topology: dict[int, dict[int, list[int]]]
+    node_cpus: dict[int, set[int]]
+    node_distances: dict[int, dict[int, int]]
+    swap_enabled: bool
+    timestamp: float = 0.0
+    monotonic: float = 0.0
+    measurements: Measurements = field(default_factory=dict)
+
+
+def read_platform(kernel: Kernel) -> Platform:
+    """Read the facts of the machine that hold until a CPU or a memory node comes or goes.
+
+    Source: sysfs for CPUs and nodes; where it has no topology, psutil for the number of cores,
+    and one socket. A kernel without NUMA is one node with all CPUs.
+
+    Args:
+        kernel: what to read through.
+
+    Raises:
+        NotAvailable: a file of sysfs has another form than documented.
+    """
+    topology = read_topology(kernel)
+    cpus = len(topology.cpus)
+    cores, sockets = topology.cores, len(topology.sockets)
+    if not topology.sockets:
+        cpus, cores = _counted(topology)
+        sockets = 1
+    numa = read_numa(kernel)
+    return Platform(
+        sockets=sockets,
+        cores=cores,
+        cpus=cpus,
+        numa_nodes=max(1, len(numa.cpus)),
+        cpu_model=cpu_model(_content(kernel, "/proc/cpuinfo")),
+        topology=topology.sockets,
+        node_cpus=numa.cpus or {0: set(topology.cpus)},
+        node_distances=numa.distances or {0: {0: 10}},
+        swap_enabled=_swap_enabled(_content(kernel, "/proc/meminfo")),
+    )
+
+
+def _content(kernel: Kernel, path: str) -> bytes:
+    try:
+        return kernel.read(path)
+    except NotAvailable:
+        return b""
+
+
+def _counted(topology: Topology) -> tuple[int, int]:
+    import psutil
+
+    cpus = len(topology.cpus) or psutil.cpu_count() or 1
+    return cpus, psutil.cpu_count(logical=False) or cpus
+
+
+def cpu_model(cpuinfo: bytes) -> str:
+    """The model of the first CPU.
+
+    Args:
+        cpuinfo: content of /proc/cpuinfo. arm64 gives numbers instead of a name: the implementer
+            and the part, which are what the model is known by there.
+    """
+    fields: dict[str, str] = {}
+    for line in cpuinfo.decode("utf-8", "replace").split("\n"):
+        key, separator, value = line.partition(":")
+        if separator:
+            fields.setdefault(key.strip().lower(), value.strip())
+    for key in ("model name", "cpu model", "cpu", "uarch"):
+        if fields.get(key):
+            return re.sub(r"\s+", " ", fields[key])
+    if "cpu implementer" in fields and "cpu part" in fields:
+        return f"implementer {fields['cpu implementer']} part {fields['cpu part']}"
+    return "unknown"
+
+
+def _swap_enabled(meminfo: bytes) -> bool:
+    (total,) = KeyedNumbers((b"SwapTotal:",), unit=b" kB").parse(meminfo)
+    return bool(total)

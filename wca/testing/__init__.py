@@ -1,0 +1,24 @@
+"""The test kit: fakes, contract suites and checkers for tests of WCA and of its plugins."""
+
+from typing import TYPE_CHECKING
+
+from wca.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from wca.testing.clock import FakeClock
+    from wca.testing.exposition import check_exposition
+    from wca.testing.kernel import KernelTree
+    from wca.testing.storage import RecordingStorage, StorageContract
+
+__all__ = ["FakeClock", "KernelTree", "RecordingStorage", "StorageContract", "check_exposition"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "FakeClock": "wca.testing.clock",
+        "KernelTree": "wca.testing.kernel",
+        "RecordingStorage": "wca.testing.storage",
+        "StorageContract": "wca.testing.storage",
+        "check_exposition": "wca.testing.exposition",
+    },
+)

@@ -1,0 +1,119 @@
+"""Contents of kernel files as real machines give them, for the kernel-tree builder."""
+
+__all__ = [
+    "cpu_stat_v1",
+    "cpu_stat_v2",
+    "cpuinfo",
+    "meminfo",
+    "memory_stat_v1",
+    "memory_stat_v2",
+    "node_meminfo",
+    "numa_stat_v1",
+    "numa_stat_v2",
+    "pressure",
+    "proc_stat",
+    "vmstat",
+]
+
+
+def cpu_stat_v1(periods: int, throttled: int, nanoseconds: int) -> str:
+    """``cpu.stat`` of cgroup v1; the throttled time in nanoseconds."""
+    return (
+        f"nr_periods {periods}\nnr_throttled {throttled}\nthrottled_time {nanoseconds}\n"
+        "nr_bursts 0\nburst_time 0\n"
+    )
+
+
+def cpu_stat_v2(usage: int, periods: int, throttled: int, microseconds: int) -> str:
+    """``cpu.stat`` of cgroup v2 with the cpu controller; times in microseconds."""
+    return (
+        f"usage_usec {usage}\nuser_usec {usage // 2}\nsystem_usec {usage - usage // 2}\n"
+        f"nice_usec 0\ncore_sched.force_idle_usec 0\nnr_periods {periods}\n"
+        f"nr_throttled {throttled}\nthrottled_usec {microseconds}\nnr_bursts 0\nburst_usec 0\n"
+    )
+
+
+def memory_stat_v1(faults: int, major: int) -> str:
+    """``memory.stat`` of cgroup v1; the group's own numbers are half of the total."""
+    own = {"cache": 135168, "rss": 270336, "pgfault": faults // 2, "pgmajfault": major // 2}
+    total = {"cache": 270336, "rss": 540672, "pgfault": faults, "pgmajfault": major}
+    limits = {"hierarchical_memory_limit": 9223372036854771712}
+    rows = own | limits | {f"total_{key}": value for key, value in total.items()}
+    return "".join(f"{key} {value}\n" for key, value in rows.items())
+
+
+def memory_stat_v2(faults: int, major: int) -> str:
+    """``memory.stat`` of cgroup v2."""
+    rows = {"anon": 540672, "file": 270336, "kernel": 65536, "slab": 32768}
+    rows |= {"pgfault": faults, "pgmajfault": major, "pgrefill": 0, "pgscan": 0}
+    return "".join(f"{key} {value}\n" for key, value in rows.items())
+
+
+def numa_stat_v1(pages: list[int]) -> str:
+    """``memory.numa_stat`` of cgroup v1; the group's own pages are half of the hierarchy's."""
+
+    def row(name: str, counts: list[int]) -> str:
+        nodes = "".join(f" N{node}={count}" for node, count in enumerate(counts))
+        return f"{name}={sum(counts)}{nodes}\n"
+
+    own = [count // 2 for count in pages]
+    rows = [row(name, own) for name in ("total", "file", "anon")]
+    rows += [row(f"hierarchical_{name}", pages) for name in ("total", "file", "anon")]
+    return "".join(rows)
+
+
+def numa_stat_v2(pages: list[int], page_size: int = 4096) -> str:
+    """``memory.numa_stat`` of cgroup v2: three quarters anonymous, the rest page cache."""
+
+    def row(name: str, counts: list[int]) -> str:
+        return name + "".join(f" N{node}={count}" for node, count in enumerate(counts)) + "\n"
+
+    file = [count // 4 for count in pages]
+    anon = [count - other for count, other in zip(pages, file, strict=True)]
+    rows = {"anon": anon, "file": file, "kernel_stack": file, "unevictable": file}
+    return "".join(
+        row(name, [count * page_size for count in counts]) for name, counts in rows.items()
+    )
+
+
+def pressure(some: int, full: int) -> str:
+    """A pressure file; times in microseconds."""
+    averages = "avg10=0.00 avg60=1.25 avg300=0.40"
+    return f"some {averages} total={some}\nfull {averages} total={full}\n"
+
+
+def proc_stat(cpus: list[int], ticks: tuple[int, ...]) -> str:
+    """``/proc/stat``; every CPU has the same ticks."""
+    each = " ".join(map(str, ticks))
+    total = " ".join(str(count * len(cpus)) for count in ticks)
+    rows = [f"cpu  {total}", *(f"cpu{cpu} {each}" for cpu in cpus)]
+    rows += ["intr 1234 0 0 5", "ctxt 5678", "btime 1700000000", "processes 99", "procs_running 1"]
+    return "\n".join(rows) + "\n"
+
+
+def meminfo(*, total: int, free: int, available: int, buffers: int, cached: int, swap: int) -> str:
+    """``/proc/meminfo``; all in KiB."""
+    rows = {"MemTotal": total, "MemFree": free, "MemAvailable": available, "Buffers": buffers}
+    rows |= {"Cached": cached, "SwapCached": 0, "SwapTotal": swap, "SwapFree": swap}
+    text = "".join(f"{key + ':':<16}{value:>8} kB\n" for key, value in rows.items())
+    return text + "HugePages_Total:       0\nHugepagesize:       2048 kB\n"
+
+
+def node_meminfo(node: int, *, total: int, free: int) -> str:
+    """``meminfo`` of a NUMA node; in KiB."""
+    rows = {"MemTotal": total, "MemFree": free, "MemUsed": total - free, "SwapCached": 0}
+    return "".join(f"Node {node} {key + ':':<15}{value:>8} kB\n" for key, value in rows.items())
+
+
+def vmstat(values: dict[str, int]) -> str:
+    """``/proc/vmstat`` with some of the keys that come before and after."""
+    rows = {"nr_free_pages": 100, "nr_zone_inactive_anon": 3} | values | {"pgmajfault": 7}
+    return "".join(f"{key} {value}\n" for key, value in rows.items())
+
+
+def cpuinfo(cpus: list[int], model: str) -> str:
+    """``/proc/cpuinfo`` of x86."""
+    return "".join(
+        f"processor\t: {cpu}\nvendor_id\t: GenuineIntel\nmodel\t\t: 85\nmodel name\t: {model}\n\n"
+        for cpu in cpus
+    )
