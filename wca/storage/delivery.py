@@ -1,0 +1,147 @@
+"""Delivery to a storage that may take its time: one bounded queue and one sender thread."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from wca.clock import Clock, SystemClock
+from wca.metrics import Metric
+from wca.storage.api import Storage
+from wca.telemetry import Telemetry
+
+__all__ = ["Outlet"]
+
+log = logging.getLogger(__name__)
+
+#: Batches that may wait for a storage; beyond that the oldest makes room.
+QUEUE_LENGTH = 10
+#: Seconds after which a ``store`` that has not returned counts as a failure.
+STORE_DEADLINE = 5.0
+
+
+class Outlet:
+    """Hands batches to one storage and counts what became of them.
+
+    A blocking storage is called on a thread of its own, so that ``put`` returns at once; a storage
+    with ``blocking = False`` is called by ``put`` itself. A batch that the storage does not take is
+    dropped and counted with its reason: ``failed``, ``queue_full`` (the storage is slower than the
+    batches come) or ``closed`` (it was still waiting at the end).
+
+    Args:
+        storage: where batches go.
+        name: name of the storage in metrics, logs and the thread's name.
+        telemetry: where failures are reported.
+        clock: time for the deadline.
+        queue_length: batches that may wait.
+        deadline: seconds a ``store`` may take before the storage counts as failing.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        name: str,
+        telemetry: Telemetry,
+        *,
+        clock: Clock | None = None,
+        queue_length: int = QUEUE_LENGTH,
+        deadline: float = STORE_DEADLINE,
+    ) -> None:
+        self.name = name
+        self.stored = 0
+        self.dropped: dict[str, int] = {}
+        self._storage = storage
+        self._telemetry = telemetry
+        self._clock = clock or SystemClock()
+        self._deadline = deadline
+        self._queue: deque[Sequence[Metric]] = deque()
+        self._queue_length = queue_length
+        self._changed = threading.Condition()
+        self._closing = False
+        self._abandoned = False
+        self._busy_since: float | None = None
+        self._sending = 0
+        self._thread: threading.Thread | None = None
+
+    def put(self, metrics: Sequence[Metric]) -> None:
+        """Take a batch; never waits for a blocking storage and never raises."""
+        if not self._storage.blocking:
+            self._store(metrics)
+            return
+        with self._changed:
+            if self._closing:
+                self._drop("closed", len(metrics))
+                return
+            self._report_late()
+            if len(self._queue) >= self._queue_length:
+                self._drop("queue_full", len(self._queue.popleft()))
+            self._queue.append(metrics)
+            self._ensure_thread()
+            self._changed.notify_all()
+
+    def close(self, timeout: float) -> None:
+        """Let waiting batches go out for at most ``timeout`` seconds, then end; safe twice."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+        with self._changed:
+            while self._queue:
+                self._drop("closed", len(self._queue.popleft()))
+            if self._busy_since is not None and not self._abandoned:
+                self._abandoned = True
+                self._drop("closed", self._sending)
+                log.warning("%s did not finish in time: its last batch counts as lost", self.name)
+
+    def _ensure_thread(self) -> None:
+        if self._thread is None:
+            # A daemon: a storage that never returns must not keep the agent alive.
+            self._thread = threading.Thread(target=self._send_all, name=self.name, daemon=True)
+            self._thread.start()
+
+    def _send_all(self) -> None:
+        while (metrics := self._next()) is not None:
+            self._store(metrics)
+
+    def _next(self) -> Sequence[Metric] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closing)
+            return self._queue.popleft() if self._queue else None
+
+    def _store(self, metrics: Sequence[Metric]) -> None:
+        with self._changed:
+            self._busy_since = self._clock.monotonic()
+            self._sending = len(metrics)
+        error = self._try(lambda: self._storage.store(metrics))
+        with self._changed:
+            self._busy_since = None
+            if self._abandoned:
+                return  # close() gave up on this batch and has counted it
+            if error is None:
+                self.stored += len(metrics)
+            else:
+                self._drop("failed", len(metrics))
+        if error is None:
+            self._telemetry.success(self.name)
+        else:
+            self._telemetry.failure(self.name, error)
+
+    def _report_late(self) -> None:
+        if self._busy_since is None:
+            return
+        late = self._clock.monotonic() - self._busy_since
+        if late > self._deadline and self._telemetry.healthy(self.name) is not False:
+            self._telemetry.failure(self.name, f"store() has not returned for {late:.1f} s")
+
+    def _drop(self, reason: str, samples: int) -> None:
+        self.dropped[reason] = self.dropped.get(reason, 0) + samples
+
+    @staticmethod
+    def _try(call: Callable[[], None]) -> Exception | None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - a storage may be anyone's
+            return error
+        return None

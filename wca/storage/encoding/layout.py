@@ -1,0 +1,147 @@
+"""The order of a batch in the text: families together, series sorted, each one once."""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wca.errors import ValidationError
+from wca.metrics import Metric, MetricType
+from wca.storage.encoding.series import LabelText, check_name, escape_help
+
+__all__ = ["Columns", "Layout", "arrange", "columns_of"]
+
+_TYPES = tuple(MetricType)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """All of a batch that its layout depends on: everything but values and timestamps."""
+
+    names: list[str]
+    labels: list[Mapping[str, str]]
+    types: list[str | None]
+    helps: list[str | None]
+
+    def same_as(self, other: "Columns") -> bool:
+        """Whether the text around the values would be the same.
+
+        Labels are compared by identity: nobody changes a mapping after giving it away, and two
+        equal mappings cost one new layout, nothing else.
+        """
+        return (
+            self.names == other.names
+            and all(map(operator.is_, self.labels, other.labels))
+            and self.types == other.types
+            and self.helps == other.helps
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where each sample goes.
+
+    Args:
+        columns: what the layout was made from.
+        order: positions in the batch, in the order of the text.
+        heads: the text before each value, in the order of the text.
+        refused: position in the batch and reason of each series that is left out.
+    """
+
+    columns: Columns
+    order: list[int]
+    heads: list[str]
+    refused: list[tuple[int, str]]
+
+
+class _Family:
+    """The series of one name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.type: str | None = None
+        self.help: str | None = None
+        self.members: list[tuple[tuple[str | int, ...], int, str]] = []
+        self._seen: set[str] = set()
+
+    def add(self, index: int, labels: LabelText, type_: Any, help_: Any) -> None:
+        """Add a series, or raise ValidationError and stay as it was."""
+        if labels.identity in self._seen:
+            raise ValidationError("the batch has a series with the same name and labels already")
+        if type_ != self.type:
+            self._check_type(type_)
+        if help_ is not None and not isinstance(help_, str):
+            raise ValidationError(f"the help is {type(help_).__name__}, expected text")
+        self.type = self.type or type_
+        self.help = self.help or help_
+        self._seen.add(labels.identity)
+        self.members.append((labels.order, index, f"{self.name}{labels.text} "))
+
+    def _check_type(self, type_: Any) -> None:
+        if type_ is not None and type_ not in _TYPES:
+            raise ValidationError(f"{type_!r} is not a type: write gauge, counter or none")
+        if type_ and self.type:
+            raise ValidationError(f"the type is {type_}, but other series of it are {self.type}")
+
+    def header(self, *, first: bool) -> str:
+        """HELP and TYPE, with an empty line before HELP unless it begins the text."""
+        lines = "" if first or not self.help else "\n"
+        if self.help:
+            lines += f"# HELP {self.name} {escape_help(self.help)}\n"
+        if self.type:
+            lines += f"# TYPE {self.name} {str.__str__(self.type)}\n"
+        return lines
+
+
+def columns_of(metrics: Sequence[Metric]) -> Columns:
+    """Take what a layout depends on out of a batch."""
+    return Columns(
+        [metric.name for metric in metrics],
+        [metric.labels for metric in metrics],
+        [metric.type for metric in metrics],
+        [metric.help for metric in metrics],
+    )
+
+
+def arrange(columns: Columns, text_of: Callable[[Mapping[str, str]], LabelText]) -> Layout:
+    """Lay out a batch.
+
+    The first series of a kind wins: a later one with the same labels, or with another type than
+    its family already has, is refused. The first help text of a family is the family's.
+
+    Args:
+        columns: the batch.
+        text_of: gives the text of a labels mapping, or raises ValidationError.
+    """
+    families: dict[str, _Family] = {}
+    refused: list[tuple[int, str]] = []
+    rows = zip(columns.names, columns.labels, columns.types, columns.helps, strict=True)
+    for index, (name, labels, type_, help_) in enumerate(rows):
+        try:
+            family = _family_of(name, families)
+            family.add(index, text_of(labels), type_, help_)
+        except ValidationError as error:
+            refused.append((index, str(error)))
+    return Layout(columns, *_lay_out(families), refused)
+
+
+def _family_of(name: Any, families: dict[str, _Family]) -> _Family:
+    if not isinstance(name, str) or name not in families:
+        check_name(name)
+        # Text of a subclass, such as a member of an enum, is written as its value.
+        families[name] = _Family(str.__str__(name))
+    return families[name]
+
+
+def _lay_out(families: Mapping[str, _Family]) -> tuple[list[int], list[str]]:
+    order: list[int] = []
+    heads: list[str] = []
+    for name in sorted(families):
+        family = families[name]
+        header = family.header(first=not heads)
+        # The position makes the sort stable and keeps prefixes out of the comparison.
+        for _, index, prefix in sorted(family.members):
+            order.append(index)
+            heads.append(header + prefix)
+            header = ""
+    return order, heads

@@ -1,0 +1,126 @@
+"""Metrics to several storages, all of them or by name."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+from wca.clock import Clock, SystemClock
+from wca.config.types import Injected
+from wca.errors import FailedDeliveryException, ValidationError
+from wca.metrics import Metric
+from wca.storage.api import Storage
+
+__all__ = ["FilterStorage"]
+
+log = logging.getLogger(__name__)
+
+
+class FilterStorage(Storage):
+    """Passes metrics on to several storages, one after the other.
+
+    A storage that fails does not keep the batch from the ones after it; a slow one delays them.
+
+    Args:
+        storages: where the metrics go.
+        filter: names of the metrics to pass on; by default all.
+        clock: measures what remains of the time to close.
+
+    Raises:
+        ValidationError: there is no storage.
+    """
+
+    def __init__(
+        self,
+        storages: list[Storage],
+        filter: list[str] | None = None,  # noqa: A002 - public name of the first release
+        *,
+        clock: Annotated[Clock | None, Injected()] = None,
+    ) -> None:
+        if not storages:
+            raise ValidationError("storages is empty: write at least one storage")
+        self.storages = list(storages)
+        self.filter = filter
+        self._names = None if filter is None else frozenset(filter)
+        self._clock = clock or SystemClock()
+
+    def check(self) -> list[str]:
+        """The problems of all storages that can tell theirs."""
+        return [
+            f"{_name(storage)}: {problem}"
+            for storage in self.storages
+            for problem in getattr(storage, "check", list)()
+        ]
+
+    def start(self) -> None:
+        """Start the storages in their order; when one fails, close those already started.
+
+        Raises:
+            StartError: a storage cannot start.
+        """
+        started: list[Storage] = []
+        try:
+            for storage in self.storages:
+                getattr(storage, "start", _nothing)()
+                started.append(storage)
+        except BaseException:
+            self._close(started, timeout=1.0)
+            raise
+
+    def store(self, metrics: Sequence[Metric]) -> None:
+        """Pass a batch on.
+
+        Raises:
+            FailedDeliveryException: says which storages failed and why; the others have it.
+        """
+        if self._names is not None:
+            names = self._names
+            metrics = [metric for metric in metrics if metric.name in names]
+        failures = [
+            failure
+            for storage in self.storages
+            if (failure := _failure(storage, metrics)) is not None
+        ]
+        if failures:
+            reasons = "; ".join(failures)
+            raise FailedDeliveryException(
+                f"{len(failures)} of {len(self.storages)} storages failed: {reasons}"
+            )
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Close the storages in reverse order.
+
+        Args:
+            timeout: for all of them together, in seconds.
+        """
+        self._close(self.storages, timeout)
+
+    def _close(self, storages: Sequence[Storage], timeout: float) -> None:
+        deadline = self._clock.monotonic() + timeout
+        for storage in reversed(storages):
+            close: Callable[[float], None] | None = getattr(storage, "close", None)
+            if close is None:
+                continue
+            try:
+                close(max(0.0, deadline - self._clock.monotonic()))
+            except Exception:
+                log.exception("%s did not close", _name(storage))
+
+
+def _failure(storage: Storage, metrics: Sequence[Metric]) -> str | None:
+    """Store and return why that failed, or None."""
+    try:
+        storage.store(metrics)
+    except FailedDeliveryException as error:
+        return f"{_name(storage)}: {error}"
+    except Exception as error:  # a plugin's defect must not reach its neighbours
+        log.debug("%s raised", _name(storage), exc_info=True)
+        return f"{_name(storage)}: {type(error).__name__}: {error}"
+    return None
+
+
+def _name(storage: Storage) -> str:
+    return type(storage).__name__
+
+
+def _nothing() -> None:
+    """Start a storage that has nothing to start."""
