@@ -1,0 +1,120 @@
+"""Import directions: who may know whom. A module without a place in the table fails."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: From the top down: a module may import what stands in its own row or in a later one, and
+#: nothing of an earlier one. The first prefix that matches a module's name is its place.
+LAYERS: list[tuple[str, ...]] = [
+    ("wca.__main__",),
+    ("wca.main",),
+    ("wca.commands", "wca.environment"),
+    ("wca.components",),
+    ("wca.runners.api",),  # a contract, placed below; this row keeps the prefix from the next one
+    ("wca.runners",),
+    ("wca.containers", "wca.storage.delivery"),
+    ("wca.nodes", "wca.storage", "wca.collectors", "wca.platforms"),
+    ("wca.linux",),
+    ("wca.config",),
+    ("wca.security",),
+    ("wca.metrics",),
+    ("wca.config.types", "wca.config.units", "wca.config.words"),
+    ("wca.errors", "wca.clock", "wca.logger", "wca.telemetry", "wca.lazy", "wca.version", "wca"),
+]
+
+#: Contracts: every one may be imported from the layers above them.
+CONTRACTS = ("wca.runners.api", "wca.nodes.api", "wca.storage.api", "wca.collectors.api")
+CONTRACT_IMPORTS = ("wca.errors", "wca.metrics", "wca.config.types", *CONTRACTS)
+
+IMPLEMENTATIONS = ("wca.nodes", "wca.storage", "wca.collectors", "wca.platforms")
+
+
+def modules():
+    for path in sorted((ROOT / "wca").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+MODULES = dict(modules())
+
+
+def imports_of(name):
+    """Modules of ours that a module imports, those for the type checker alone left out."""
+    tree = ast.parse(MODULES[name].read_text())
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: relative imports hide where a name comes from"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                found.add(full if full in MODULES else node.module)
+    return {module for module in found if module == "wca" or module.startswith("wca.")}
+
+
+def matches(name, prefix):
+    return name == prefix or (prefix != "wca" and name.startswith(prefix + "."))
+
+
+def layer(name):
+    """The row of the longest prefix that matches."""
+    places = [
+        (len(prefix), row)
+        for row, prefixes in enumerate(LAYERS)
+        for prefix in prefixes
+        if matches(name, prefix)
+    ]
+    return max(places)[1] if places else None
+
+
+PLACED = [name for name in MODULES if not matches(name, "wca.testing")]
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_a_module_imports_downwards_only(name):
+    here = layer(name)
+    assert here is not None, f"{name} has no place in the table of import directions"
+    for imported in imports_of(name):
+        if imported in CONTRACTS:
+            continue
+        there = layer(imported)
+        assert there is not None, f"{imported} has no place in the table of import directions"
+        assert there >= here, f"{name} imports {imported}, which stands above it"
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_a_contract_knows_contracts_and_pure_data_only(name):
+    for imported in imports_of(name):
+        assert any(matches(imported, allowed) for allowed in CONTRACT_IMPORTS), imported
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if n.startswith(IMPLEMENTATIONS)])
+def test_implementations_of_different_kinds_do_not_know_each_other(name):
+    own = next(package for package in IMPLEMENTATIONS if matches(name, package))
+    for imported in imports_of(name):
+        for other in IMPLEMENTATIONS:
+            if other != own and matches(imported, other):
+                assert imported in (*CONTRACTS, other), f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if matches(n, "wca.config")])
+def test_the_configuration_core_knows_no_component(name):
+    for imported in imports_of(name):
+        assert (
+            matches(imported, "wca.config")
+            or layer(imported) > layer("wca.config")
+            or (imported in CONTRACTS)
+        ), f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_nothing_of_the_agent_imports_the_test_kit(name):
+    assert not any(matches(imported, "wca.testing") for imported in imports_of(name))

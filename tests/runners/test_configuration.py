@@ -1,0 +1,58 @@
+"""MeasurementRunner in a file: the spellings that the seed and older files use."""
+
+import pytest
+
+from wca.components import load_registry
+from wca.config.loader import load_config
+from wca.errors import ConfigLoadError
+from wca.storage import LogStorage
+
+SEED = """
+runner: !MeasurementRunner
+  node: !StaticNode {tasks: []}
+  metric_storage: !LogStorage # subclass of Storage
+    output_filename: /tmp/logs.txt
+"""
+
+NESTED = """
+runner: !MeasurementRunner
+  config: !MeasurementRunnerConfig
+    node: !StaticNode
+      tasks: [] # this disables any tasks metrics
+    metrics_storage: !LogStorage
+    action_delay: 2
+"""
+
+
+def load(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    return load_config(str(path), load_registry()).runner
+
+
+def test_the_seeds_file_loads_with_the_old_name_of_its_storage_field(tmp_path):
+    runner = load(tmp_path, SEED)
+    assert isinstance(runner.metrics_storage, LogStorage)
+
+
+def test_fields_below_config_are_the_same_as_flat_ones(tmp_path):
+    runner = load(tmp_path, NESTED)
+    assert runner.interval == 2.0
+
+
+def test_the_interval_has_a_unit_and_a_range(tmp_path):
+    assert load(tmp_path, NESTED.replace("action_delay: 2", "interval: 250ms")).interval == 0.25
+    for wrong in ("5ms", "61s", "true", "soon"):
+        with pytest.raises(ConfigLoadError, match=r"between 0\.01s and 60s"):
+            load(tmp_path, NESTED.replace("action_delay: 2", f"interval: {wrong}"))
+
+
+def test_both_names_of_one_field_are_refused(tmp_path):
+    with pytest.raises(ConfigLoadError, match="metric_storage"):
+        load(tmp_path, SEED + "  metrics_storage: !LogStorage\n")
+
+
+def test_what_tests_inject_cannot_be_written_in_a_file(tmp_path):
+    for field in ("kernel", "clock"):
+        with pytest.raises(ConfigLoadError, match=f"has no field '{field}'"):
+            load(tmp_path, SEED + f"  {field}: x\n")

@@ -1,0 +1,72 @@
+"""Components start in order and close in reverse, within one budget."""
+
+import pytest
+
+from wca.errors import StartError
+from wca.runners.lifecycle import Lifecycle
+from wca.testing.clock import FakeClock
+
+
+class Part:
+    def __init__(self, name, journal, clock=None, takes=0.0, broken=False):
+        self.name, self.journal, self.clock = name, journal, clock
+        self.takes, self.broken = takes, broken
+
+    def start(self):
+        if self.broken:
+            raise OSError("no such port")
+        self.journal.append(f"start {self.name}")
+
+    def close(self, timeout):
+        self.journal.append(f"close {self.name} in {timeout:.1f}")
+        if self.clock:
+            self.clock.advance(self.takes)
+
+
+def test_what_started_first_closes_last_and_all_share_one_budget():
+    clock, journal = FakeClock(), []
+    lifecycle = Lifecycle(clock, 1.0)
+    for name in "ab":
+        lifecycle.start(Part(name, journal, clock, takes=0.7), name)
+    lifecycle.close()
+    assert journal == ["start a", "start b", "close b in 1.0", "close a in 0.3"]
+
+
+def test_an_instance_that_is_shared_starts_and_closes_once():
+    journal = []
+    lifecycle, part = Lifecycle(FakeClock(), 1.0), Part("a", journal)
+    lifecycle.start(part, "one")
+    lifecycle.start(part, "two")
+    lifecycle.close()
+    lifecycle.close()
+    assert journal == ["start a", "close a in 1.0"]
+
+
+def test_a_failing_start_becomes_a_sentence_and_the_others_are_closed():
+    journal = []
+    lifecycle = Lifecycle(FakeClock(), 1.0)
+    lifecycle.start(Part("a", journal), "a")
+    with pytest.raises(StartError, match="b cannot start: no such port"):
+        lifecycle.start(Part("b", journal, broken=True), "b")
+    lifecycle.close()
+    assert journal == ["start a", "close b in 1.0", "close a in 1.0"]
+
+
+def test_a_component_with_neither_ability_works():
+    lifecycle = Lifecycle(FakeClock(), 1.0)
+    lifecycle.start(object(), "plain")
+    lifecycle.close()
+
+
+def test_one_that_fails_to_close_does_not_keep_the_others_open(caplog):
+    class Broken:
+        def close(self, timeout):
+            raise RuntimeError("still busy")
+
+    journal = []
+    lifecycle = Lifecycle(FakeClock(), 1.0)
+    lifecycle.start(Part("a", journal), "a")
+    lifecycle.start(Broken(), "b")
+    lifecycle.close()
+    assert journal[-1] == "close a in 1.0"
+    assert "b did not close: still busy" in caplog.text

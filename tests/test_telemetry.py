@@ -1,0 +1,54 @@
+"""What the agent tells about itself."""
+
+import contextlib
+import logging
+
+from wca.telemetry import Telemetry
+from wca.testing.clock import FakeClock
+
+
+def test_the_last_duration_and_the_mean_are_kept_by_function():
+    telemetry = Telemetry()
+    telemetry.duration("collect", 1.0)
+    telemetry.duration("collect", 3.0)
+    values = telemetry.measurements()
+    assert values["wca_duration_seconds"] == {"collect": 3.0}
+    assert values["wca_duration_seconds_avg"] == {"collect": 2.0}
+
+
+def test_a_block_that_raises_is_measured_too():
+    clock = FakeClock()
+    telemetry = Telemetry(clock.monotonic)
+    with contextlib.suppress(ZeroDivisionError), telemetry.timed("store"):
+        clock.advance(2.0)
+        1 / 0  # noqa: B018
+    assert telemetry.measurements()["wca_duration_seconds"] == {"store": 2.0}
+
+
+def test_nothing_is_said_before_anything_happened():
+    assert Telemetry().measurements() == {}
+
+
+def test_a_repeated_failure_is_logged_when_the_state_changes(caplog):
+    telemetry = Telemetry()
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            telemetry.failure("node", OSError("kubelet away"))
+        telemetry.success("node")
+        telemetry.success("node")
+        telemetry.failure("node", "no list")
+    assert [record.getMessage() for record in caplog.records] == [
+        "node fails: OSError: kubelet away",
+        "node works again",
+        "node fails: no list",
+    ]
+    assert telemetry.measurements()["wca_failures"] == {"node": 4}
+    assert telemetry.measurements()["wca_healthy"] == {"node": 0}
+
+
+def test_a_counter_is_visible_as_zero_before_its_first_event():
+    telemetry = Telemetry()
+    telemetry.count("wca_overruns", 0)
+    assert telemetry.measurements() == {"wca_overruns": 0}
+    telemetry.count("wca_overruns")
+    assert telemetry.measurements() == {"wca_overruns": 1}

@@ -1,0 +1,118 @@
+"""``wca run``: build the runner that a configuration file describes and run it."""
+
+import argparse
+import logging
+import os
+from typing import Protocol, runtime_checkable
+
+from wca.components import load_registry
+from wca.config import load_config
+from wca.errors import StartError, UsageError, WcaError
+from wca.logger import DEFAULT_LEVELS, configure_logging, parse_levels
+from wca.runners import Runner
+from wca.version import __version__
+
+__all__ = ["add_arguments", "run"]
+
+log = logging.getLogger(__name__)
+
+#: What a shell reports for a program that SIGINT ended.
+EXIT_INTERRUPTED = 130
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A runner that can end by itself after some iterations."""
+
+    def stop_after(self, iterations: int) -> None:
+        """End ``run`` after this many iterations."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``wca run``."""
+    parser.add_argument(
+        "-c", "--config", required=True, metavar="FILE", help="configuration file, absolute path"
+    )
+    parser.add_argument(
+        "-r",
+        "--register",
+        action="append",
+        default=[],
+        metavar="[PACKAGE.]MODULE:CLASS",
+        help="a class of yours that the file names as !CLASS; may be repeated",
+    )
+    parser.add_argument(
+        "-l",
+        "--log",
+        "--log-level",
+        dest="log_levels",
+        action="append",
+        default=[],
+        metavar="[MODULE:]LEVEL",
+        help="critical, error, warning, info, debug or trace, of wca or of a module; "
+        "may be repeated",
+    )
+    parser.add_argument("-0", "--root", action="store_true", help="agree to run as root")
+    limit = parser.add_mutually_exclusive_group()
+    limit.add_argument(
+        "--once", dest="iterations", action="store_const", const=1, help="end after one iteration"
+    )
+    limit.add_argument(
+        "--iterations", type=_positive, metavar="N", help="end after this many iterations"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build and run.
+
+    Returns:
+        What the runner's ``run`` returned; None is 0.
+
+    Raises:
+        UsageError: run as root without ``--root``, or a limit for a runner that has none.
+        ConfigLoadError: the file with all its problems.
+        StartError: a component that cannot start.
+    """
+    levels = parse_levels(args.log_levels)
+    configure_logging({**DEFAULT_LEVELS, **levels})
+    if os.geteuid() == 0 and not args.root:
+        raise UsageError(
+            "wca does not run as root by itself: add --root if you want it to (perf and resctrl "
+            "need it), or run it as another user"
+        )
+    config = load_config(args.config, load_registry(args.register), here=True)
+    configure_logging({**DEFAULT_LEVELS, **config.loggers, **levels})
+    _limit(config.runner, args.iterations)
+    log.info("wca %s starts %s, process %d", __version__, args.config, os.getpid())
+    return _run(config.runner)
+
+
+def _run(runner: Runner) -> int:
+    try:
+        return runner.run() or 0
+    except WcaError:
+        raise
+    except KeyboardInterrupt:  # a runner that does not handle SIGINT itself
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        log.debug("%s failed", type(runner).__name__, exc_info=error)
+        raise StartError(
+            f"{type(runner).__name__} failed: {type(error).__name__}: {error} "
+            "(--log debug shows where)"
+        ) from error
+
+
+def _limit(runner: Runner, iterations: int | None) -> None:
+    if iterations is None:
+        return
+    if not isinstance(runner, Limited):
+        raise UsageError(
+            f"{type(runner).__name__} does not count iterations: leave out --once and --iterations"
+        )
+    runner.stop_after(iterations)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)

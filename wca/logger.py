@@ -1,0 +1,106 @@
+"""Logging as the seed prints it: ``date LEVEL {thread} [logger] message`` on standard error."""
+
+import logging
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from typing import TextIO
+
+from wca.errors import ValidationError
+
+__all__ = ["DEFAULT_LEVELS", "TRACE", "LogCounter", "configure_logging", "parse_levels"]
+
+#: Finer than DEBUG: every value that passes.
+TRACE = 9
+logging.addLevelName(TRACE, "TRACE")
+
+#: A level given without a module is for our own package.
+DEFAULT_MODULE = "wca"
+DEFAULT_LEVELS: Mapping[str, str] = {DEFAULT_MODULE: "INFO"}
+
+_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "TRACE")
+_FORMAT = "%(asctime)s %(levelname)s {%(threadName)s} [%(name)s] %(message)s"
+_COLOURS = {"CRITICAL": 35, "ERROR": 31, "WARNING": 33, "INFO": 32, "DEBUG": 36, "TRACE": 90}
+
+
+def parse_levels(texts: Iterable[str]) -> dict[str, str]:
+    """Turn ``["debug", "http_storage:info"]`` into levels by module; the last word wins.
+
+    Raises:
+        ValidationError: the text is not ``[module:]level`` or the level is unknown.
+    """
+    levels: dict[str, str] = {}
+    for text in texts:
+        module, colon, level = text.rpartition(":")
+        if ":" in module or (colon and not module):
+            raise ValidationError(f"log level {text!r}: write it as level or module:level")
+        levels[module or DEFAULT_MODULE] = check_level(level)
+    return levels
+
+
+def check_level(level: object) -> str:
+    """The level in upper case.
+
+    Raises:
+        ValidationError: there is no such level.
+    """
+    name = level.upper() if isinstance(level, str) else ""
+    if name not in _LEVELS:
+        known = ", ".join(known.lower() for known in _LEVELS)
+        raise ValidationError(f"unknown log level {level!r}: use one of {known}")
+    return name
+
+
+def configure_logging(levels: Mapping[str, str], stream: TextIO | None = None) -> None:
+    """Send all log lines to one stream and set the levels of the named loggers.
+
+    Everything that is not named logs warnings and worse. Calling it again replaces what an
+    earlier call set up.
+
+    Args:
+        levels: logger name to level name.
+        stream: where lines go; standard error when None.
+    """
+    out = sys.stderr if stream is None else stream
+    handler = logging.StreamHandler(out)
+    handler.set_name("wca")
+    handler.setFormatter(_ColourFormatter(_FORMAT) if out.isatty() else logging.Formatter(_FORMAT))
+    root = logging.getLogger()
+    for old in [old for old in root.handlers if old.get_name() == "wca"]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    for module, level in levels.items():
+        logging.getLogger(module).setLevel(level)
+
+
+class _ColourFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        colour = _COLOURS.get(record.levelname, 0)
+        return f"\x1b[{colour}m{super().format(record)}\x1b[0m"
+
+
+class LogCounter(logging.Handler):
+    """Counts warnings and errors by logger name, for ``wca_warning_count`` and ``wca_error_count``.
+
+    Use it as a context manager: it listens to every logger in between.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.warnings: dict[str, int] = {}
+        self.errors: dict[str, int] = {}
+        self._counts_lock = threading.Lock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count one record: CRITICAL is an error too."""
+        counts = self.errors if record.levelno >= logging.ERROR else self.warnings
+        with self._counts_lock:
+            counts[record.name] = counts.get(record.name, 0) + 1
+
+    def __enter__(self) -> "LogCounter":
+        logging.getLogger().addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().removeHandler(self)

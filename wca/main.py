@@ -1,0 +1,64 @@
+"""From the command line to an exit code.
+
+Exit codes: 0 the runner ended or the check passed; 1 the configuration or a component's start
+failed, and the message says why; 2 the command line is wrong or refused; otherwise what ``run()``
+of the runner returned.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from wca.commands import COMMANDS, load_command
+from wca.environment import extend_import_path
+from wca.errors import ConfigLoadError, StartError, UsageError, ValidationError
+from wca.version import __version__
+
+__all__ = ["main"]
+
+_GLOBAL_OPTIONS = ("-h", "--help", "-v", "--version")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments without the program's name; those of the process when None.
+
+    Returns:
+        The exit code.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    extend_import_path()
+    try:
+        return _run(arguments)
+    except UsageError as error:
+        return _say(error, 2)
+    except (ConfigLoadError, StartError, ValidationError) as error:
+        return _say(error, 1)
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in _GLOBAL_OPTIONS):
+        arguments.insert(0, "run")  # `wca -c FILE` is `wca run -c FILE`
+    parser = argparse.ArgumentParser(
+        prog="wca",
+        description="Workload Collocation Agent: `wca -c FILE` is `wca run -c FILE`.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("-v", "--version", action="version", version=f"wca {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        if name == arguments[0]:
+            module = load_command(name)
+            module.add_arguments(command)
+            command.add_argument("-v", "--version", action="version", version=f"wca {__version__}")
+            command.set_defaults(run=module.run)
+    args = parser.parse_args(arguments)
+    return int(args.run(args))
+
+
+def _say(error: Exception, exit_code: int) -> int:
+    print(error, file=sys.stderr)  # noqa: T201 - the command line's own output
+    return exit_code

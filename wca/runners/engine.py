@@ -1,0 +1,152 @@
+"""What exists from the start to the end of a run: kernel, containers, probes, storage queues."""
+
+import logging
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from wca.clock import Clock
+from wca.collectors import Collector, NotAvailable, Probe
+from wca.collectors.node_cpu import NodeCpuCollector
+from wca.collectors.node_memory import NodeMemoryCollector
+from wca.collectors.node_topology import NodeTopologyCollector
+from wca.collectors.node_vmstat import NodeVmstatCollector
+from wca.collectors.task_cpu import TaskCpuCollector
+from wca.collectors.task_memory import TaskMemoryCollector
+from wca.collectors.task_psi import TaskPsiCollector
+from wca.containers import Containers
+from wca.errors import TargetGone
+from wca.linux.cgroups import CgroupHierarchies
+from wca.linux.files import Kernel, KernelFile
+from wca.platforms import Platform, read_platform
+from wca.runners.lifecycle import Lifecycle
+from wca.storage import Storage
+from wca.storage.delivery import Outlet
+from wca.telemetry import Telemetry
+from wca.version import __version__
+
+__all__ = ["Engine", "default_collectors"]
+
+log = logging.getLogger(__name__)
+
+#: Seconds for closing everything; with the grace of the signals it stays below two.
+CLOSE_BUDGET = 0.8
+
+
+def default_collectors() -> list[Collector]:
+    """What is measured unless the configuration says otherwise."""
+    return [
+        TaskCpuCollector(),
+        TaskMemoryCollector(),
+        TaskPsiCollector(),
+        NodeCpuCollector(),
+        NodeMemoryCollector(),
+        NodeTopologyCollector(),
+        NodeVmstatCollector(),
+    ]
+
+
+class Engine:
+    """Opens the parts of a run, hands them out and closes them in reverse order.
+
+    Args:
+        kernel: what all kernel files are read through.
+        clock: time.
+    """
+
+    def __init__(self, kernel: Kernel, clock: Clock) -> None:
+        self.kernel = kernel
+        self.clock = clock
+        self.telemetry = Telemetry(clock.monotonic)
+        self.telemetry.count("wca_overruns", 0)
+        self.telemetry.count("wca_loop_stuck", 0)
+        self.lifecycle = Lifecycle(clock, CLOSE_BUDGET)
+        self.platform: Platform = read_platform(kernel)
+        self._outlets: list[tuple[Storage, Outlet]] = []
+        self.lifecycle.on_close("kernel files", lambda _timeout: kernel.close())
+        self._statm = self._open_statm()
+
+    def start_collectors(self, collectors: Sequence[Collector]) -> None:
+        """Start the collectors that have something to start. Raises StartError."""
+        for collector in collectors:
+            self.lifecycle.start(collector, type(collector).__name__)
+
+    def containers(self, collectors: Sequence[Collector]) -> Containers:
+        """An empty set of containers that the task collectors measure."""
+        hierarchies = CgroupHierarchies(self.kernel)
+        of_tasks = [collector for collector in collectors if collector.scope == "task"]
+        containers = Containers(hierarchies.locate, of_tasks, self.telemetry)
+        self.lifecycle.on_close("containers", lambda _timeout: containers.close())
+        return containers
+
+    def node_probes(self, collectors: Sequence[Collector]) -> Mapping[str, Probe]:
+        """The probes of this machine by collector name; what is not available is said once."""
+        probes: dict[str, Probe] = {}
+        for collector in collectors:
+            if collector.scope != "node":
+                continue
+            name = type(collector).__name__
+            try:
+                probe = probes[name] = collector.attach(self.kernel)
+            except (NotAvailable, TargetGone) as missing:
+                log.info("%s is not available: %s", name, missing)
+            except Exception as error:  # noqa: BLE001 - a collector may be anyone's
+                self.telemetry.failure(name, error)
+            else:
+                self.lifecycle.on_close(name, partial(_close_probe, probe))
+        return probes
+
+    def outlet(self, storage: Storage, name: str) -> Outlet:
+        """The queue of a started storage; one storage has one queue, under its first name."""
+        for known, outlet in self._outlets:
+            if known is storage:
+                return outlet
+        self.lifecycle.start(storage, name)
+        outlet = Outlet(storage, name, self.telemetry, clock=self.clock)
+        self.lifecycle.on_close(name, outlet.close)
+        self._outlets.append((storage, outlet))
+        return outlet
+
+    @property
+    def outlets(self) -> list[Outlet]:
+        """All queues."""
+        return [outlet for _, outlet in self._outlets]
+
+    def resident_bytes(self) -> int | None:
+        """Resident memory of this process (``/proc/self/statm``); None where it is not told."""
+        if self._statm is None:
+            return None
+        return int(self._statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def common_labels(self, extra: Mapping[str, str], *, optional: bool) -> dict[str, str]:
+        """Labels of every metric: the host, by option the machine's facts, and the user's own."""
+        labels = {"host": socket.gethostname()}
+        if optional:
+            labels |= self.information()
+        return {**labels, **extra}
+
+    def information(self) -> dict[str, str]:
+        """The facts of agent and machine that ``wca_information`` carries."""
+        platform = self.platform
+        return {
+            "wca_version": __version__,
+            "cpu_model": platform.cpu_model,
+            "sockets": str(platform.sockets),
+            "cores": str(platform.cores),
+            "cpus": str(platform.cpus),
+        }
+
+    def close(self) -> None:
+        """Close everything that was opened or started, last first."""
+        self.lifecycle.close()
+
+    def _open_statm(self) -> KernelFile | None:
+        try:
+            return self.kernel.open("/proc/self/statm")
+        except NotAvailable:
+            return None
+
+
+def _close_probe(probe: Probe, _timeout: float) -> None:
+    probe.close()

@@ -1,0 +1,77 @@
+"""Starting components in order and closing them in reverse, each with its optional abilities."""
+
+import logging
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from wca.clock import Clock
+from wca.errors import StartError
+
+__all__ = ["Closable", "Lifecycle", "Startable"]
+
+log = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Startable(Protocol):
+    """A component that opens something before it is used."""
+
+    def start(self) -> None:
+        """Open it. Raises StartError with a sentence that says what to do."""
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A component that has something to flush or close."""
+
+    def close(self, timeout: float) -> None:
+        """Flush and close within ``timeout`` seconds; safe without start, safe twice."""
+
+
+class Lifecycle:
+    """What has been started and must be closed, last first.
+
+    Args:
+        clock: for the time that is left for closing.
+        budget: seconds for closing everything.
+    """
+
+    def __init__(self, clock: Clock, budget: float) -> None:
+        self._clock = clock
+        self._budget = budget
+        self._closers: list[tuple[str, Callable[[float], None]]] = []
+        self._started: list[object] = []
+
+    def start(self, component: object, name: str) -> None:
+        """Start a component, once however often it is given, and remember to close it.
+
+        Raises:
+            StartError: it cannot start.
+        """
+        if any(known is component for known in self._started):
+            return
+        self._started.append(component)
+        if isinstance(component, Closable):
+            self.on_close(name, component.close)
+        if isinstance(component, Startable):
+            try:
+                component.start()
+            except StartError:
+                raise
+            except Exception as error:
+                raise StartError(f"{name} cannot start: {error}") from error
+
+    def on_close(self, name: str, close: Callable[[float], None]) -> None:
+        """Remember one more thing to close."""
+        self._closers.append((name, close))
+
+    def close(self) -> None:
+        """Close everything in reverse order; one that fails does not keep the others open."""
+        end = self._clock.monotonic() + self._budget
+        while self._closers:
+            name, close = self._closers.pop()
+            try:
+                close(max(0.0, end - self._clock.monotonic()))
+            except Exception as error:
+                log.error("%s did not close: %s", name, error)  # noqa: TRY400 - one sentence
+                log.debug("%s did not close", name, exc_info=error)

@@ -1,0 +1,160 @@
+"""The loop: several jobs on one monotonic schedule."""
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+
+from wca.clock import Clock
+from wca.runners.schedule import Schedule
+
+__all__ = ["Job", "Loop", "Watchdog"]
+
+log = logging.getLogger(__name__)
+
+
+class Job:
+    """Something the loop does once per period.
+
+    Args:
+        action: what to do; it must not raise.
+        period: seconds.
+        on_missed: told how many deadlines were missed, whenever some were.
+    """
+
+    def __init__(
+        self,
+        action: Callable[[], None],
+        period: float,
+        on_missed: Callable[[int], None] = lambda _missed: None,
+    ) -> None:
+        self._action = action
+        self._period = period
+        self._on_missed = on_missed
+        self._schedule: Schedule | None = None
+        self._requested = False
+
+    def request(self) -> None:
+        """Do it once more before the next deadline, as soon as the loop comes by."""
+        self._requested = True
+
+    def start(self, now: float) -> None:
+        """Set the first deadline."""
+        self._schedule = Schedule(self._period, now)
+
+    @property
+    def deadline(self) -> float:
+        """Monotonic time of the next deadline."""
+        return self._schedule.deadline if self._schedule else 0.0
+
+    def run_if_due(self, now: float) -> bool:
+        """Do it when its deadline has come or when it was requested."""
+        if self._schedule is not None and self._schedule.due(now):
+            if missed := self._schedule.advance(now):
+                self._on_missed(missed)
+        elif not self._requested:
+            return False
+        self._requested = False
+        self._action()
+        return True
+
+
+class Loop:
+    """Runs its jobs, in their order, whenever one of them is due.
+
+    The last job is the one that the loop is for: its runs are the iterations.
+
+    Args:
+        jobs: in the order in which they run when several are due.
+        clock: time and waiting.
+        stop: ends the loop when set.
+    """
+
+    def __init__(self, jobs: Sequence[Job], clock: Clock, stop: threading.Event) -> None:
+        self._jobs = jobs
+        self._clock = clock
+        self._stop = stop
+        self.iterations = 0
+        #: Monotonic time at which the loop was last seen alive, and the deadline it waits for.
+        self.progress = clock.monotonic()
+        self.waiting = False
+
+    def run(self, iterations: int | None = None) -> None:
+        """Loop until ``stop`` is set, or until the last job has run ``iterations`` times."""
+        now = self._clock.monotonic()
+        for job in self._jobs:
+            job.start(now)
+        while not self._stop.is_set():
+            self._run_due()
+            if iterations is not None and self.iterations >= iterations:
+                return
+            self._wait()
+
+    def _run_due(self) -> None:
+        self.waiting = False
+        for job in self._jobs:
+            self.progress = self._clock.monotonic()
+            ran = job.run_if_due(self.progress)
+            self.iterations += ran and job is self._jobs[-1]
+
+    def _wait(self) -> None:
+        deadline = min(job.deadline for job in self._jobs)
+        self.progress = self._clock.monotonic()
+        self.waiting = True
+        self._clock.wait(self._stop, deadline - self.progress)
+
+
+class Watchdog:
+    """Makes a loop that stands still visible, from a thread of its own.
+
+    Args:
+        loop: what is watched.
+        limit: seconds one job may take.
+        clock: time.
+        on_stuck: called once each time the loop is found standing still.
+    """
+
+    def __init__(
+        self, loop: Loop, limit: float, clock: Clock, on_stuck: Callable[[], None]
+    ) -> None:
+        self._on_stuck = on_stuck
+        self._loop = loop
+        self._limit = limit
+        self._clock = clock
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+        self._watched = threading.get_ident()
+        self._reported: float | None = None
+
+    def __enter__(self) -> "Watchdog":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Report the loop if it has stood still for longer than the limit, once each time."""
+        progress = self._loop.progress
+        still = self._clock.monotonic() - progress
+        if self._loop.waiting or still <= self._limit or progress == self._reported:
+            return
+        self._reported = progress
+        self._on_stuck()
+        log.error("the loop has stood still for %.1f s, in %s", still, _place(self._watched))
+
+    def _watch(self) -> None:
+        # Real time: it must not depend on the clock that the loop itself waits with.
+        while not self._ended.wait(max(self._limit / 3, 0.05)):
+            self.look()
+
+
+def _place(thread_id: int) -> str:
+    """Where a thread is now, as ``file:line function``."""
+    frame = sys._current_frames().get(thread_id)  # noqa: SLF001 - the documented way to see a thread
+    if frame is None:
+        return "a thread that has ended"
+    last = traceback.extract_stack(frame)[-1]
+    return f"{last.filename}:{last.lineno} {last.name}"

@@ -1,0 +1,141 @@
+"""``MeasurementRunner``: discover tasks, read them and the machine, store the numbers, repeat."""
+
+import threading
+from typing import Annotated
+
+from wca.clock import Clock, SystemClock
+from wca.collectors import Collector
+from wca.config.types import Duration, Injected
+from wca.linux.files import Kernel
+from wca.logger import LogCounter
+from wca.nodes import Node
+from wca.nodes.labels import TaskLabelGenerator
+from wca.runners.api import Runner
+from wca.runners.engine import Engine, default_collectors
+from wca.runners.internal import internal_measurements
+from wca.runners.labelling import TaskLabelling
+from wca.runners.loop import Job, Loop, Watchdog
+from wca.runners.stages import (
+    Collect,
+    Discover,
+    Export,
+    Sample,
+    Stage,
+    Store,
+    run_iteration,
+)
+from wca.runners.stop import StopSignals
+from wca.storage import LogStorage, Storage
+
+__all__ = ["MeasurementRunner"]
+
+#: Seconds that an iteration may go on after SIGTERM before it is interrupted.
+STOP_GRACE = 1.0
+#: Intervals without progress after which the loop counts as stuck.
+STUCK_INTERVALS = 3
+
+
+class MeasurementRunner(Runner):
+    """Measures the tasks of a node and the machine once per interval.
+
+    Args:
+        node: finds the tasks.
+        metrics_storage: where metrics go; standard output when left out.
+        interval: time between two measurements.
+        discovery_interval: time between two questions to the node which tasks there are; a task
+            that vanishes is noticed at once and asks for the next one early.
+        extra_labels: labels of every metric.
+        task_label_generators: label name to what makes its value for each task.
+        include_optional_labels: put the facts of the machine (sockets, cores, cpus, cpu_model) and
+            wca_version on every metric, not on ``wca_information`` alone.
+        collectors: what is measured; all that need no option when left out.
+        kernel: for tests: what kernel files are read through.
+        clock: for tests: time.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        metrics_storage: Storage | None = None,
+        interval: Annotated[float, Duration(0.01, 60)] = 1.0,
+        discovery_interval: Annotated[float, Duration(0.01, 3600)] = 5.0,
+        extra_labels: dict[str, str] | None = None,
+        task_label_generators: dict[str, TaskLabelGenerator] | None = None,
+        include_optional_labels: bool = True,
+        collectors: list[Collector] | None = None,
+        *,
+        kernel: Annotated[Kernel | None, Injected()] = None,
+        clock: Annotated[Clock | None, Injected()] = None,
+    ) -> None:
+        self.node = node
+        self.metrics_storage = LogStorage() if metrics_storage is None else metrics_storage
+        self.interval = interval
+        self.discovery_interval = discovery_interval
+        self.extra_labels = dict(extra_labels or {})
+        self.task_label_generators = dict(task_label_generators or {})
+        self.include_optional_labels = include_optional_labels
+        self.collectors = default_collectors() if collectors is None else list(collectors)
+        self._kernel = kernel
+        self._clock = SystemClock() if clock is None else clock
+        self._iterations: int | None = None
+        self._stop = threading.Event()
+
+    def stop_after(self, iterations: int) -> None:
+        """End ``run`` by itself after this many iterations."""
+        self._iterations = iterations
+
+    def stop(self) -> None:
+        """End ``run`` from another thread, as SIGTERM does."""
+        self._stop.set()
+
+    def run(self) -> int:
+        """Loop until SIGTERM, SIGINT, ``stop`` or the last iteration, then flush and close.
+
+        Raises:
+            StartError: a part cannot start; what had started is closed again.
+        """
+        kernel = Kernel() if self._kernel is None else self._kernel
+        engine = Engine(kernel, self._clock)
+        with StopSignals(self._stop, STOP_GRACE) as signals, LogCounter() as log_counts:
+            try:
+                with signals.interruptible():
+                    self._loop(engine, log_counts)
+            finally:
+                engine.close()
+        return 0
+
+    def stages_after_export(self, engine: Engine) -> list[Stage]:
+        """What an iteration does with the metrics of its sample; runners that do more add here."""
+        return [Store(engine.outlet(self.metrics_storage, "metrics_storage"))]
+
+    def _loop(self, engine: Engine, log_counts: LogCounter) -> None:
+        telemetry = engine.telemetry
+        engine.start_collectors(self.collectors)
+        engine.lifecycle.start(self.node, "node")
+        containers = engine.containers(self.collectors)
+        labelling = TaskLabelling(self.task_label_generators, telemetry)
+        discover = Job(
+            Discover(self.node, containers, labelling, telemetry), self.discovery_interval
+        )
+        stages: list[Stage] = [
+            Collect(containers, engine.node_probes(self.collectors), telemetry, discover.request),
+            self._export(engine, log_counts),
+            *self.stages_after_export(engine),
+        ]
+        measure = Job(
+            lambda: run_iteration(stages, Sample(self._clock.now()), telemetry),
+            self.interval,
+            on_missed=lambda missed: telemetry.count("wca_overruns", missed),
+        )
+        loop = Loop([discover, measure], self._clock, self._stop)
+        limit = STUCK_INTERVALS * self.interval
+        with Watchdog(loop, limit, self._clock, lambda: telemetry.count("wca_loop_stuck")):
+            loop.run(self._iterations)
+
+    def _export(self, engine: Engine, log_counts: LogCounter) -> Export:
+        labels = engine.common_labels(self.extra_labels, optional=self.include_optional_labels)
+        return Export(
+            labels,
+            lambda sample: internal_measurements(engine, log_counts, sample),
+            engine.information(),
+        )

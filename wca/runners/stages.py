@@ -1,0 +1,224 @@
+"""The stages a runner is assembled from. Each takes the sample a step further."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from wca.collectors import Probe
+from wca.containers import Container, Containers
+from wca.errors import TargetGone, TaskSynchronizationException
+from wca.metrics import Measurements, Metric
+from wca.metrics.export import Exporter
+from wca.nodes import Node, Task
+from wca.storage.delivery import Outlet
+from wca.telemetry import Telemetry
+
+__all__ = [
+    "Collect",
+    "Discover",
+    "Export",
+    "Sample",
+    "Stage",
+    "Store",
+    "TaskSample",
+    "run_iteration",
+]
+
+
+@dataclass(slots=True)
+class TaskSample:
+    """What one task's probes read in this interval."""
+
+    container: Container
+    measurements: Measurements
+
+
+@dataclass(slots=True)
+class Sample:
+    """One interval on its way through the stages.
+
+    Args:
+        timestamp: Unix time in seconds, the same for every metric of the interval.
+        tasks: what was read of each task.
+        platform: what was read of the machine.
+        metrics: what is to be stored.
+    """
+
+    timestamp: float
+    tasks: list[TaskSample] = field(default_factory=list)
+    platform: Measurements = field(default_factory=dict)
+    metrics: list[Metric] = field(default_factory=list)
+
+
+class Stage(Protocol):
+    """One step of an iteration. What it raises is reported under its name and ends nothing."""
+
+    name: str
+
+    def run(self, sample: Sample) -> None:
+        """Take the sample a step further."""
+
+
+class Discover:
+    """Asks the node for its tasks and brings the containers in step. Has a period of its own.
+
+    Args:
+        node: what knows the tasks.
+        containers: what is kept in step.
+        label: completes a task's labels.
+        telemetry: durations and failures.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        containers: Containers,
+        label: Callable[[Task], Task],
+        telemetry: Telemetry,
+    ) -> None:
+        self._node = node
+        self._containers = containers
+        self._label = label
+        self._telemetry = telemetry
+
+    def __call__(self) -> None:
+        """Discover and synchronise; on failure the last known tasks stay."""
+        with self._telemetry.timed("discover"):
+            tasks = self._tasks()
+        if tasks is not None:
+            with self._telemetry.timed("synchronise"):
+                self._containers.sync(tasks)
+
+    def _tasks(self) -> list[Task] | None:
+        try:
+            tasks = [self._label(task) for task in self._node.get_tasks()]
+        except TaskSynchronizationException as error:
+            self._telemetry.failure("node", str(error) or "no list of tasks")
+        except Exception as error:  # noqa: BLE001 - a node may be anyone's
+            self._telemetry.failure("node", error)
+        else:
+            self._telemetry.success("node")
+            return tasks
+        return None
+
+
+class Collect:
+    """Reads every task and the machine.
+
+    Args:
+        containers: the tasks.
+        probes: the machine's probes by collector name.
+        telemetry: where broken probes are reported.
+        rediscover: called when a task has vanished, so that the node is asked again soon.
+    """
+
+    name = "collect"
+
+    def __init__(
+        self,
+        containers: Containers,
+        probes: Mapping[str, Probe],
+        telemetry: Telemetry,
+        rediscover: Callable[[], None],
+    ) -> None:
+        self._containers = containers
+        self._probes = probes
+        self._telemetry = telemetry
+        self._rediscover = rediscover
+
+    def run(self, sample: Sample) -> None:
+        """Fill ``tasks`` and ``platform``. A vanished task is left out and dropped."""
+        self._read_tasks(sample)
+        self._read_platform(sample)
+
+    def _read_tasks(self, sample: Sample) -> None:
+        for container in self._containers:
+            try:
+                sample.tasks.append(TaskSample(container, container.read(sample.timestamp)))
+            except TargetGone:
+                self._containers.drop(container)
+                self._rediscover()
+
+    def _read_platform(self, sample: Sample) -> None:
+        for name, probe in self._probes.items():
+            try:
+                probe.read(sample.platform)
+            except Exception as error:  # noqa: BLE001 - a collector may be anyone's
+                self._telemetry.failure(name, error)
+            else:
+                self._telemetry.success(name)
+
+
+class Export:
+    """Turns what was read into metrics.
+
+    Args:
+        common_labels: labels of every metric; they win over a task's own.
+        internal: gives what the agent measures about itself.
+        information: labels of ``wca_information``.
+    """
+
+    name = "export"
+
+    def __init__(
+        self,
+        common_labels: Mapping[str, str],
+        internal: Callable[[Sample], Measurements],
+        information: Mapping[str, str],
+    ) -> None:
+        self._common = dict(common_labels)
+        self._internal = internal
+        self._platform = Exporter(self._common)
+        self._information = Exporter({**information, **self._common})
+        self._tasks: dict[str, tuple[Task, Exporter]] = {}
+
+    def run(self, sample: Sample) -> None:
+        """Fill ``metrics``: the agent's, the machine's, then the tasks'."""
+        time, out = sample.timestamp, sample.metrics
+        self._information.export({"wca_information": 1}, time, out)
+        self._platform.export(self._internal(sample), time, out)
+        self._platform.export({**sample.platform, "platform_last_seen": time}, time, out)
+        exporters: dict[str, tuple[Task, Exporter]] = {}
+        for task_sample in sample.tasks:
+            task = task_sample.container.task
+            known = self._tasks.get(task.task_id)
+            if known is None or known[0] is not task:
+                known = self._renewed(task, known)
+            exporters[task.task_id] = known
+            known[1].export(task_sample.measurements, time, out)
+        self._tasks = exporters
+
+    def _renewed(self, task: Task, known: tuple[Task, Exporter] | None) -> tuple[Task, Exporter]:
+        """Keep the exporter, and the text cached for its labels, unless the labels changed."""
+        labels = {**task.labels, **self._common}
+        if known is not None and known[1].labels == labels:
+            return task, known[1]
+        return task, Exporter(labels)
+
+
+class Store:
+    """Hands the metrics to a storage.
+
+    Args:
+        outlet: the storage's queue.
+    """
+
+    name = "store"
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+
+    def run(self, sample: Sample) -> None:
+        """Give the batch away; it is not changed any more."""
+        self._outlet.put(sample.metrics)
+
+
+def run_iteration(stages: Iterable[Stage], sample: Sample, telemetry: Telemetry) -> None:
+    """Run the stages in order; one that raises is reported, and the next goes on with the rest."""
+    with telemetry.timed("iteration"):
+        for stage in stages:
+            with telemetry.timed(stage.name):
+                try:
+                    stage.run(sample)
+                except Exception as error:  # noqa: BLE001 - the loop outlives every part
+                    telemetry.failure(stage.name, error)

@@ -1,0 +1,94 @@
+"""What the agent knows about itself: durations, health and failures of its parts."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["Telemetry"]
+
+log = logging.getLogger(__name__)
+
+
+class Telemetry:
+    """Durations by stage, and by component whether it works. Written by any thread.
+
+    A failure and its log line are one call. A component that fails again and again is logged when
+    it begins to fail and when it works again, not each time.
+
+    Args:
+        monotonic: a clock in seconds, for durations.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._last: dict[str, float] = {}
+        self._total: dict[str, float] = {}
+        self._count: dict[str, int] = {}
+        self._healthy: dict[str, int] = {}
+        self._failures: dict[str, int] = {}
+        self._counters: dict[str, int] = {}
+
+    @contextmanager
+    def timed(self, function: str) -> Iterator[None]:
+        """Measure a block; one that raises is measured too."""
+        start = self._monotonic()
+        try:
+            yield
+        finally:
+            self.duration(function, self._monotonic() - start)
+
+    def duration(self, function: str, seconds: float) -> None:
+        """Record one duration."""
+        self._last[function] = seconds
+        self._total[function] = self._total.get(function, 0.0) + seconds
+        self._count[function] = self._count.get(function, 0) + 1
+
+    def count(self, counter: str, by: int = 1) -> None:
+        """Add to a counter; adding zero makes it visible before the first event."""
+        self._counters[counter] = self._counters.get(counter, 0) + by
+
+    def success(self, component: str) -> None:
+        """The component did its work."""
+        if self._healthy.get(component) == 0:
+            log.info("%s works again", component)
+        self._healthy[component] = 1
+        self._failures.setdefault(component, 0)
+
+    def failure(self, component: str, error: BaseException | str) -> None:
+        """The component failed: count it, and log it when that is new."""
+        if self._healthy.get(component) != 0:
+            log.error("%s fails: %s", component, _sentence(error))
+        if isinstance(error, BaseException):
+            log.debug("%s failed", component, exc_info=error)
+        self._healthy[component] = 0
+        self._failures[component] = self._failures.get(component, 0) + 1
+
+    def healthy(self, component: str) -> bool | None:
+        """Whether the last attempt succeeded; None before the first."""
+        state = self._healthy.get(component)
+        return None if state is None else bool(state)
+
+    def failures(self, component: str) -> int:
+        """Failed attempts since start."""
+        return self._failures.get(component, 0)
+
+    def measurements(self) -> dict[str, Any]:
+        """Durations, health and counters as measurements of the catalogue's names."""
+        averages = {name: self._total[name] / self._count[name] for name in self._last.copy()}
+        values: dict[str, Any] = {
+            "wca_duration_seconds": self._last.copy(),
+            "wca_duration_seconds_avg": averages,
+            "wca_healthy": self._healthy.copy(),
+            "wca_failures": self._failures.copy(),
+            **self._counters,
+        }
+        return {name: value for name, value in values.items() if value != {}}
+
+
+def _sentence(error: BaseException | str) -> str:
+    if isinstance(error, str):
+        return error
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
