@@ -1,0 +1,6 @@
+from wca.runners import Runner
+
+
+class HelloWorldRunner(Runner):
+    def run(self):
+        print("Hello world!")

@@ -1,0 +1,62 @@
+"""The configurations beside the examples build what their comments say."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from wca.components import load_registry
+from wca.config import load_config
+from wca.storage import LogStorage
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+FILES = sorted([*CONFIGS.glob("extending/*.yaml"), *CONFIGS.glob("extra/*.yaml")])
+PLUGINS = ["hello_world_runner:HelloWorldRunner", "http_store:HTTPStorage"]
+
+
+@pytest.fixture
+def load(monkeypatch):
+    monkeypatch.syspath_prepend(str(CONFIGS.parent / "examples"))
+    return lambda name: load_config(str(CONFIGS / name), load_registry(PLUGINS))
+
+
+def test_there_are_files_to_test():
+    assert len(FILES) >= 5
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_it_builds(load, path):
+    assert callable(load(path.relative_to(CONFIGS)).runner.run)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_nobody_but_its_owner_may_write_it(path):
+    assert not stat.S_IMODE(path.stat().st_mode) & stat.S_IWOTH
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("extra/*.yaml")), ids=lambda path: path.name)
+def test_it_begins_by_saying_what_it_does(path):
+    assert path.read_text().startswith("# ")
+
+
+def test_the_hello_world_runner_is_the_users(load):
+    assert type(load("extending/hello_world.yaml").runner).__module__ == "hello_world_runner"
+
+
+def test_the_measurements_go_to_the_users_storage(load):
+    runner = load("extending/measurement_http_storage.yaml").runner
+    assert type(runner.metrics_storage).__module__ == "http_storage"
+    assert runner.metrics_storage.http_endpoint == "http://127.0.0.1:8000"
+
+
+def test_the_storages_are_those_of_the_comments(load):
+    storages = {
+        name: load(f"extra/static_measurements{name}.yaml").runner.metrics_storage
+        for name in ("", "_directory", "_for_node_exporter")
+    }
+    assert all(isinstance(storage, LogStorage) for storage in storages.values())
+    assert storages[""].output_filename is None
+    assert storages["_directory"].output_filename == "/tmp/wca-metrics.txt"
+    assert storages["_for_node_exporter"].overwrite
+    assert not storages["_for_node_exporter"].include_timestamp
+    assert storages["_for_node_exporter"].output_filename.endswith(".prom")
