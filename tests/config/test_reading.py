@@ -45,31 +45,34 @@ class Foo:
         ("runner: !Foo\nruner: 5", "c.yaml:2:1: runer: the top level has no field 'runer', did"),
         (
             "runner: !Foo\nrunner: !Foo",
-            "c.yaml:2:1: the key 'runner' is given twice (first at line 1)",
+            "c.yaml:2:1: runner: the key 'runner' is given twice (first at line 1)",
         ),
         (
             "runner: !Foo\n  ? [a]\n  : b",
-            "c.yaml:2:5: a key is a word or a number, put it in quotes",
+            "c.yaml:2:5: runner: a key is a word or a number, put it in quotes",
         ),
-        ("runner: !Foo\n  x: {2020-01-01: b}", "c.yaml:2:7: a key is a word or a number"),
-        ("runner: !Foo\n  x: &a [*a]", "c.yaml:2:6: an alias cannot stand inside its own anchor"),
+        ("runner: !Foo\n  x: {2020-01-01: b}", "c.yaml:2:7: runner.x: a key is a word or a number"),
+        (
+            "runner: !Foo\n  x: &a [*a]",
+            "c.yaml:2:6: runner.x[0]: an alias cannot stand inside its own anchor",
+        ),
         (
             "runner: &a !Foo\n  x: {y: *a}",
-            "c.yaml:1:9: an alias cannot stand inside its own anchor",
+            "c.yaml:1:9: runner.x.y: an alias cannot stand inside its own anchor",
         ),
         (
             "runner: !Foo\n  x: !!python/name:os.system",
-            "c.yaml:2:6: the tag !!python/name:os.system is not known",
+            "c.yaml:2:6: runner.x: the tag !!python/name:os.system is not known",
         ),
         (
             "runner: !Foo\n  x: !!python/object/apply:os.system [ls]",
             "c.yaml:2:6: runner.x: the tag !!python",
         ),
         ("runner: !Foo\n  x: !!binary aGk=", "the tag !!binary is not known"),
-        ("runner: !Foo\n  x: !!int abc", "c.yaml:2:6: cannot be read as int"),
-        ("runner: !Foo\n  x: " + "9" * 5000, "c.yaml:2:6: cannot be read as int"),
-        ("runner: !Foo\n  x: {<<: 5}", "c.yaml:2:11: '<<' takes a mapping"),
-        ("runner: !Foo\n  x: {<<: [5]}", "c.yaml:2:12: '<<' takes a mapping"),
+        ("runner: !Foo\n  x: !!int abc", "c.yaml:2:6: runner.x: cannot be read as int"),
+        ("runner: !Foo\n  x: " + "9" * 5000, "c.yaml:2:6: runner.x: cannot be read as int"),
+        ("runner: !Foo\n  x: {<<: 5}", "c.yaml:2:11: runner.x: '<<' takes a mapping"),
+        ("runner: !Foo\n  x: {<<: [5]}", "c.yaml:2:12: runner.x: '<<' takes a mapping"),
         ("runner:", "c.yaml:1:1: runner: expected a runner, got nothing (null); write runner:"),
         ("runner: Foo", "c.yaml:1:9: runner: expected a runner, got the text 'Foo'"),
         ("runner: {x: 1}", "c.yaml:1:9: runner: expected a runner, got a mapping"),
@@ -255,14 +258,14 @@ def test_a_problem_in_an_included_file_names_that_file(folder):
         "sub/x.yaml:3:3: runner.x.b.z: !Foo has no field 'z'; known: x, y"
     ]
     folder.write("sub/x.yaml", "a: 1\na: [\n")
-    assert folder.problems("c.yaml")[0].startswith("sub/x.yaml:3:1: not valid YAML: ")
+    assert folder.problems("c.yaml")[0].startswith("sub/x.yaml:3:1: runner.x: not valid YAML: ")
 
 
 def test_includes_in_a_circle_are_a_problem(folder):
     folder.write("c.yaml", "runner: !Foo\n  x: !File d.yaml\n")
     folder.write("d.yaml", "a: !File ./c.yaml\n")
     assert folder.problems("c.yaml") == [
-        "d.yaml:1:4: !File ./c.yaml includes itself, remove one of the two"
+        "d.yaml:1:4: runner.x.a: !File ./c.yaml includes itself, remove one of the two"
     ]
 
 
@@ -271,19 +274,22 @@ def test_includes_have_a_greatest_depth_and_number(folder):
     for number in range(20):
         folder.write(f"{number}.yaml", f"!File {number + 1}.yaml")
     assert folder.problems("c.yaml") == [
-        "6.yaml:1:1: !File is nested more than 8 files deep",
+        "6.yaml:1:1: runner.x: !File is nested more than 8 files deep",
     ]
     folder.write("many.yaml", "runner: !Foo\n  x:\n" + "  - !File empty.yaml\n" * 200)
     folder.write("empty.yaml", "")
-    assert folder.problems("many.yaml")[0] == "many.yaml:102:5: more than 100 files are included"
+    assert (
+        folder.problems("many.yaml")[0]
+        == "many.yaml:102:5: runner.x[99]: more than 100 files are included"
+    )
 
 
 def test_an_include_of_nothing_is_a_problem(folder):
     folder.write("c.yaml", "runner: !Foo\n  x: !File absent.yaml\n  y: !File\n")
     first, second = folder.problems("c.yaml")
-    assert first.startswith("c.yaml:2:6: !File absent.yaml: ")
+    assert first.startswith("c.yaml:2:6: runner.x: !File absent.yaml: ")
     assert first.endswith("there is no such file")
-    assert second == "c.yaml:3:6: !File takes a path, as in: !File tasks.yaml"
+    assert second == "c.yaml:3:6: runner.y: !File takes a path, as in: !File tasks.yaml"
     folder.write("c.yaml", "runner: !Foo\n  x: !File [a]\n")
     assert "takes a path" in folder.problems("c.yaml")[0]
 

@@ -20,11 +20,11 @@ def run(*command):
 
 
 def test_ruff_finds_nothing():
-    run("ruff", "check", "wca", "tests", "examples", "benchmarks", "setup.py")
+    run("ruff", "check", "wca", "tests", "examples", "benchmarks", "tools", "setup.py")
 
 
 def test_the_code_is_formatted():
-    run("ruff", "format", "--check", "wca", "tests", "examples", "benchmarks", "setup.py")
+    run("ruff", "format", "--check", "wca", "tests", "examples", "benchmarks", "tools", "setup.py")
 
 
 @pytest.mark.timeout(300)

@@ -10,19 +10,43 @@ import pytest
 from wca.runners.stop import StopSignals
 
 
+@pytest.fixture(autouse=True)
+def restore_handlers():
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_sets_the_event_and_a_second_one_changes_nothing(number):
-    stop, before = threading.Event(), signal.getsignal(number)
-    with StopSignals(stop, 30), StopSignals(threading.Event(), 30):
-        pass
+def test_a_signal_sets_the_event_and_further_ones_change_nothing(number):
+    stop = threading.Event()
     with StopSignals(stop, 30) as signals:
         with signals.interruptible():
             os.kill(os.getpid(), number)
             assert stop.wait(10)
             os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)  # while closing
-    assert signal.getsignal(number) is before
+    os.kill(os.getpid(), number)  # on the way out
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_program_gets_its_own_handlers_back():
+    received = []
+    signal.signal(signal.SIGTERM, lambda *_: received.append("own"))
+    with StopSignals(threading.Event(), 30) as signals, signals.interruptible():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert received == []
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert received == ["own"]
+
+
+def test_a_run_that_no_signal_ended_leaves_everything_as_it_was():
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with StopSignals(threading.Event(), 30) as signals, signals.interruptible():
+        pass
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
 def test_a_call_that_waits_for_ever_is_left_when_the_grace_is_over():

@@ -118,9 +118,16 @@ class Builder:
                 problems = error.problems
         for problem in problems:
             self._problems.add(node.mark, path, problem)
-        for key, child in children(node):  # what is below may have problems of its own
-            self.build(child, (*path, key))
+        self._build_unused(node, path)
         return MISSING
+
+    def _build_unused(self, node: Node, path: Path) -> None:
+        """Build what no field takes: it may have problems of its own, and all are to be told."""
+        for key, child in children(node):
+            if key == "config" and child.tag.endswith("Config"):
+                self._build_unused(child, (*path, key))
+            else:
+                self.build(child, (*path, key))
 
     def _component(self, component: Component, built: Built) -> Any:
         self.components[id(built.node)] = built
@@ -135,6 +142,7 @@ class Builder:
             name: self._argument(component, parameters[name], entry, built)
             for name, entry in built.fields.items()
         }
+        self._build_unused(built.node, built.path)
         self._absent(component, signature, built, place)
         if len(self._problems) > before or any(map(_lacks_a_part, arguments.values())):
             return MISSING

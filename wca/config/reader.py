@@ -6,7 +6,18 @@ from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from wca.config.nodes import Broken, Entry, Key, Mapping, Mark, Node, Scalar, Sequence, children
+from wca.config.nodes import (
+    Broken,
+    Entry,
+    Key,
+    Mapping,
+    Mark,
+    Node,
+    Path,
+    Scalar,
+    Sequence,
+    children,
+)
 from wca.config.problems import Problems
 from wca.config.yaml_text import MAX_DEPTH, YamlProblem, compose, scalar_value
 from wca.errors import ConfigLoadError
@@ -44,13 +55,13 @@ class Reader:
         """
         return self.text(self._read(path), path)
 
-    def text(self, data: bytes, name: str, depth: int = 0) -> Node | None:
+    def text(self, data: bytes, name: str, path: Path = ()) -> Node | None:
         """The root node of a document given as bytes; None when it is empty.
 
         Args:
             data: UTF-8 text.
             name: of the file, for messages and as the base of relative ``!File`` paths.
-            depth: levels of nesting above it.
+            path: of the place that includes it.
         """
         self._files += 1
         self._open_files.append(os.path.realpath(name))
@@ -58,27 +69,27 @@ class Reader:
             root, warned = compose(data, name)
             self.warnings += [f"{name}: {warning}" for warning in warned]
             return (
-                None if root is None else _Translation(self, name, self._problems).node(root, depth)
+                None if root is None else _Translation(self, name, self._problems).node(root, path)
             )
         except YamlProblem as problem:
-            self._problems.add(problem.mark, (), problem.message)
+            self._problems.add(problem.mark, path, problem.message)
             return Broken(problem.mark)
         finally:
             self._open_files.pop()
 
-    def include(self, path: str, mark: Mark, depth: int) -> Node:
+    def include(self, name: str, mark: Mark, path: Path) -> Node:
         """The root node of a file that another one names with ``!File``."""
-        full = os.path.join(os.path.dirname(mark.file), path)
-        refusal = self._refusal(path, full)
+        full = os.path.join(os.path.dirname(mark.file), name)
+        refusal = self._refusal(name, full)
         if refusal:
-            self._problems.add(mark, (), refusal)
+            self._problems.add(mark, path, refusal)
             return Broken(mark)
         try:
             data = self._read(full)
         except ConfigLoadError as error:
-            self._problems.add(mark, (), f"!File {path}: {error}")
+            self._problems.add(mark, path, f"!File {name}: {error}")
             return Broken(mark)
-        root = self.text(data, full, depth)
+        root = self.text(data, full, path)
         return Scalar(mark) if root is None else root
 
     def _refusal(self, path: str, full: str) -> str:
@@ -102,38 +113,38 @@ class _Translation:
         self._problems = problems
         self._done: dict[int, Node] = {}
         self._open: set[int] = set()
-        self._kinds: dict[type, Callable[[Any, Mark, int], Node]] = {
+        self._kinds: dict[type, Callable[[Any, Mark, Path], Node]] = {
             ScalarNode: self._scalar,
             SequenceNode: self._sequence,
             MappingNode: self._mapping,
         }
 
-    def node(self, source: Any, depth: int) -> Node:
+    def node(self, source: Any, path: Path) -> Node:
         """Translate a node once; aliases meet it again and get the same object."""
         key = id(source)
         mark = self._mark(source)
         if key in self._done:
-            return self._known(self._done[key], depth)
+            return self._known(self._done[key], path)
         if key in self._open:
-            return self._broken(mark, "an alias cannot stand inside its own anchor")
-        if depth >= MAX_DEPTH:
-            return self._broken(mark, f"nested more than {MAX_DEPTH} levels deep")
+            return self._broken(mark, path, "an alias cannot stand inside its own anchor")
+        if len(path) >= MAX_DEPTH:
+            return self._broken(mark, path, f"nested more than {MAX_DEPTH} levels deep")
         self._open.add(key)
-        made = self._kinds[type(source)](source, mark, depth)
+        made = self._kinds[type(source)](source, mark, path)
         self._open.discard(key)
         self._done[key] = made
         made.height = max([made.height, *(1 + child.height for _, child in children(made))])
         return made
 
-    def _known(self, made: Node, depth: int) -> Node:
+    def _known(self, made: Node, path: Path) -> Node:
         """Aliases within aliases nest without indentation: count their levels too."""
-        if depth + made.height > MAX_DEPTH:
+        if len(path) + made.height > MAX_DEPTH:
             message = f"nested more than {MAX_DEPTH} levels deep through aliases"
-            return self._broken(made.mark, message)
+            return self._broken(made.mark, path, message)
         return made
 
-    def _broken(self, mark: Mark, message: str) -> Node:
-        self._problems.add(mark, (), message)
+    def _broken(self, mark: Mark, path: Path, message: str) -> Node:
+        self._problems.add(mark, path, message)
         return Broken(mark)
 
     def _mark(self, source: Any) -> Mark:
@@ -143,36 +154,36 @@ class _Translation:
         tag = str(source.tag)
         return "" if tag in _PLAIN_TAGS[kind] else tag.replace(_CORE, "!!")
 
-    def _scalar(self, source: Any, mark: Mark, depth: int) -> Node:
+    def _scalar(self, source: Any, mark: Mark, path: Path) -> Node:
         tag = self._tag(source, "scalar")
         if tag == "!File":
-            return self._reader.include(source.value, mark, depth)
+            return self._reader.include(source.value, mark, path)
         if not tag.startswith("!!"):
             return Scalar(mark, tag, source.value, source.value)
         try:
             return Scalar(mark, "", source.value, scalar_value(source))
         except ValueError as error:
-            return self._broken(mark, str(error))
+            return self._broken(mark, path, str(error))
 
-    def _sequence(self, source: Any, mark: Mark, depth: int) -> Node:
-        items = [self.node(item, depth + 1) for item in source.value]
+    def _sequence(self, source: Any, mark: Mark, path: Path) -> Node:
+        items = [self.node(item, (*path, index)) for index, item in enumerate(source.value)]
         return Sequence(mark, self._tag(source, "sequence"), items)
 
-    def _mapping(self, source: Any, mark: Mark, depth: int) -> Node:
+    def _mapping(self, source: Any, mark: Mark, path: Path) -> Node:
         own: dict[Any, Entry] = {}
         merges: list[Entry] = []
         for key_node, value_node in source.value:
             if key_node.tag == _MERGE:
-                merges += self._merged(value_node, depth)
+                merges += self._merged(value_node, path)
                 continue
-            entry = self._entry(key_node, value_node, depth)
+            entry = self._entry(key_node, value_node, path)
             if entry is None:
                 continue
             first = own.setdefault(entry.key, entry)
             if first is not entry:
                 self._problems.add(
                     entry.mark,
-                    (),
+                    (*path, entry.key),
                     f"the key {entry.key!r} is given twice (first at line {first.mark.line}), "
                     "remove one",
                 )
@@ -180,16 +191,16 @@ class _Translation:
             own.setdefault(entry.key, entry)
         return Mapping(mark, self._tag(source, "mapping"), list(own.values()))
 
-    def _entry(self, key_node: Any, value_node: Any, depth: int) -> Entry | None:
+    def _entry(self, key_node: Any, value_node: Any, path: Path) -> Entry | None:
         mark = self._mark(key_node)
-        key = self._key(key_node, mark)
-        value = self.node(value_node, depth + 1)
+        key = self._key(key_node, mark, path)
+        value = self.node(value_node, (*path, key[0] if key else "?"))
         if isinstance(value, Scalar) and not value.tag and not value.text:
             # The library marks an empty value where the next token begins, often the next line.
             value.mark = mark
         return None if key is None else Entry(key[0], mark, value)
 
-    def _key(self, key_node: Any, mark: Mark) -> tuple[Key] | None:
+    def _key(self, key_node: Any, mark: Mark, path: Path) -> tuple[Key] | None:
         key: Any = ()
         if isinstance(key_node, ScalarNode):
             try:
@@ -198,12 +209,12 @@ class _Translation:
                 key = ()
         if key is None or isinstance(key, (str, int, float)):
             return (key,)
-        self._problems.add(mark, (), "a key is a word or a number, put it in quotes")
+        self._problems.add(mark, path, "a key is a word or a number, put it in quotes")
         return None
 
-    def _merged(self, source: Any, depth: int) -> list[Entry]:
+    def _merged(self, source: Any, path: Path) -> list[Entry]:
         """The entries that ``<<`` brings in; the first mapping of a list wins."""
-        parts = [self.node(source, depth + 1)]
+        parts = [self.node(source, (*path, "<<"))]
         if isinstance(parts[0], Sequence):
             parts = parts[0].items
         entries: list[Entry] = []
@@ -212,5 +223,5 @@ class _Translation:
                 entries += part.entries
             elif not isinstance(part, Broken):
                 message = "'<<' takes a mapping or a list of mappings, such as <<: *name"
-                self._problems.add(part.mark, (), message)
+                self._problems.add(part.mark, path, message)
         return entries

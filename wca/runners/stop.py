@@ -3,13 +3,19 @@
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 __all__ = ["StopSignals"]
 
 log = logging.getLogger(__name__)
+
+_Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
+
+#: What ``signal.signal`` gives for a program that has not set a handler.
+_WITHOUT_OWN = (signal.SIG_DFL, signal.default_int_handler)
 
 
 class _StuckAtStopError(BaseException):
@@ -19,8 +25,10 @@ class _StuckAtStopError(BaseException):
 class StopSignals:
     """Sets an event on the first SIGTERM or SIGINT; a second one changes nothing.
 
-    A context manager for the whole run. Outside the main thread, where Python takes no signals,
-    it does nothing.
+    A context manager for the whole run. A program that has handlers of its own gets them back. One
+    that has none is on its way out after the signal that ended the run, and a further one, which
+    would kill it with a wrong exit code, is ignored until then.
+    Outside the main thread, where Python takes no signals, it does nothing.
 
     Args:
         stop: the event.
@@ -32,7 +40,7 @@ class StopSignals:
         self._grace = grace
         self._received: signal.Signals | None = None
         self._interruptible = False
-        self._before: dict[signal.Signals, object] = {}
+        self._before: dict[signal.Signals, _Handler] = {}
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
@@ -46,7 +54,8 @@ class StopSignals:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() gave us
+            ending = self._received is not None and handler in _WITHOUT_OWN
+            signal.signal(number, signal.SIG_IGN if ending else handler)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
