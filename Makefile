@@ -1,0 +1,72 @@
+# WCA needs python3 (3.11 or later, with venv), make and git. Everything else is set up here.
+#   make            build dist/wca.pex          make run     measure this machine for a few seconds
+#   make test       set up and run the tests    make bench   measure the agent
+# Another Python: make PYTHON=/path/to/python3 ...
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PEX := dist/wca.pex
+
+# The environment belongs to one Python: another one makes it anew. Empty when $(PYTHON) is too old
+# or missing; tools/check_python.sh then says so.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)
+READY := $(VENV)/ready-$(VERSION)
+SOURCES := $(shell find wca -type d -name __pycache__ -prune -o -type f -print) \
+	pyproject.toml setup.py requirements.txt README.md LICENSE \
+	tools/build_pex.py tools/pex_preamble.sh
+
+.PHONY: pex setup permissions test test-slow lint format bench run docs lock clean
+.DELETE_ON_ERROR:
+
+pex: permissions $(PEX)
+
+$(PEX): $(READY) $(SOURCES)
+	$(BIN)/python tools/build_pex.py $@
+
+setup: permissions $(READY)
+
+# --clear: an environment of another Python or of older pins leaves nothing behind.
+$(READY): requirements.txt requirements-dev.txt pyproject.toml tools/check_python.sh
+	@tools/check_python.sh $(PYTHON)
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: \
+		-r requirements.txt -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-index --no-build-isolation -e .
+	@touch $@
+
+# The agent refuses a configuration that others may write, as a checkout under umask 002 makes it.
+permissions:
+	@chmod -R go-w configs
+
+# make test ARGS="-k static -x" passes options to pytest.
+test: setup
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff format .
+
+bench: setup $(PEX)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+run: setup
+	@$(BIN)/python tools/demo.py
+
+docs: setup
+	$(BIN)/python -m wca docs metrics > docs/metrics.md.new
+	mv docs/metrics.md.new docs/metrics.md
+
+lock: setup
+	$(BIN)/python tools/lock.py
+
+clean:
+	rm -rf $(VENV) dist build .cache *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

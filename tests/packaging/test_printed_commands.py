@@ -1,0 +1,40 @@
+"""Every command that the documentation prints is run, as it is printed, in a checkout."""
+
+import os
+
+import pytest
+
+from tests.docs.pages import blocks
+
+#: Commands that other tests run, or that are this run itself.
+ELSEWHERE = {
+    "make": "the fixture `pex` and test_makefile.py",
+    "make run": "test_demo.py",
+    "make test": "this run",
+    "make bench": "the benchmark's own table in docs/performance.md",
+    "pex -D examples python-dateutil==2.8.0 -o hello_world.pex": "test_seed_commands.py",
+}
+COMMANDS = sorted({line for _, _, text in blocks("sh") for line in text.splitlines() if line})
+
+
+@pytest.mark.parametrize(
+    "command",
+    [line for line in COMMANDS if line not in ELSEWHERE and not line.startswith("PEX_PATH")],
+)
+def test_the_command_succeeds(checkout, command):
+    done = checkout.shell(command)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_commands_that_others_run_are_still_printed():
+    assert set(ELSEWHERE) <= set(COMMANDS)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_as_root_the_agent_wants_root(checkout):
+    command = next(line for line in COMMANDS if line.endswith("--iterations 2"))
+    refused = checkout.shell(command, as_root=True)
+    assert refused.returncode == 2
+    assert "--root" in refused.stderr
+    assert checkout.shell(f"{command} --root", as_root=True).returncode == 0
