@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from wca.commands.options import add_config_options
 from wca.components import load_registry
 from wca.config import load_config
 from wca.config.loader import Loaded
@@ -13,15 +14,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``wca check``."""
-    parser.add_argument("-c", "--config", required=True, metavar="FILE", help="configuration file")
-    parser.add_argument(
-        "-r",
-        "--register",
-        action="append",
-        default=[],
-        metavar="[PACKAGE.]MODULE:CLASS",
-        help="a class of yours that the file names as !CLASS; may be repeated",
-    )
+    add_config_options(parser)
     parser.add_argument(
         "--here",
         action="store_true",

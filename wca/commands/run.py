@@ -5,6 +5,7 @@ import logging
 import os
 from typing import Protocol, runtime_checkable
 
+from wca.commands.options import add_config_options
 from wca.components import load_registry
 from wca.config import load_config
 from wca.errors import StartError, UsageError, WcaError
@@ -30,17 +31,7 @@ class Limited(Protocol):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``wca run``."""
-    parser.add_argument(
-        "-c", "--config", required=True, metavar="FILE", help="configuration file, absolute path"
-    )
-    parser.add_argument(
-        "-r",
-        "--register",
-        action="append",
-        default=[],
-        metavar="[PACKAGE.]MODULE:CLASS",
-        help="a class of yours that the file names as !CLASS; may be repeated",
-    )
+    add_config_options(parser)
     parser.add_argument(
         "-l",
         "--log",

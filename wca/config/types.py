@@ -15,6 +15,7 @@ import ipaddress
 import math
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Union
 from urllib.parse import urlsplit
@@ -133,7 +134,41 @@ class Numeric(Constraint):
 
 
 @dataclass(frozen=True)
-class Duration(Constraint):
+class _Quantity(Constraint):
+    """A number with a unit: the number alone, or text such as ``10s``."""
+
+    min_value: float | None = 0
+    max_value: float | None = None
+    base: ClassVar[Any] = float
+    parse: ClassVar[Callable[[str], float]]
+    noun: ClassVar[str]
+    unit: ClassVar[str] = ""
+    examples: ClassVar[str]
+
+    def convert(self, value: Any) -> Any:
+        """The number from text; a number is taken as it is."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return type(self).parse(value)
+        except ValueError:
+            raise ValidationError(f"expected {self.expected()}, got {describe(value)}") from None
+
+    def check(self, value: Any) -> None:
+        """Refuse what is not a finite number in the range, or a fraction of what is whole."""
+        fits = _in_range(value, self.min_value, self.max_value) and math.isfinite(value)
+        whole = self.base is not int or isinstance(value, int)
+        _require(fits and whole, self.expected(), value)
+
+    def expected(self) -> str:
+        """A sentence part for messages and documents."""
+        bounded = bool(self.min_value) or self.max_value is not None
+        span = _between(self.min_value, self.max_value, self.unit) if bounded else ""
+        return f"{self.noun}{span} ({self.examples})"
+
+
+@dataclass(frozen=True)
+class Duration(_Quantity):
     """A length of time: seconds as a number, or text such as ``500ms 10s 5m 1h 1d``.
 
     Args:
@@ -141,33 +176,14 @@ class Duration(Constraint):
         max_value: the longest accepted, in seconds; None: no bound.
     """
 
-    min_value: float | None = 0
-    max_value: float | None = None
-    base: ClassVar[Any] = float
-
-    def convert(self, value: Any) -> Any:
-        """Seconds from text; a number is taken as seconds."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return parse_duration(value)
-        except ValueError:
-            raise ValidationError(f"expected {self.expected()}, got {describe(value)}") from None
-
-    def check(self, value: Any) -> None:
-        """Refuse what is not a finite number of seconds in the range."""
-        fits = _in_range(value, self.min_value, self.max_value) and math.isfinite(value)
-        _require(fits, self.expected(), value)
-
-    def expected(self) -> str:
-        """A sentence part for messages and documents."""
-        bounded = bool(self.min_value) or self.max_value is not None
-        span = _between(self.min_value, self.max_value, "s") if bounded else ""
-        return f"a duration{span} (such as 500ms, 10s, 5m, 1h, or seconds as a number)"
+    parse = parse_duration
+    noun = "a duration"
+    unit = "s"
+    examples = "such as 500ms, 10s, 5m, 1h, or seconds as a number"
 
 
 @dataclass(frozen=True)
-class Size(Constraint):
+class Size(_Quantity):
     """An amount of bytes: a whole number, or text such as ``64MiB`` or ``10MB``.
 
     Args:
@@ -175,33 +191,15 @@ class Size(Constraint):
         max_value: the largest accepted, in bytes; None: no bound.
     """
 
-    min_value: int | None = 0
-    max_value: int | None = None
     base: ClassVar[Any] = int
-
-    def convert(self, value: Any) -> Any:
-        """Bytes from text; a number is taken as bytes."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return parse_size(value)
-        except ValueError:
-            raise ValidationError(f"expected {self.expected()}, got {describe(value)}") from None
-
-    def check(self, value: Any) -> None:
-        """Refuse what is not a whole number of bytes in the range."""
-        fits = isinstance(value, int) and _in_range(value, self.min_value, self.max_value)
-        _require(fits, self.expected(), value)
-
-    def expected(self) -> str:
-        """A sentence part for messages and documents."""
-        bounded = bool(self.min_value) or self.max_value is not None
-        span = _between(self.min_value, self.max_value, " bytes") if bounded else ""
-        return f"a size{span} (such as 64MiB, 10MB, or bytes as a whole number)"
+    parse = parse_size
+    noun = "a size"
+    unit = " bytes"
+    examples = "such as 64MiB, 10MB, or bytes as a whole number"
 
 
 @dataclass(frozen=True)
-class Ratio(Constraint):
+class Ratio(_Quantity):
     """A fraction of one: ``0.02``, or ``2%`` as text.
 
     Args:
@@ -209,27 +207,10 @@ class Ratio(Constraint):
         max_value: the greatest accepted, as a fraction; None: no bound.
     """
 
-    min_value: float | None = 0
     max_value: float | None = 1
-    base: ClassVar[Any] = float
-
-    def convert(self, value: Any) -> Any:
-        """A fraction from text with a percent sign; a number is taken as a fraction."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return parse_ratio(value)
-        except ValueError:
-            raise ValidationError(f"expected {self.expected()}, got {describe(value)}") from None
-
-    def check(self, value: Any) -> None:
-        """Refuse what is not a finite fraction in the range."""
-        fits = _in_range(value, self.min_value, self.max_value) and math.isfinite(value)
-        _require(fits, self.expected(), value)
-
-    def expected(self) -> str:
-        """A sentence part for messages and documents."""
-        return f"a ratio{_between(self.min_value, self.max_value)} (such as 0.02 or 2%)"
+    parse = parse_ratio
+    noun = "a ratio"
+    examples = "such as 0.02 or 2%"
 
 
 @dataclass(frozen=True)
