@@ -311,7 +311,7 @@ def test_in_steady_state_an_interval_makes_one_pread_per_file_and_nothing_else(r
         now = kernel.calls
         calls.append((now.opens, now.reads, now.stats, now.listdirs))
 
-    node = StaticNode(tasks=[path[1:] for path in paths], kernel=kernel)
+    node = StaticNode(tasks=[path[1:] for path in paths])  # it is given the runner's kernel
     collectors = MeasurementRunner(node=node).collectors
     batches = run(node, 7, kernel=kernel, collectors=[*collectors, Hook(note)])
     assert value(batches[-1], "wca_tasks") == 5

@@ -9,6 +9,7 @@ from wca.commands.options import add_config_options
 from wca.components import load_registry
 from wca.config import load_config
 from wca.errors import StartError, UsageError, WcaError
+from wca.linux.files import raise_descriptor_limit
 from wca.logger import DEFAULT_LEVELS, configure_logging, parse_levels
 from wca.runners import Runner
 from wca.version import __version__
@@ -74,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.config, load_registry(args.register), here=True)
     configure_logging({**DEFAULT_LEVELS, **config.loggers, **levels})
     _limit(config.runner, args.iterations)
+    raise_descriptor_limit()  # every task keeps about ten kernel files open
     log.info("wca %s starts %s, process %d", __version__, args.config, os.getpid())
     return _run(config.runner)
 

@@ -41,7 +41,9 @@ class Task:
 class Node(ABC):
     """Finds the tasks of this machine.
 
-    Optional abilities, as for a storage: ``start()``, ``check()``, ``close(timeout)``.
+    Optional abilities, as for a storage: ``start()``, ``check()``, ``close(timeout)``; besides, a
+    node that reads kernel files has ``use_kernel(kernel)`` and is given the runner's, through which
+    all of them are read, before it is started.
     """
 
     @abstractmethod

@@ -75,6 +75,12 @@ class StaticNode(Node):
         self._present: dict[str, _Present] = {}
         self._absent: dict[str, str] = {}
 
+    def use_kernel(self, kernel: Kernel) -> None:
+        """Read through this one from now on."""
+        self.close()
+        self._kernel = kernel
+        self._hierarchies = CgroupHierarchies(kernel)
+
     def get_tasks(self) -> list[Task]:
         """List the tasks that exist now, in the order of the configuration, then of the name.
 

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 from wca.clock import Clock
 from wca.collectors import Collector, NotAvailable, Probe
@@ -19,6 +20,7 @@ from wca.containers import Containers
 from wca.errors import TargetGone
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel, KernelFile
+from wca.nodes import Node
 from wca.platforms import Platform, read_platform
 from wca.runners.lifecycle import Lifecycle
 from wca.storage import Storage
@@ -47,6 +49,14 @@ def default_collectors() -> list[Collector]:
     ]
 
 
+@runtime_checkable
+class ReadsKernel(Protocol):
+    """A component that reads kernel files and takes what they are read through."""
+
+    def use_kernel(self, kernel: Kernel) -> None:
+        """Read through this one from now on."""
+
+
 class Engine:
     """Opens the parts of a run, hands them out and closes them in reverse order.
 
@@ -66,6 +76,12 @@ class Engine:
         self._outlets: list[tuple[Storage, Outlet]] = []
         self.lifecycle.on_close("kernel files", lambda _timeout: kernel.close())
         self._statm = self._open_statm()
+
+    def start_node(self, node: Node) -> None:
+        """Start the node, which reads the kernel through the same object. Raises StartError."""
+        if isinstance(node, ReadsKernel):
+            node.use_kernel(self.kernel)
+        self.lifecycle.start(node, "node")
 
     def start_collectors(self, collectors: Sequence[Collector]) -> None:
         """Start the collectors that have something to start. Raises StartError."""

@@ -111,7 +111,7 @@ class MeasurementRunner(Runner):
     def _loop(self, engine: Engine, log_counts: LogCounter) -> None:
         telemetry = engine.telemetry
         engine.start_collectors(self.collectors)
-        engine.lifecycle.start(self.node, "node")
+        engine.start_node(self.node)
         containers = engine.containers(self.collectors)
         labelling = TaskLabelling(self.task_label_generators, telemetry)
         discover = Job(
