@@ -61,8 +61,10 @@ run: setup
 	@$(BIN)/python tools/demo.py
 
 docs: setup
-	$(BIN)/python -m wca docs metrics > docs/metrics.md.new
-	mv docs/metrics.md.new docs/metrics.md
+	for page in metrics components; do \
+		$(BIN)/python -m wca docs $$page > docs/$$page.md.new && \
+		mv docs/$$page.md.new docs/$$page.md || exit 1; \
+	done
 
 lock: setup
 	$(BIN)/python tools/lock.py
