@@ -1,7 +1,6 @@
 """One whole iteration beside its floor: nothing but the reads that give the same series."""
 
 import contextlib
-import gc
 import os
 import statistics
 import tempfile
@@ -13,10 +12,11 @@ from functools import partial
 from benchmarks.cgroups import task_cgroups
 from benchmarks.workers import workers
 from wca.clock import SystemClock
+from wca.commands.garbage import quiet_collector
 from wca.linux.cgroups import Cgroup, CgroupHierarchies
 from wca.linux.files import Kernel, raise_descriptor_limit
 from wca.nodes.static import StaticNode
-from wca.runners.engine import Engine, default_collectors
+from wca.runners.engine import Engine, default_collectors, named
 from wca.runners.labelling import TaskLabelling
 from wca.runners.stages import Collect, Discover, Export, Sample
 from wca.storage import LogStorage
@@ -89,7 +89,7 @@ HEADER = (
 
 
 def measure(tasks: int, rounds: int) -> Result:
-    """Time floor and iteration alternately, with tasks that work in between; give the medians."""
+    """Time floor and iteration alternately, each after all tasks have worked; give the medians."""
     raise_descriptor_limit()
     with task_cgroups(tasks) as names:
         hierarchies = CgroupHierarchies(Kernel())
@@ -101,16 +101,16 @@ def measure(tasks: int, rounds: int) -> Result:
             collect, export = _stages(engine, names)
             floor = _floor(cgroups)
             times: dict[str, list[float]] = {"floor": [], "collect": [], "export": [], "store": []}
-            gc.collect()
-            gc.freeze()
+            quiet_collector()  # as the command does
             for _ in range(rounds + WARM_UP):
                 working.work()
-                sample = Sample(time.time())
                 times["floor"].append(_timed(floor))
+                working.work()
+                sample = Sample(time.time())
                 times["collect"].append(_timed(partial(collect.run, sample)))
                 times["export"].append(_timed(partial(export.run, sample)))
                 times["store"].append(_timed(partial(storage.store, sample.metrics)))
-            engine.close()
+            engine.lifecycle.close(1.0)
             storage.close(1.0)
     series = sum(1 for metric in sample.metrics if metric.granularity == "task")
     medians = {name: statistics.median(values[WARM_UP:]) * 1e6 for name, values in times.items()}
@@ -118,12 +118,13 @@ def measure(tasks: int, rounds: int) -> Result:
 
 
 def _stages(engine: Engine, names: list[str]) -> tuple[Collect, Export]:
-    collectors, telemetry = default_collectors(), engine.telemetry
+    collectors, telemetry = named(default_collectors()), engine.telemetry
     containers = engine.containers(collectors)
     Discover(StaticNode(tasks=names), containers, TaskLabelling({}, telemetry), telemetry)()
-    collect = Collect(containers, engine.node_probes(collectors), telemetry, lambda: None)
+    probes = engine.node_probes(collectors)
+    collect = Collect(containers, probes, collectors, telemetry, lambda: None)
     labels = engine.common_labels({}, optional=True)
-    return collect, Export(labels, lambda _sample: {}, engine.information())
+    return collect, Export(labels, lambda _sample: {}, engine.information(), telemetry)
 
 
 def _floor(cgroups: list[Cgroup]) -> Callable[[], None]:

@@ -150,16 +150,6 @@ def test_a_hierarchy_without_controllers_and_other_file_systems_are_left_out(tre
     assert not located(tree).exists()
 
 
-def test_hierarchies_mounted_later_are_found_after_a_refresh(tree):
-    hierarchies = CgroupHierarchies(tree.kernel)
-    assert hierarchies.version("psi") is None
-    mountinfo(tree, "/ /sys/fs/cgroup/unified rw - cgroup2 cgroup rw")
-    tree.write("/sys/fs/cgroup/unified/cgroup.controllers", "io\n")
-    assert hierarchies.version("psi") is None
-    hierarchies.refresh()
-    assert (hierarchies.version("psi"), hierarchies.version("io")) == (2, 2)
-
-
 def test_a_missing_file_of_a_group_is_told_from_a_missing_group(tree):
     tree.add_task("/job")
     cgroup = located(tree)

@@ -46,7 +46,7 @@ def test_an_open_file_is_read_again_with_one_call_and_nothing_else(kernel, tmp_p
     assert kernel.calls == dataclasses.replace(before, reads=before.reads + 1)
 
 
-@pytest.mark.parametrize("size", [0, 1, 3584, 3585, 4095, 4096, 4097, 8192, 70_000])
+@pytest.mark.parametrize("size", [0, 1, 478, 479, 480, 3584, 3585, 4095, 4096, 4097, 8192, 70_000])
 def test_a_file_of_any_size_is_read_whole(kernel, tmp_path, size):
     content = bytes(index % 251 for index in range(size))
     write(tmp_path, "/file", content)

@@ -173,6 +173,30 @@ def test_a_kernel_without_the_line_full_leaves_it_out():
     assert parse_pressure(b"some avg10=0.00 avg60=0.00 avg300=0.00 total=9\n") == (9, None)
 
 
+@given(numbers, numbers | st.none())
+def test_stall_times_are_read_back(some, full):
+    data = b"some avg10=0.00 avg60=12.34 avg300=100.00 total=%d\n" % some
+    if full is not None:
+        data += b"full avg10=0.00 avg60=0.00 avg300=0.00 total=%d\n" % full
+    assert parse_pressure(data) == (some, full)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"some avg10=0.00 avg60=0.00 avg300=0.00 total=9",
+        b"some avg10=0.00 avg60=0.00 avg300=0.00 total=-9\n",
+        b"some avg10=0.00 avg60=0.00 avg300=0.00\n",
+        b"full avg10=0.00 avg60=0.00 avg300=0.00 total=9\n",
+        b"some avg10=0.00 avg60=0.00 avg300=0.00 total=9\nfull avg10=0.00 total=1\n",
+    ],
+)
+def test_pressure_of_another_form_is_malformed(data):
+    with pytest.raises(Malformed):
+        parse_pressure(data)
+
+
 # /proc
 
 

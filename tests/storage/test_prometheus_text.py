@@ -230,3 +230,10 @@ def test_metrics_and_their_labels_are_left_as_they_were():
     labels = {"b": "2", "a": "1"}
     Encoder().encode([Metric("a", 1, labels)])
     assert list(labels.items()) == [("b", "2"), ("a", "1")]
+
+
+def test_numbers_that_no_float_can_hold_are_refused_even_where_they_cancel_out():
+    batch = [Metric("a", 10**400), Metric("b", -(10**400)), Metric("c", 1)]
+    encoded = Encoder().encode(batch)
+    assert encoded.text == "c 1\n"
+    assert len(encoded.rejected) == 2

@@ -1,6 +1,7 @@
 """From the bytes of one kernel file to measurements: what collectors combine."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from wca.linux.parse import KeyedNumbers, parse_limit, parse_number
 from wca.linux.psi import parse_pressure
@@ -16,11 +17,15 @@ Decoder = Callable[[bytes], Measurements]
 Field = tuple[bytes, str, float | None]
 
 
+# One decoder for all tasks, where it keeps nothing of a task: what a thousand tasks share stays in
+# the processor's caches.
+@cache
 def number(name: str) -> Decoder:
     """Decoder of a file that holds one number."""
     return lambda data: {name: parse_number(data)}
 
 
+@cache
 def scaled(name: str, divisor: float) -> Decoder:
     """Decoder of a file that holds one number, in another unit than the metric's.
 
@@ -31,6 +36,7 @@ def scaled(name: str, divisor: float) -> Decoder:
     return lambda data: {name: parse_number(data) / divisor}
 
 
+@cache
 def limit(name: str) -> Decoder:
     """Decoder of a file that holds a limit; no limit is left out."""
 
@@ -43,11 +49,12 @@ def limit(name: str) -> Decoder:
 
 def keyed(fields: Sequence[Field]) -> Decoder:
     """Decoder of a file of lines ``key number``."""
-    parser = KeyedNumbers([key for key, _, _ in fields])
+    keys, names, divisors = zip(*fields, strict=True)
+    parser = KeyedNumbers(keys)
 
     def decode(data: bytes) -> Measurements:
         values: Measurements = {}
-        for (_, name, divisor), value in zip(fields, parser.parse(data), strict=True):
+        for name, divisor, value in zip(names, divisors, parser.parse(data), strict=True):
             if value is not None:
                 values[name] = value if divisor is None else value / divisor
         return values
@@ -55,6 +62,7 @@ def keyed(fields: Sequence[Field]) -> Decoder:
     return decode
 
 
+@cache
 def pressure(some: str, full: str) -> Decoder:
     """Decoder of a pressure file; the metrics are in seconds.
 
@@ -65,11 +73,8 @@ def pressure(some: str, full: str) -> Decoder:
 
     def decode(data: bytes) -> Measurements:
         some_total, full_total = parse_pressure(data)
-        values: Measurements = {}
-        if some_total is not None:
-            values[some] = some_total / 1e6
-        if full_total is not None:
-            values[full] = full_total / 1e6
-        return values
+        if full_total is None:
+            return {some: some_total / 1e6}
+        return {some: some_total / 1e6, full: full_total / 1e6}
 
     return decode

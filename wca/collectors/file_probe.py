@@ -1,34 +1,15 @@
 """The probe behind most collectors: some files, each with its decoder, one read per file."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
-from wca.collectors.api import Cgroup, NodeTarget, NotAvailable, Readable, TaskTarget
+from wca.collectors.api import Cgroup, NodeTarget, NotAvailable, Probe, Readable, TaskTarget
 from wca.collectors.decoders import Decoder
+from wca.errors import PLUGIN_ERRORS
+from wca.linux.file_group import FileGroup
 from wca.metrics import Measurements
 
-__all__ = ["FileProbe", "attach_files", "node_of", "task_cgroup"]
-
-
-class _Source:
-    """One open file with what was last read from it."""
-
-    __slots__ = ("close", "data", "decode", "read", "values")
-
-    def __init__(self, file: Readable, decode: Decoder) -> None:
-        self.read = file.read
-        self.close = file.close
-        self.decode = decode
-        self.data = b""
-        self.values: Measurements = {}
-
-    def update(self, data: bytes) -> None:
-        """Take over a new content."""
-        self.data = data
-        try:
-            self.values = self.decode(data)
-        except NotAvailable:  # malformed: not counted, hence absent
-            self.values = {}
+__all__ = ["FileProbe", "attach_files", "join_file_probes", "node_of", "task_cgroup"]
 
 
 class FileProbe:
@@ -41,24 +22,74 @@ class FileProbe:
         sources: open files with the decoder of each.
     """
 
-    def __init__(self, sources: Iterable[tuple[Readable, Decoder]]) -> None:
-        self._sources = [_Source(file, decode) for file, decode in sources]
+    __slots__ = ("_contents", "_decoders", "_files", "_merged", "_values")
+
+    def __init__(self, sources: Sequence[tuple[Readable, Decoder]]) -> None:
+        self._files = FileGroup([file for file, _ in sources])
+        self._decoders = [decode for _, decode in sources]
+        self._contents: list[bytes | None] = [None] * len(sources)
+        self._values: list[Measurements] = [{}] * len(sources)  # of each file
+        self._merged: Measurements = {}  # of all of them
+
+    @property
+    def sources(self) -> list[tuple[Readable, Decoder]]:
+        """The files with the decoder of each."""
+        return list(zip(self._files.files, self._decoders, strict=True))
 
     def read(self, out: Measurements) -> None:
-        """Add the numbers of all files to ``out``. Raises TargetGone."""
-        for source in self._sources:
-            try:
-                data = source.read()
-            except NotAvailable:
-                continue
-            if data != source.data:
-                source.update(data)
-            out.update(source.values)
+        """Add the numbers of all files to ``out``.
+
+        Raises:
+            TargetGone: the target vanished; nothing was added.
+            Exception: what a broken decoder raised, or Malformed for a file that has not the form
+                it should have; the numbers of the other files were added.
+        """
+        contents = self._files.read()
+        failure = self._take(contents) if contents != self._contents else None
+        out.update(self._merged)
+        if failure is not None:
+            raise failure
 
     def close(self) -> None:
         """Close all files; safe twice."""
-        for source in self._sources:
-            source.close()
+        self._files.close()
+
+    def _take(self, contents: list[bytes | None]) -> BaseException | None:
+        """Decode what changed, and return what went wrong with it."""
+        complete, failure = True, None
+        for position, content in enumerate(contents):
+            if content == self._contents[position]:
+                continue
+            try:
+                values = {} if content is None else self._decoders[position](content)
+            except PLUGIN_ERRORS as error:
+                values, failure = {}, error
+                contents[position] = None  # asked again next time
+            complete = complete and values.keys() >= self._values[position].keys()
+            self._values[position] = values
+            self._merged.update(values)
+        if not complete:  # what is not counted any more must not stay
+            self._merged = {
+                name: value for values in self._values for name, value in values.items()
+            }
+        self._contents = contents
+        return failure
+
+
+def join_file_probes(probes: Mapping[str, Probe]) -> dict[str, Probe]:
+    """The same probes, with all that read nothing but files put together as one.
+
+    For a task, the objects around a read cost more than the read itself.
+
+    Args:
+        probes: probes by name, of one target; the new one reads and closes the same files.
+    """
+    files = {name: probe for name, probe in probes.items() if isinstance(probe, FileProbe)}
+    if len(files) < 2:
+        return dict(probes)
+    joined = FileProbe([source for probe in files.values() for source in probe.sources])
+    others = {name: probe for name, probe in probes.items() if name not in files}
+    return {", ".join(files): joined, **others}
 
 
 def attach_files(wanted: Iterable[tuple[Callable[[], Readable], Decoder]]) -> FileProbe:

@@ -199,10 +199,6 @@ class CgroupHierarchies:
         """The version of the mounted hierarchy that holds the controller; None: none does."""
         return 1 if controller in self._mounts.v1 else self.locate("/").version(controller)
 
-    def refresh(self) -> None:
-        """Forget what was learned: hierarchies were mounted or unmounted."""
-        self.__dict__.pop("_mounts", None)
-
     def locate(self, cgroup_path: str) -> Cgroup:
         """The groups of a path. Nothing is looked up before it is asked for.
 

@@ -99,7 +99,8 @@ class Kernel:
         return self._max_kept
 
     def _open_transient(self, path: str) -> TransientFile:
-        if not self.exists(path):
+        inode = self.inode(path)
+        if inode is None:
             raise NotAvailable(f"{self._prefix + path} does not exist")
         if not self._exhausted:
             self._exhausted = True
@@ -108,7 +109,7 @@ class Kernel:
                 "read, which is slower; raise the limit of open files (LimitNOFILE, ulimit -n)",
                 len(self._kept),
             )
-        return TransientFile(self._prefix + path, self.calls)
+        return TransientFile(self._prefix + path, self.calls, inode)
 
     def read(self, path: str) -> bytes:
         """Read a file once: open, read to its end, close. Raises as ``open`` does."""

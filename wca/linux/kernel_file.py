@@ -6,9 +6,17 @@ from dataclasses import dataclass
 
 from wca.errors import NotAvailable, TargetGone, WcaError
 
-__all__ = ["Calls", "KernelFile", "TransientFile", "read_failure", "read_whole"]
+__all__ = [
+    "Calls",
+    "KernelFile",
+    "TransientFile",
+    "read_failure",
+    "read_whole",
+]
 
-_FIRST_SIZE = 4096
+# With its header a bytes object of this length just fits into what Python takes from its own store
+# of small objects; longer ones come from malloc, at several times the cost.
+_FIRST_SIZE = 479
 # The kernel fills at most one page per read of a file made of many records (/proc/vmstat) and ends
 # a read at the end of a record. A shorter answer than this is therefore the whole file.
 _PAGE = os.sysconf("SC_PAGESIZE")
@@ -58,18 +66,24 @@ class KernelFile:
 
     Only two kinds of content need more: one that fills the buffer (read again with a larger one,
     which stays), and one that the kernel may have cut at the end of a page.
+
+    Args:
+        path: for messages.
+        descriptor: the open file; -1 once it is closed.
+        calls: where reads are counted.
+        kept: the kernel's files that are open.
     """
 
-    __slots__ = ("_calls", "_descriptor", "_kept", "_one_read", "_path", "_size", "_whole")
+    __slots__ = ("_kept", "_one_read", "_path", "calls", "descriptor", "size", "whole")
 
     def __init__(self, path: str, descriptor: int, calls: Calls, kept: "set[KernelFile]") -> None:
         self._path = path
-        self._descriptor = descriptor
-        self._calls = calls
+        self.descriptor = descriptor
+        self.calls = calls
         self._kept = kept
-        self._size = _FIRST_SIZE
+        self.size = _FIRST_SIZE
         self._one_read = False  # the kernel gives this file in one piece, however long
-        self._whole = min(_SURELY_WHOLE, _FIRST_SIZE - 1)
+        self.whole = _FIRST_SIZE - 1
 
     def read(self) -> bytes:
         """The whole content, now.
@@ -78,57 +92,66 @@ class KernelFile:
             TargetGone: what the file describes was removed (ENODEV, ESRCH).
             NotAvailable: the kernel refuses to answer.
         """
-        self._calls.reads += 1
+        self.calls.reads += 1
         try:
-            data = os.pread(self._descriptor, self._size, 0)
-            if len(data) <= self._whole:
+            data = os.pread(self.descriptor, self.size, 0)
+            if len(data) <= self.whole:
                 return data
             return self._read_rest(data)
         except OSError as error:
             raise read_failure(error, self._path) from None
 
     def _read_rest(self, data: bytes) -> bytes:
-        while len(data) == self._size:
-            self._size *= 2
-            self._calls.reads += 1
-            data = os.pread(self._descriptor, self._size, 0)
+        while len(data) == self.size:
+            self.size *= 2
+            self.calls.reads += 1
+            data = os.pread(self.descriptor, self.size, 0)
         self._one_read = self._one_read or len(data) > _PAGE
-        self._whole = self._size - 1 if self._one_read else min(_SURELY_WHOLE, self._size - 1)
-        if len(data) <= self._whole:
+        self.whole = self.size - 1 if self._one_read else min(_SURELY_WHOLE, self.size - 1)
+        if len(data) <= self.whole:
             return data
-        return _read_to_end(self._descriptor, self._calls, data)
+        return _read_to_end(self.descriptor, self.calls, data)
 
     def close(self) -> None:
         """Give back the descriptor; safe twice."""
-        descriptor, self._descriptor = self._descriptor, -1
+        descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             self._kept.discard(self)
             os.close(descriptor)
 
 
 class TransientFile(KernelFile):
-    """A file that is opened for each read, for when descriptors have run out."""
+    """A file that is opened for each read, for when descriptors have run out.
 
-    __slots__ = ()
+    Args:
+        path: of the file.
+        calls: where calls are counted.
+        inode: its number; another file under the same path is not the one that was opened.
+    """
 
-    def __init__(self, path: str, calls: Calls) -> None:
+    __slots__ = ("_inode",)
+
+    def __init__(self, path: str, calls: Calls, inode: int) -> None:
         super().__init__(path, -1, calls, set())
+        self._inode = inode
 
     def read(self) -> bytes:
         """The whole content, now; raises as ``KernelFile.read`` does."""
         try:
-            return read_whole(self._path, self._calls)
+            return read_whole(self._path, self.calls, self._inode)
         except FileNotFoundError:
             raise TargetGone(f"{self._path} is gone") from None
         except OSError as error:
             raise read_failure(error, self._path) from None
 
 
-def read_whole(path: str, calls: Calls) -> bytes:
-    """Open, read to the end, close. Raises OSError."""
+def read_whole(path: str, calls: Calls, inode: int | None = None) -> bytes:
+    """Open, read to the end, close. Raises OSError; TargetGone when the inode is another one."""
     calls.opens += 1
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        if inode is not None and os.fstat(descriptor).st_ino != inode:
+            raise TargetGone(f"{path} is another file by now")
         return _read_to_end(descriptor, calls)
     finally:
         os.close(descriptor)

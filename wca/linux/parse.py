@@ -43,10 +43,10 @@ def parse_number(data: bytes) -> int:
     Raises:
         Malformed: anything else is in it.
     """
-    number = to_number(data.strip())
-    if number is None:
-        raise Malformed(f"expected one number, got {data[:40]!r}")
-    return number
+    digits = data.strip()
+    if digits.isdigit() and len(digits) <= _MAX_DIGITS:  # to_number() without its call
+        return int(digits)
+    raise Malformed(f"expected one number, got {data[:40]!r}")
 
 
 def parse_limit(data: bytes) -> int | None:
@@ -83,7 +83,7 @@ class KeyedNumbers:
     def parse(self, data: bytes) -> list[int | None]:
         """The numbers in the order of the keys; None for a key without a number."""
         text = b"\n" + data
-        starts = self._starts
+        starts, unit = self._starts, self._unit
         numbers: list[int | None] = [None] * len(starts)
         for index, needle, length in self._needles:
             start = starts[index]
@@ -94,9 +94,11 @@ class KeyedNumbers:
                 starts[index] = start
             start += length
             end = text.find(b"\n", start)
-            if end > 0:  # without its line end the number may have been cut
-                token = text[start:end]
-                numbers[index] = to_number(self._without_unit(token) if self._unit else token)
+            if end < 0:  # without its line end the number may have been cut
+                continue
+            token = self._without_unit(text[start:end]) if unit else text[start:end]
+            if token.isdigit() and len(token) <= _MAX_DIGITS:  # to_number() without its call
+                numbers[index] = int(token)
         return numbers
 
     def _without_unit(self, token: bytes) -> bytes:

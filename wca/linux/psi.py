@@ -1,22 +1,27 @@
 """Pressure stall information: ``cpu.pressure`` and the like (Documentation/accounting/psi.rst)."""
 
-from wca.linux.parse import to_number
+import re
+
+from wca.linux.parse import Malformed
 
 __all__ = ["parse_pressure"]
 
+_AVERAGES = rb"avg10=\d+\.\d+ avg60=\d+\.\d+ avg300=\d+\.\d+"
+_FORM = re.compile(
+    rb"some %b total=(\d{1,20})\n(?:full %b total=(\d{1,20})\n)?" % (_AVERAGES, _AVERAGES)
+)
 
-def parse_pressure(data: bytes) -> tuple[int | None, int | None]:
+
+def parse_pressure(data: bytes) -> tuple[int, int | None]:
     """Total stall times in microseconds since the group was made: ``some`` and ``full``.
 
-    The line ``full`` of cpu.pressure exists since Linux 5.13; a line without its total is None.
+    The line ``full`` of cpu.pressure exists since Linux 5.13; without it, the second is None.
+
+    Raises:
+        Malformed: anything else is in it.
     """
-    tokens = data.split()
-    if len(tokens) == 10 and tokens[0] == b"some" and tokens[5] == b"full":
-        return _total(tokens[4]), _total(tokens[9])
-    if len(tokens) == 5 and tokens[0] == b"some":
-        return _total(tokens[4]), None
-    return None, None
-
-
-def _total(token: bytes) -> int | None:
-    return to_number(token[6:]) if token.startswith(b"total=") else None
+    match = _FORM.fullmatch(data)
+    if match is None:
+        raise Malformed(f"expected pressure stall information, got {data[:40]!r}")
+    some, full = match.groups()
+    return int(some), None if full is None else int(full)

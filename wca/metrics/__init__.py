@@ -1,11 +1,13 @@
 """Metrics: pure data and functions from data to data."""
 
+from wca.metrics.batch import Batch, Series
 from wca.metrics.catalogue import CATALOGUE, MetricName
 from wca.metrics.metadata import MetricMetadata
 from wca.metrics.metric import Measurements, Metric, MetricGranularity, MetricType, MetricUnit
 
 __all__ = [
     "CATALOGUE",
+    "Batch",
     "Measurements",
     "Metric",
     "MetricGranularity",
@@ -13,4 +15,5 @@ __all__ = [
     "MetricName",
     "MetricType",
     "MetricUnit",
+    "Series",
 ]

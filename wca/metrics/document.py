@@ -1,6 +1,6 @@
 """docs/metrics.md, written from the catalogue."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from wca.metrics.catalogue import CATALOGUE
 from wca.metrics.metadata import MetricMetadata
@@ -18,7 +18,6 @@ and so is a limit that is not set. Counters only grow; take their rate.
 
 - **Labels**: what tells the series of one metric apart, beside the labels that all metrics about
   the same task or machine share.
-- **Several containers**: how the values of a task's containers become the value of the task.
 - **Needs**: what has to be there or switched on; empty: always collected where the source exists.
 """
 
@@ -29,7 +28,6 @@ _SECTIONS = {
 }
 
 _COLUMNS = ("Name", "Type", "Unit", "Labels", "Help", "Source", "Needs")
-_TASK_COLUMNS = (*_COLUMNS[:4], "Several containers", *_COLUMNS[4:])
 
 
 def metrics_markdown(catalogue: Iterable[MetricMetadata] = CATALOGUE.values()) -> str:
@@ -42,24 +40,15 @@ def metrics_markdown(catalogue: Iterable[MetricMetadata] = CATALOGUE.values()) -
     parts = [_INTRODUCTION]
     for granularity, (title, sentence) in _SECTIONS.items():
         chosen = [entry for entry in entries if entry.granularity == granularity]
-        columns = _TASK_COLUMNS if granularity == MetricGranularity.TASK else _COLUMNS
-        rows = [columns, ["---"] * len(columns), *(_row(entry, columns) for entry in chosen)]
+        rows = [_COLUMNS, ["---"] * len(_COLUMNS), *map(_row, chosen)]
         parts.append(f"## {title}\n\n{sentence}\n\n" + "".join(map(_line, rows)))
     return "\n".join(parts)
 
 
-def _row(entry: MetricMetadata, columns: Sequence[str]) -> list[str]:
-    cells = {
-        "Name": f"`{entry.name}`",
-        "Type": entry.type,
-        "Unit": entry.unit,
-        "Labels": ", ".join(f"`{level}`" for level in entry.levels),
-        "Several containers": entry.merge,
-        "Help": entry.help,
-        "Source": entry.source,
-        "Needs": entry.enabled,
-    }
-    return [cells[column] for column in columns]
+def _row(entry: MetricMetadata) -> list[str]:
+    labels = ", ".join(f"`{level}`" for level in entry.levels)
+    name = f"`{entry.name}`"
+    return [name, entry.type, entry.unit, labels, entry.help, entry.source, entry.enabled]
 
 
 def _line(cells: Iterable[str]) -> str:

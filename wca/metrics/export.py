@@ -1,24 +1,47 @@
 """From measurements (numbers by name) to metrics (numbers with labels and meaning)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from wca.metrics.batch import Batch, Series
 from wca.metrics.catalogue import CATALOGUE
 from wca.metrics.metadata import MetricMetadata
-from wca.metrics.metric import Measurements, Metric
+from wca.metrics.metric import Measurements
 
-__all__ = ["Exporter"]
+__all__ = ["Exporter", "Misshapen"]
+
+#: What leads to one number of a nested value, outermost first; nothing for a plain number.
+_Keys = tuple[str, ...]
 
 
-#: What a metric without levels takes from its entry, in the order of ``Metric``'s fields.
-_Meaning = tuple[str, str, str, str]
+class Misshapen(ValueError):  # noqa: N818 - named for what the value is
+    """A measurement whose nesting is not that of its metric.
+
+    Args:
+        metric: its name.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, metric: str, reason: str) -> None:
+        self.metric = metric
+        super().__init__(f"metric {metric}: {reason}")
+
+
+@dataclass(slots=True)
+class _Nested:
+    """A measurement whose metric has levels, and the keys that its value had last."""
+
+    position: int
+    entry: MetricMetadata
+    keys: list[_Keys] = field(default_factory=list)
 
 
 class Exporter:
     """Exports the measurements of one target, whose labels stay the same from sample to sample.
 
-    Labels are built once: every metric of the target shares one mapping, and so does every metric
-    with the same level values, so that an encoder can keep their text.
+    Series are made once: as long as a target has the same measurements, an export hands over the
+    same series with other values, so that an encoder can keep their text.
 
     Args:
         labels: the target's labels.
@@ -30,72 +53,93 @@ class Exporter:
     ) -> None:
         self.labels: Mapping[str, str] = dict(labels)
         self._catalogue = catalogue
-        self._plain: dict[str, _Meaning | tuple[None, None, None, None]] = {}
-        self._leveled: dict[tuple[str, tuple[str, ...]], Mapping[str, str]] = {}
+        self._made: dict[tuple[str, _Keys], Series] = {}
+        self._names: list[str] = []
+        self._nested: list[_Nested] = []
+        self._series: tuple[Series, ...] | None = None  # None: to be put together anew
 
-    def export(self, measurements: Measurements, timestamp: float, out: list[Metric]) -> None:
-        """Append one metric per number.
+    def export(self, measurements: Measurements, out: Batch) -> None:
+        """Add one metric per number.
 
         A name that the catalogue does not know is exported without type and help; a nested value
         needs the catalogue's level names and is refused without them.
 
         Args:
             measurements: numbers by name.
-            timestamp: Unix time in seconds at which they were read.
             out: where the metrics go.
 
         Raises:
-            ValueError: a value is nested deeper, or less deep, than its metric has levels.
+            Misshapen: a value is nested deeper, or less deep, than its metric has levels; nothing
+                was added.
         """
-        labels, plain, append = self.labels, self._plain, out.append
-        for name, value in measurements.items():
-            meaning = plain.get(name)
-            if meaning is None or value.__class__ is dict:
-                self._export_other(name, value, timestamp, out)
-                continue
-            type_, help_, unit, granularity = meaning
-            append(Metric(name, value, labels, type_, help_, unit, granularity, timestamp))
+        names, values = list(measurements), list(measurements.values())
+        if names != self._names:
+            self._names, self._nested, self._series = names, self._nested_of(names), None
+        for nested in self._nested:  # the last one first, so that positions before it stay
+            position, entry = nested.position, nested.entry
+            keys, numbers = _leaves(entry.name, len(entry.levels), values[position])
+            values[position : position + 1] = numbers
+            if keys != nested.keys:
+                nested.keys, self._series = keys, None
+        if dict in map(type, values):
+            raise self._misplaced(measurements)
+        if self._series is None:
+            self._series = self._put_together()
+        out.add(self._series, values)
 
-    def _export_other(self, name: str, value: Any, timestamp: float, out: list[Metric]) -> None:
-        """Export what has levels, or what has none and is seen for the first time."""
+    def _nested_of(self, names: list[str]) -> list[_Nested]:
+        entries = enumerate(map(self._catalogue.get, names))
+        nested = [_Nested(at, entry) for at, entry in entries if entry and entry.levels]
+        return nested[::-1]
+
+    def _put_together(self) -> tuple[Series, ...]:
+        keys_by_name = {nested.entry.name: nested.keys for nested in self._nested}
+        return tuple(
+            self._series_of(name, keys)
+            for name in self._names
+            for keys in keys_by_name.get(name, [()])
+        )
+
+    def _series_of(self, name: str, keys: _Keys) -> Series:
+        series = self._made.get((name, keys))
+        if series is None:
+            series = self._made[name, keys] = self._make(name, keys)
+        return series
+
+    def _make(self, name: str, keys: _Keys) -> Series:
         entry = self._catalogue.get(name)
         if entry is None:
-            if isinstance(value, dict):
-                raise ValueError(f"metric {name}: a nested value needs an entry with level names")
-            self._plain[name] = (None, None, None, None)
-            out.append(Metric(name, value, self.labels, timestamp=timestamp))
-            return
-        meaning = (entry.type, entry.help, entry.unit, entry.granularity)
-        for keys, number in _leaves(name, len(entry.levels), value):
-            labels = self._labels_of(name, entry.levels, keys)
-            out.append(Metric(name, number, labels, *meaning, timestamp))
-        if not entry.levels:
-            self._plain[name] = meaning
+            return Series(name, self.labels)
+        labels = self.labels
+        if keys:
+            labels = {**labels, **dict(zip(entry.levels, map(str, keys), strict=True))}
+        return Series(name, labels, entry.type, entry.help, entry.unit, entry.granularity)
 
-    def _labels_of(
-        self, name: str, levels: tuple[str, ...], keys: tuple[str, ...]
-    ) -> Mapping[str, str]:
-        if not keys:
-            return self.labels
-        labels = self._leveled.get((name, keys))
-        if labels is None:
-            labels = {**self.labels, **dict(zip(levels, map(str, keys), strict=True))}
-            self._leveled[name, keys] = labels
-        return labels
+    def _misplaced(self, measurements: Measurements) -> Misshapen:
+        """What to say of a nested value where a number should be."""
+        nested = {one.entry.name for one in self._nested}
+        name = next(
+            name
+            for name, value in measurements.items()
+            if type(value) is dict and name not in nested
+        )
+        if name in self._catalogue:
+            return Misshapen(name, "the value is nested, but the metric has no levels")
+        return Misshapen(name, "a nested value needs an entry with level names")
 
 
-def _leaves(name: str, depth: int, value: Any) -> list[tuple[tuple[str, ...], float]]:
-    """Every number of a nested value with the keys that lead to it."""
+def _leaves(name: str, depth: int, value: Any) -> tuple[list[_Keys], list[float]]:
+    """The numbers of a nested value and the keys that lead to each."""
     if isinstance(value, dict) != bool(depth):
-        raise ValueError(f"metric {name}: the value's nesting does not match its levels")
+        raise Misshapen(name, "the value's nesting does not match its levels")
     if depth == 0:
-        return [((), value)]
-    if depth == 1:  # the usual case, without a call for each number
-        if any(isinstance(number, dict) for number in value.values()):
-            raise ValueError(f"metric {name}: the value's nesting does not match its levels")
-        return [((key,), number) for key, number in value.items()]
-    return [
-        ((key, *keys), number)
-        for key, inner in value.items()
-        for keys, number in _leaves(name, depth - 1, inner)
-    ]
+        return [()], [value]
+    if depth == 1 and dict not in map(type, value.values()):  # without a call for each number
+        return list(zip(value)), list(value.values())
+    keys: list[_Keys] = []
+    numbers: list[float] = []
+    for key, inner in value.items():
+        inner_keys, inner_numbers = _leaves(name, depth - 1, inner)
+        keys += [(key, *rest) for rest in inner_keys]
+        numbers += inner_numbers
+    return keys, numbers

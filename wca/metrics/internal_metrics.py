@@ -17,9 +17,7 @@ def _internal(
     *levels: str,
     source: str = "internal",
 ) -> MetricMetadata:
-    return MetricMetadata(
-        name, type_, unit, MetricGranularity.INTERNAL, help_, source, levels, "last"
-    )
+    return MetricMetadata(name, type_, unit, MetricGranularity.INTERNAL, help_, source, levels)
 
 
 INTERNAL_METRICS: tuple[MetricMetadata, ...] = (

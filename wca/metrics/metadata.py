@@ -1,14 +1,10 @@
 """One entry of the metric catalogue."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from wca.metrics.metric import MetricGranularity, MetricType, MetricUnit
 
-__all__ = ["MergeRule", "MetricMetadata"]
-
-#: How the values of several containers make the value of their task.
-MergeRule = Literal["sum", "max", "min", "last"]
+__all__ = ["MetricMetadata"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +19,6 @@ class MetricMetadata:
         help: one sentence, the HELP text.
         source: where the number comes from, per cgroup version where they differ.
         levels: label names for the keys of a nested value, outermost first.
-        merge: how values of several containers become one.
         enabled: what has to be there or switched on; empty for what is always collected.
     """
 
@@ -34,5 +29,4 @@ class MetricMetadata:
     help: str
     source: str
     levels: tuple[str, ...] = ()
-    merge: MergeRule = "sum"
     enabled: str = ""

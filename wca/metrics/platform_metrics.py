@@ -20,7 +20,7 @@ def _platform(
     enabled: str = "",
 ) -> MetricMetadata:
     return MetricMetadata(
-        name, type_, unit, MetricGranularity.PLATFORM, help_, source, levels, "last", enabled
+        name, type_, unit, MetricGranularity.PLATFORM, help_, source, levels, enabled
     )
 
 

@@ -1,6 +1,6 @@
 """Catalogue entries of tasks. Data only."""
 
-from wca.metrics.metadata import MergeRule, MetricMetadata
+from wca.metrics.metadata import MetricMetadata
 from wca.metrics.metric import MetricGranularity, MetricType, MetricUnit
 
 __all__ = ["TASK_METRICS"]
@@ -16,12 +16,9 @@ def _task(
     source: str,
     *,
     levels: tuple[str, ...] = (),
-    merge: MergeRule = "sum",
     enabled: str = "",
 ) -> MetricMetadata:
-    return MetricMetadata(
-        name, type_, unit, MetricGranularity.TASK, help_, source, levels, merge, enabled
-    )
+    return MetricMetadata(name, type_, unit, MetricGranularity.TASK, help_, source, levels, enabled)
 
 
 _C, _G = MetricType.COUNTER, MetricType.GAUGE
@@ -35,20 +32,18 @@ def _psi(resource: str, kind: str, stalled: str) -> MetricMetadata:
         _S,
         f"Time in which {stalled} of the task waited for {resource}.",
         f"v2 and hybrid: {resource}.pressure, {kind} total",
-        merge="max",
         enabled="kernel with PSI",
     )
 
 
 TASK_METRICS: tuple[MetricMetadata, ...] = (
-    _task("task_up", _G, _N, "1 for every task that was measured.", "internal", merge="max"),
+    _task("task_up", _G, _N, "1 for every task that was measured.", "internal"),
     _task(
         "task_last_seen",
         _G,
         MetricUnit.TIMESTAMP,
         "Unix time of the task's last measurement.",
         "internal",
-        merge="max",
     ),
     _task(
         "task_subcontainers",

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, BinaryIO
 
 from wca.clock import Clock, SystemClock
@@ -10,7 +10,7 @@ from wca.config.types import Injected, Path
 from wca.errors import FailedDeliveryException, StartError, ValidationError
 from wca.metrics import Metric
 from wca.storage.api import Storage
-from wca.storage.encoding import Encoder
+from wca.storage.encoding import Encoded, Encoder
 from wca.storage.outputs import AppendedFile, Output, ReplacedFile, Stream
 from wca.storage.rejections import Rejections
 
@@ -39,6 +39,8 @@ class LogStorage(Storage):
     Raises:
         ValidationError: ``overwrite`` without ``output_filename``.
     """
+
+    takes_batches = True
 
     def __init__(
         self,
@@ -93,7 +95,7 @@ class LogStorage(Storage):
         with self._lock:
             encoded = self._encoder.encode(metrics, self._clock.now())
             self._rejections.add(encoded.rejected)
-            self._write(encoded.text)
+            self._write(encoded)
 
     def close(self, timeout: float = 5.0) -> None:
         """Close the output.
@@ -108,13 +110,14 @@ class LogStorage(Storage):
             finally:
                 self._lock.release()
 
-    def _write(self, text: str) -> None:
+    def _write(self, encoded: Encoded) -> None:
+        chunks: Iterable[bytes] = encoded.chunks()
         if not self.overwrite:
-            if not text:
+            if not encoded.heads:
                 return
-            text += "\n"
+            chunks = (*chunks, b"\n")
         try:
-            self._output.write(text.encode())
+            self._output.write(chunks)
         except OSError as error:
             reason = error.strerror or error
             raise FailedDeliveryException(

@@ -7,6 +7,7 @@ import io
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from typing import BinaryIO, Protocol
 
 __all__ = ["AppendedFile", "Output", "ReplacedFile", "Stream"]
@@ -24,8 +25,12 @@ class Output(Protocol):
     def open(self) -> None:
         """Get ready to write; nothing happens when it is ready already."""
 
-    def write(self, data: bytes) -> None:
-        """Write a whole batch; opens first where that has not been done."""
+    def write(self, chunks: Iterable[bytes]) -> None:
+        """Write a whole batch; opens first where that has not been done.
+
+        Args:
+            chunks: the batch in parts, to be written one after the other.
+        """
 
     def close(self) -> None:
         """Give back what ``open`` took; safe twice."""
@@ -51,9 +56,10 @@ class Stream:
         if self._stream is None and (sys.stdout is None or sys.stdout.closed):
             raise OSError("it is closed")
 
-    def write(self, data: bytes) -> None:
-        """Write and flush."""
+    def write(self, chunks: Iterable[bytes]) -> None:
+        """Write in one call and flush."""
         self.open()
+        data = b"".join(chunks)
         if self._stream is not None:
             self._stream.write(data)
             self._stream.flush()
@@ -95,14 +101,14 @@ class AppendedFile:
             self._descriptor = _open_for_append(self.name)
             self._torn = False
 
-    def write(self, data: bytes) -> None:
+    def write(self, chunks: Iterable[bytes]) -> None:
         """Append in one write, where the kernel takes it in one."""
         self.open()
         if self._descriptor is None:  # open() has raised or set it
             raise OSError("it is closed")
         # A batch that a full disk has cut must not run into the next one.
         start, self._torn = (b"\n" if self._torn else b""), True
-        _write_all(self._descriptor, start + data)
+        _write_all(self._descriptor, b"".join((start, *chunks)))
         self._torn = False
 
     def close(self) -> None:
@@ -143,7 +149,7 @@ class ReplacedFile:
         if problems:
             raise OSError("; ".join(problems))
 
-    def write(self, data: bytes) -> None:
+    def write(self, chunks: Iterable[bytes]) -> None:
         """Write beside the file, then take its place."""
         import tempfile  # 12 ms that only this output needs
 
@@ -152,7 +158,8 @@ class ReplacedFile:
         descriptor, temporary = tempfile.mkstemp(".tmp", f".{base}.", folder or ".")
         try:
             try:
-                _write_all(descriptor, data)
+                for chunk in chunks:
+                    _write_all(descriptor, chunk)
                 os.fchmod(descriptor, _MODE)
                 os.fsync(descriptor)
             finally:

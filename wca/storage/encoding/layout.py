@@ -7,6 +7,7 @@ from typing import Any
 
 from wca.errors import ValidationError
 from wca.metrics import Metric, MetricType
+from wca.metrics.batch import Series
 from wca.storage.encoding.series import LabelText, check_name, escape_help
 
 __all__ = ["Columns", "Layout", "arrange", "columns_of"]
@@ -43,13 +44,14 @@ class Layout:
 
     Args:
         columns: what the layout was made from.
-        order: positions in the batch, in the order of the text.
+        in_order: puts what a batch has one of for each sample in the order of the text, without
+            that of refused series.
         heads: the text before each value, in the order of the text.
         refused: position in the batch and reason of each series that is left out.
     """
 
     columns: Columns
-    order: list[int]
+    in_order: Callable[[Sequence[str]], Sequence[str]]
     heads: list[str]
     refused: list[tuple[int, str]]
 
@@ -93,13 +95,13 @@ class _Family:
         return lines
 
 
-def columns_of(metrics: Sequence[Metric]) -> Columns:
+def columns_of(rows: Sequence[Metric] | Sequence[Series]) -> Columns:
     """Take what a layout depends on out of a batch."""
     return Columns(
-        [metric.name for metric in metrics],
-        [metric.labels for metric in metrics],
-        [metric.type for metric in metrics],
-        [metric.help for metric in metrics],
+        [row.name for row in rows],
+        [row.labels for row in rows],
+        [row.type for row in rows],
+        [row.help for row in rows],
     )
 
 
@@ -122,7 +124,8 @@ def arrange(columns: Columns, text_of: Callable[[Mapping[str, str]], LabelText])
             family.add(index, text_of(labels), type_, help_)
         except ValidationError as error:
             refused.append((index, str(error)))
-    return Layout(columns, *_lay_out(families), refused)
+    order, heads = _lay_out(families)
+    return Layout(columns, _reordering(order), heads, refused)
 
 
 def _family_of(name: Any, families: dict[str, _Family]) -> _Family:
@@ -131,6 +134,12 @@ def _family_of(name: Any, families: dict[str, _Family]) -> _Family:
         # Text of a subclass, such as a member of an enum, is written as its value.
         families[name] = _Family(str.__str__(name))
     return families[name]
+
+
+def _reordering(order: list[int]) -> Callable[[Sequence[str]], Sequence[str]]:
+    if len(order) > 1:
+        return operator.itemgetter(*order)
+    return lambda items: [items[position] for position in order]  # itemgetter would give no tuple
 
 
 def _lay_out(families: Mapping[str, _Family]) -> tuple[list[int], list[str]]:

@@ -6,15 +6,18 @@ Prometheus would refuse is left out and reported; it never costs the others.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wca.errors import ValidationError
 from wca.metrics import Metric
-from wca.storage.encoding.layout import Layout, arrange, columns_of
+from wca.metrics.batch import Batch, Series
+from wca.storage.encoding.layout import Columns, Layout, arrange, columns_of
 from wca.storage.encoding.series import LabelText, timestamp_text, value_text, write_labels
 
 __all__ = ["Encoded", "Encoder", "Rejected"]
+
+_LINES_PER_CHUNK = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,41 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A batch as text, empty or ending in a newline, and what had to be left out."""
+    """A batch as text, empty or ending in a newline, and what had to be left out.
 
-    text: str
+    Args:
+        heads: what stands before each value: name and labels, with the lines before them.
+        values: the values.
+        endings: what follows each value, or one text that follows all of them.
+        rejected: the samples that are not in the text.
+    """
+
+    heads: Sequence[str]
+    values: Sequence[str]
+    endings: Sequence[str] | str
     rejected: list[Rejected]
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return b"".join(self.chunks()).decode()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The text in UTF-8, some lines at a time.
+
+        A text of megabytes in one piece would be memory that the kernel has to hand out anew for
+        every batch, which takes longer than writing the text.
+        """
+        for start in range(0, len(self.heads), _LINES_PER_CHUNK):
+            part = slice(start, start + _LINES_PER_CHUNK)
+            heads = self.heads[part]
+            common = self.endings if isinstance(self.endings, str) else ""
+            pieces = [common] * (3 * len(heads))
+            pieces[::3] = heads
+            pieces[1::3] = self.values[part]
+            if not isinstance(self.endings, str):
+                pieces[2::3] = self.endings[part]
+            yield "".join(pieces).encode()
 
 
 @dataclass(slots=True)
@@ -67,6 +101,7 @@ class Encoder:
         self._timestamps = timestamps
         self._only_labels = None if only_labels is None else frozenset(only_labels)
         self._layout: Layout | None = None
+        self._blocks: list[tuple[Series, ...]] | None = None
         self._texts: dict[int, LabelText] = {}
 
     def encode(self, metrics: Sequence[Metric], now: float | None = None) -> Encoded:
@@ -84,10 +119,19 @@ class Encoder:
         rejected = samples.rejected
         for index, reason in layout.refused:
             rejected.append(Rejected(samples.metrics[index], reason))
-        return Encoded(_join(layout, samples), rejected)
+        values, endings = samples.values, samples.endings
+        return Encoded(
+            layout.heads,
+            layout.in_order(values),
+            endings if isinstance(endings, str) else layout.in_order(endings),
+            rejected,
+        )
 
     def _samples(self, metrics: Sequence[Metric], now: float | None) -> _Samples:
-        values = [metric.value for metric in metrics]
+        if isinstance(metrics, Batch):
+            values = metrics.values
+        else:
+            values = [metric.value for metric in metrics]
         ending = self._common_ending(metrics, now) if _all_plain(values) else None
         if ending is None:
             return self._checked_samples(metrics, now)
@@ -113,11 +157,15 @@ class Encoder:
         """The end of every line, where all samples have one valid time; else None."""
         if not self._timestamps or not metrics:
             return "\n"
-        times = [metric.timestamp for metric in metrics]
-        if times.count(times[0]) != len(times):
-            return None
+        if isinstance(metrics, Batch):
+            time: float | None = metrics.timestamp
+        else:
+            times = [metric.timestamp for metric in metrics]
+            time = times[0]
+            if times.count(time) != len(times):
+                return None
         try:
-            return self._ending(times[0], now)
+            return self._ending(time, now)
         except ValidationError:
             return None
 
@@ -128,7 +176,16 @@ class Encoder:
         return f" {timestamp_text(seconds)}\n"
 
     def _layout_of(self, metrics: Sequence[Metric]) -> Layout:
-        columns = columns_of(metrics)
+        """The layout of the last batch where that fits, else a new one."""
+        if not isinstance(metrics, Batch):
+            self._blocks = None
+            return self._layout_for(columns_of(metrics))
+        if self._layout is None or metrics.blocks != self._blocks:
+            self._layout = self._layout_for(columns_of(metrics.series()))
+            self._blocks = metrics.blocks.copy()
+        return self._layout
+
+    def _layout_for(self, columns: Columns) -> Layout:
         if self._layout is None or not columns.same_as(self._layout.columns):
             known, self._texts = self._texts, {}
 
@@ -149,22 +206,12 @@ class Encoder:
         return text
 
 
-def _join(layout: Layout, samples: _Samples) -> str:
-    """Put heads, values and endings together: one string operation for the whole batch."""
-    common = samples.endings if isinstance(samples.endings, str) else ""
-    pieces = [common] * (3 * len(layout.order))
-    pieces[::3] = layout.heads
-    pieces[1::3] = map(samples.values.__getitem__, layout.order)
-    if not isinstance(samples.endings, str):
-        pieces[2::3] = map(samples.endings.__getitem__, layout.order)
-    return "".join(pieces)
-
-
 def _all_plain(values: Sequence[float]) -> bool:
     """Whether ``repr`` writes every value as Prometheus reads it."""
     if not set(map(type, values)) <= {int, float}:
         return False
     try:
-        return all(map(math.isfinite, values))
+        # Infinities and NaN never leave a sum of floats, and an int that no float can hold raises.
+        return math.isfinite(sum(values, 0.0))
     except OverflowError:
         return False
