@@ -51,7 +51,8 @@ def run_pex(wheels: str, output: str) -> None:
     (ours,) = glob.glob(os.path.join(wheels, "wca-*.whl"))
     version = os.path.basename(ours).split("-")[1]
     command = [sys.executable, "-m", "pex", f"wca=={version}", "-e", "wca.main:main", "-o", output]
-    command += ["--no-pypi", "--find-links", wheels, "--no-build"]
+    # Nothing is resolved here: the wheels are all there is, and pip has checked them already.
+    command += ["--pre-resolved-dists", wheels]
     command += ["--interpreter-constraint", "CPython>=3.11", "--python", sys.executable]
     command += ["--python-path", os.path.dirname(sys.executable)]
     command += ["--venv", "prepend", "--sh-boot", "--no-strip-pex-env"]

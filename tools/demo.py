@@ -13,16 +13,21 @@ import sys
 import time
 from collections.abc import Iterator
 
+from wca.linux.cgroups import CgroupHierarchies
+from wca.linux.files import Kernel
+
 CONFIG = os.path.join(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs/demo.yaml"
 )
-CONTROLLERS = {"cpu", "cpuacct", "memory"}
+CONTROLLERS = ("cpu", "cpuacct", "memory", "psi")
 ITERATIONS = 3
 REMOVE_ATTEMPTS = 50
-# Half a processor and 30 MB; it ends by itself when the demo does not live to end it.
+# Half a processor and 30 MB, taken when it is in its cgroup: memory is charged where it is first
+# touched. It ends by itself when the demo does not live to end it.
 TASK = """
-import os, time
-parent, ballast = os.getppid(), bytearray(30_000_000)
+import os, sys, time
+sys.stdin.readline()
+parent, ballast = os.getppid(), bytearray(b"x" * 30_000_000)
 while os.getppid() == parent:
     end = time.monotonic() + 0.01
     while time.monotonic() < end:
@@ -32,23 +37,9 @@ while os.getppid() == parent:
 
 
 def hierarchies() -> list[str]:
-    """Mount points of the cgroup hierarchies that the agent reads, v1 and v2."""
-    found = []
-    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
-        for line in mounts:
-            before, after = line.split(" - ")
-            kind, _, options = after.split()
-            if kind == "cgroup2" or (kind == "cgroup" and CONTROLLERS & {*options.split(",")}):
-                found.append(before.split()[4])
-    return found
-
-
-def own_group() -> str:
-    """The path of the cgroup this process is in, in the hierarchy that counts CPU time."""
-    with open("/proc/self/cgroup", encoding="utf-8") as groups:
-        text = groups.read()
-    found = re.search(r"^\d+:[\w,]*cpuacct[\w,]*:(.*)$|^0::(.*)$", text, re.MULTILINE)
-    return (found[1] or found[2]) if found else "/"
+    """The folders of the cgroup hierarchies that the agent reads, v1 and v2."""
+    root = CgroupHierarchies(Kernel()).locate("/")
+    return sorted({folder for name in CONTROLLERS if (folder := root.directory(name))})
 
 
 @contextlib.contextmanager
@@ -61,10 +52,15 @@ def demo_task() -> Iterator[str]:
         for mount in hierarchies():
             os.mkdir(mount + name)
             groups.append(mount + name)
-        task = subprocess.Popen([sys.executable, "-c", TASK])  # noqa: S603
+        task = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-c", TASK], stdin=subprocess.PIPE, text=True
+        )
         for group in groups:
             with open(group + "/cgroup.procs", "w", encoding="utf-8") as processes:
                 processes.write(str(task.pid))
+        if task.stdin:
+            task.stdin.write("begin\n")
+            task.stdin.close()
         yield name
     finally:
         if task:
@@ -132,12 +128,12 @@ def main() -> int:
             try:
                 path = stack.enter_context(demo_task())
             except OSError as error:
-                path = own_group()
+                path = CgroupHierarchies(Kernel()).own_cgroup_path()
                 say(f"no cgroup can be made here ({error}): measuring our own group {path}")
             else:
                 say(f"measuring this machine and a small task in the cgroup {path}")
         else:
-            path = own_group()
+            path = CgroupHierarchies(Kernel()).own_cgroup_path()
             say(f"not root, so no task of its own: measuring this machine and our own group {path}")
         return measure(path)
 
