@@ -71,6 +71,7 @@ class RealCgroups:
         self._roots = sorted({d for name in _HIERARCHIES if (d := root.directory(name))})
         self.parent = f"/wca-test-{os.getpid()}-{next(_parents)}"
         self._made: list[str] = []
+        self._switched_on: list[tuple[str, str]] = []
         self._workers: list[Worker] = []
         self._make(self.parent)
         for top in self._roots:
@@ -109,6 +110,9 @@ class RealCgroups:
             worker.stop()
         for folder in reversed(self._made):
             _remove_group(folder)
+        for folder, name in reversed(self._switched_on):
+            if os.path.exists(folder):  # the machine's own groups are left as they were
+                _write(f"{folder}/cgroup.subtree_control", f"-{name}")
         self.kernel.close()
 
     def _make(self, path: str) -> None:
@@ -118,11 +122,22 @@ class RealCgroups:
 
     def _delegate(self, folder: str) -> None:
         """On cgroup v2 a group has the files of a controller only when the one above says so."""
-        with contextlib.suppress(OSError), open(f"{folder}/cgroup.controllers") as file:
-            wanted = {"cpu", "memory", "io"} & set(file.read().split())
-            for name in sorted(wanted):
-                with open(f"{folder}/cgroup.subtree_control", "w") as control:
-                    control.write(f"+{name}")
+        with contextlib.suppress(OSError):
+            wanted = {"cpu", "memory", "io"} & _words(f"{folder}/cgroup.controllers")
+            missing = wanted - _words(f"{folder}/cgroup.subtree_control")
+            for name in sorted(missing):
+                _write(f"{folder}/cgroup.subtree_control", f"+{name}")
+                self._switched_on.append((folder, name))
+
+
+def _words(path: str) -> set[str]:
+    with open(path) as file:
+        return set(file.read().split())
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
 
 
 def _remove_group(folder: str) -> None:

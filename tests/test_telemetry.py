@@ -34,8 +34,10 @@ def test_a_repeated_failure_is_logged_when_the_state_changes(caplog):
     with caplog.at_level(logging.INFO):
         for _ in range(3):
             telemetry.failure("node", OSError("kubelet away"))
+        telemetry.begin_round()
         telemetry.success("node")
         telemetry.success("node")
+        telemetry.begin_round()
         telemetry.failure("node", "no list")
     assert [record.getMessage() for record in caplog.records] == [
         "node fails: OSError: kubelet away",
@@ -52,3 +54,26 @@ def test_a_counter_is_visible_as_zero_before_its_first_event():
     assert telemetry.measurements() == {"wca_overruns": 0}
     telemetry.count("wca_overruns")
     assert telemetry.measurements() == {"wca_overruns": 1}
+
+
+def test_what_fails_for_one_task_and_works_for_the_next_has_failed(caplog):
+    telemetry = Telemetry()
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            telemetry.begin_round()
+            telemetry.success("collector")
+            telemetry.failure("collector", "odd task")
+            telemetry.success("collector")
+    assert [record.getMessage() for record in caplog.records] == ["collector fails: odd task"]
+    assert telemetry.healthy("collector") is False
+
+
+def test_a_round_without_a_failure_is_a_recovery():
+    telemetry = Telemetry()
+    telemetry.failure("collector", "once")
+    telemetry.begin_round()
+    telemetry.success("collector")
+    assert telemetry.healthy("collector") is False
+    telemetry.begin_round()
+    assert telemetry.healthy("collector") is True
+    assert telemetry.failures("collector") == 1

@@ -74,7 +74,7 @@ def load_registry(
         metadata.entry_points(group=ENTRY_POINTS) if entry_points is None else entry_points
     )
     registry = Registry({entry.tag: entry.place for entry in BUILT_IN}, installed)
-    for spec in specs:
+    for spec in dict.fromkeys(specs):  # the same one twice is the same one
         try:
             registry.add(load_class(spec), f"--register {spec}")
         except ConfigLoadError as error:

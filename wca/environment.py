@@ -8,6 +8,7 @@
 ``!Env`` in a configuration file reads whatever it names; nothing else reads any.
 """
 
+import importlib
 import os
 import sys
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ def plugin_entries(environment: Mapping[str, str]) -> list[str]:
 def extend_import_path() -> None:
     """Make plugin modules importable from inside the pex, which ignores PYTHONPATH.
 
-    They come last, so that a plugin's folder can shadow nothing of ours.
+    They come last, so that a plugin's folder can shadow nothing of ours. A namespace package is the
+    exception, it loses to a plain module anywhere on the path: ours is imported before.
     """
+    importlib.import_module("ruamel")
     sys.path.extend(entry for entry in plugin_entries(os.environ) if entry not in sys.path)

@@ -17,6 +17,7 @@ plugin, is counted and logged by the loop, and never ends the agent.
 """
 
 __all__ = [
+    "PLUGIN_ERRORS",
     "ConfigLoadError",
     "FailedDeliveryException",
     "NotAvailable",
@@ -27,6 +28,11 @@ __all__ = [
     "ValidationError",
     "WcaError",
 ]
+
+
+#: What a part that may be anyone's can raise without ending the agent. SystemExit is among them: a
+#: storage that calls ``sys.exit()`` is as broken as one that divides by zero.
+PLUGIN_ERRORS = (Exception, SystemExit)
 
 
 class WcaError(Exception):

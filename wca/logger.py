@@ -61,10 +61,8 @@ def configure_logging(levels: Mapping[str, str], stream: TextIO | None = None) -
         levels: logger name to level name.
         stream: where lines go; standard error when None.
     """
-    out = sys.stderr if stream is None else stream
-    handler = logging.StreamHandler(out)
+    handler = _handler(sys.stderr if stream is None else stream)
     handler.set_name("wca")
-    handler.setFormatter(_ColourFormatter(_FORMAT) if out.isatty() else logging.Formatter(_FORMAT))
     root = logging.getLogger()
     for old in [old for old in root.handlers if old.get_name() == "wca"]:
         root.removeHandler(old)
@@ -74,7 +72,23 @@ def configure_logging(levels: Mapping[str, str], stream: TextIO | None = None) -
         logging.getLogger(module).setLevel(level)
 
 
-class _ColourFormatter(logging.Formatter):
+def _handler(out: TextIO | None) -> logging.Handler:
+    if out is None:  # a program whose standard error is closed has none
+        return logging.NullHandler()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(_ColourFormatter(_FORMAT) if out.isatty() else _Formatter(_FORMAT))
+    return handler
+
+
+class _Formatter(logging.Formatter):
+    """One line per message: the name of a task may hold anything."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
+        return super().formatMessage(record)
+
+
+class _ColourFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         colour = _COLOURS.get(record.levelname, 0)
         return f"\x1b[{colour}m{super().format(record)}\x1b[0m"

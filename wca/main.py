@@ -1,20 +1,25 @@
 """From the command line to an exit code.
 
 Exit codes: 0 the runner ended or the check passed; 1 the configuration or a component's start
-failed, and the message says why; 2 the command line is wrong or refused; otherwise what ``run()``
-of the runner returned.
+failed, and the message says why; 2 the command line is wrong or refused; 130 Ctrl-C; otherwise what
+``run()`` of the runner returned.
 """
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 
 from wca.commands import COMMANDS, load_command
+from wca.config.suggest import did_you_mean
 from wca.environment import extend_import_path
-from wca.errors import ConfigLoadError, StartError, UsageError, ValidationError
+from wca.errors import UsageError, WcaError
 from wca.version import __version__
 
 __all__ = ["main"]
+
+#: What a shell reports for a program that SIGINT ended.
+EXIT_INTERRUPTED = 130
 
 _GLOBAL_OPTIONS = ("-h", "--help", "-v", "--version")
 
@@ -31,14 +36,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     extend_import_path()
     try:
-        return _run(arguments)
+        code = _run(arguments)
+        sys.stdout.flush()
     except UsageError as error:
         return _say(error, 2)
-    except (ConfigLoadError, StartError, ValidationError) as error:
+    except WcaError as error:
         return _say(error, 1)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except OSError as error:  # a full disk or a closed pipe behind standard output
+        return _say(f"wca: {error}", 1)
+    return code
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        hint = did_you_mean(arguments[0], COMMANDS)
+        raise UsageError(f"wca has no command {arguments[0]!r}{hint}")
     if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in _GLOBAL_OPTIONS):
         arguments.insert(0, "run")  # `wca -c FILE` is `wca run -c FILE`
     parser = argparse.ArgumentParser(
@@ -59,6 +73,8 @@ def _run(arguments: list[str]) -> int:
     return int(args.run(args))
 
 
-def _say(error: Exception, exit_code: int) -> int:
-    print(error, file=sys.stderr)  # noqa: T201 - the command line's own output
+def _say(error: Exception | str, exit_code: int) -> int:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(error, file=sys.stderr)  # noqa: T201 - the command line's own output
     return exit_code

@@ -70,10 +70,12 @@ def _check_owner(path: str, status: os.stat_result) -> None:
 
 
 def _check_folder(path: str) -> None:
-    folder = os.path.dirname(os.path.realpath(path))
-    mode = os.stat(folder).st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise ConfigLoadError(
-            f"{path}: anyone can replace it, because the folder is open to all: "
-            f"run chmod o-w {folder}"
-        )
+    """Whoever can write a folder can put another file or link in the place of this one."""
+    folders = (os.path.dirname(os.path.abspath(path)), os.path.dirname(os.path.realpath(path)))
+    for folder in dict.fromkeys(folders):
+        mode = os.stat(folder).st_mode
+        if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
+            raise ConfigLoadError(
+                f"{path}: others can replace it, because they can write its folder: "
+                f"run chmod go-w {folder}"
+            )

@@ -15,7 +15,8 @@ class Telemetry:
     """Durations by stage, and by component whether it works. Written by any thread.
 
     A failure and its log line are one call. A component that fails again and again is logged when
-    it begins to fail and when it works again, not each time.
+    it begins to fail and when it works again, not each time. What fails for one task and works for
+    the next has failed: within a round a failure outweighs every success.
 
     Args:
         monotonic: a clock in seconds, for durations.
@@ -28,6 +29,8 @@ class Telemetry:
         self._count: dict[str, int] = {}
         self._healthy: dict[str, int] = {}
         self._failures: dict[str, int] = {}
+        self._failed_now: set[str] = set()
+        self._recovering: set[str] = set()
         self._counters: dict[str, int] = {}
 
     @contextmanager
@@ -49,10 +52,21 @@ class Telemetry:
         """Add to a counter; adding zero makes it visible before the first event."""
         self._counters[counter] = self._counters.get(counter, 0) + by
 
-    def success(self, component: str) -> None:
-        """The component did its work."""
-        if self._healthy.get(component) == 0:
+    def begin_round(self) -> None:
+        """A new iteration begins: what only succeeded in the last one works again."""
+        for component in self._recovering.copy():
             log.info("%s works again", component)
+            self._healthy[component] = 1
+        self._recovering.clear()
+        self._failed_now.clear()
+
+    def success(self, component: str) -> None:
+        """The component did its work, which counts unless it fails as well in this round."""
+        if component in self._failed_now:
+            return
+        if self._healthy.get(component) == 0:
+            self._recovering.add(component)
+            return
         self._healthy[component] = 1
         self._failures.setdefault(component, 0)
 
@@ -63,6 +77,8 @@ class Telemetry:
         if isinstance(error, BaseException):
             log.debug("%s failed", component, exc_info=error)
         self._healthy[component] = 0
+        self._failed_now.add(component)
+        self._recovering.discard(component)
         self._failures[component] = self._failures.get(component, 0) + 1
 
     def healthy(self, component: str) -> bool | None:

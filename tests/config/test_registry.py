@@ -60,10 +60,14 @@ def test_a_class_is_found_in_a_module_and_in_a_package(modules):
 
 
 @pytest.mark.parametrize(
-    "spec", ["", "a", "a.b", "a:", ":B", "a:B:C", "a/b.py:C", "a b:C", "a..b:C", "1a:B"]
+    "spec", ["", "a", "a:", ":B", "a:B:C", "a/b.py:C", "a b:C", "a..b:C", "1a:B"]
 )
 def test_a_text_of_another_form_says_the_form(spec):
     assert refused(spec) == f"{spec!r} is not of the form module:Class or package.module:Class"
+
+
+def test_a_dot_where_the_colon_belongs_gets_the_right_form():
+    assert refused("plugins.storage.Mirror").endswith(", did you mean plugins.storage:Mirror?")
 
 
 def test_a_missing_module_gets_the_nearest_one(modules):

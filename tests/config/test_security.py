@@ -45,11 +45,21 @@ def test_a_symbolic_link_leads_to_what_is_judged(path, tmp_path):
     assert "chmod go-w" in refused(link)
 
 
-def test_a_folder_in_which_anyone_can_replace_the_file_is_refused(path, tmp_path):
-    tmp_path.chmod(0o777)
-    assert refused(path).endswith(f"because the folder is open to all: run chmod o-w {tmp_path}")
-    tmp_path.chmod(0o1777)
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_a_folder_in_which_others_can_replace_the_file_is_refused(path, tmp_path, mode):
+    tmp_path.chmod(mode)
+    assert refused(path).endswith(f"they can write its folder: run chmod go-w {tmp_path}")
+    tmp_path.chmod(mode | 0o1000)
     assert read_config(str(path)) == b"x: 1"
+
+
+def test_a_folder_in_which_others_can_replace_the_link_is_refused(path, tmp_path):
+    folder = tmp_path / "open"
+    folder.mkdir()
+    (folder / "link.yaml").symlink_to(path)
+    assert read_config(str(folder / "link.yaml")) == b"x: 1"
+    folder.chmod(0o777)
+    assert refused(folder / "link.yaml").endswith(f"run chmod go-w {folder}")
 
 
 def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path):

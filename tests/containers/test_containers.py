@@ -7,6 +7,7 @@ import pytest
 from wca.collectors import Collector, NotAvailable, TargetGone
 from wca.containers import Containers
 from wca.nodes import Task
+from wca.runners.engine import named
 from wca.telemetry import Telemetry
 
 
@@ -78,7 +79,7 @@ def ids(containers):
 )
 def test_what_is_new_is_opened_what_is_gone_is_closed_what_stays_is_kept(discovered, known):
     collector, kernel = Counting(), Kernel(a=1, b=2, c=3)
-    containers = Containers(kernel.locate, [collector], Telemetry())
+    containers = Containers(kernel.locate, named([collector]), Telemetry())
     containers.sync([task(name) for name in known])
     before = collector.attached
     containers.sync([task(name) for name in discovered])
@@ -89,7 +90,7 @@ def test_what_is_new_is_opened_what_is_gone_is_closed_what_stays_is_kept(discove
 
 def test_a_task_that_moved_to_another_cgroup_is_reopened():
     collector, kernel = Counting(), Kernel(a=1, b=2)
-    containers = Containers(kernel.locate, [collector], Telemetry())
+    containers = Containers(kernel.locate, named([collector]), Telemetry())
     containers.sync([task("a")])
     moved = task("a")
     moved.cgroup_path = "/b"
@@ -104,7 +105,7 @@ def test_a_task_with_open_files_in_all_its_cgroups_costs_no_further_look_at_the_
         asked.append(path)
         return FakeCgroup(1)
 
-    containers = Containers(locate, [Counting()], Telemetry())
+    containers = Containers(locate, named([Counting()]), Telemetry())
     for _ in range(3):
         containers.sync([task("a")])
     assert asked == ["/a"]
@@ -116,7 +117,7 @@ def test_a_group_that_is_made_later_is_found_with_the_next_discovery():
 
     collector, missing, kernel = Counting(), Psi("psi"), Kernel(a=1)
     missing.fail_attach = NotAvailable("no group in the unified hierarchy")
-    containers = Containers(kernel.locate, [collector, missing], Telemetry())
+    containers = Containers(kernel.locate, named([collector, missing]), Telemetry())
     containers.sync([task("a")])
     containers.sync([task("a")])
     assert collector.open == {1}
@@ -127,7 +128,7 @@ def test_a_group_that_is_made_later_is_found_with_the_next_discovery():
 
 def test_labels_and_resources_follow_the_node_without_reopening():
     collector, kernel = Counting(), Kernel(a=1)
-    containers = Containers(kernel.locate, [collector], Telemetry())
+    containers = Containers(kernel.locate, named([collector]), Telemetry())
     containers.sync([task("a", labels={"v": "1"}, resources={"cpus": 1})])
     containers.sync([task("a", labels={"v": "2"}, resources={"cpus": 2.5, "mem": 100})])
     (container,) = containers
@@ -139,14 +140,22 @@ def test_labels_and_resources_follow_the_node_without_reopening():
     assert (values["task_up"], values["task_last_seen"]) == (1, 7.0)
 
 
+def test_an_amount_in_words_is_no_metric():
+    containers = Containers(Kernel(a=1).locate, {}, Telemetry())
+    containers.sync([task("a", resources={"cpus": "two", "mem": 5})])
+    values = next(iter(containers)).read(1.0)
+    assert "task_requested_cpus" not in values
+    assert values["task_requested_mem_bytes"] == 5
+
+
 def test_a_task_without_a_cgroup_costs_only_itself():
-    containers = Containers(Kernel(a=1).locate, [Counting()], Telemetry())
+    containers = Containers(Kernel(a=1).locate, named([Counting()]), Telemetry())
     containers.sync([task("gone"), task("a")])
     assert ids(containers) == ["a"]
 
 
 def test_of_two_tasks_with_one_id_the_first_counts(caplog):
-    containers = Containers(Kernel(a=1).locate, [Counting()], Telemetry())
+    containers = Containers(Kernel(a=1).locate, named([Counting()]), Telemetry())
     containers.sync([task("a", labels={"n": "1"}), task("a", labels={"n": "2"})])
     (container,) = containers
     assert container.task.labels == {"n": "1"}
@@ -156,7 +165,7 @@ def test_of_two_tasks_with_one_id_the_first_counts(caplog):
 def test_a_source_that_is_not_available_is_said_once_and_left_alone(caplog):
     missing, working = Counting("x"), Counting("y")
     missing.fail_attach = NotAvailable("no PSI in this kernel")
-    containers = Containers(Kernel(a=1, b=2).locate, [missing, working], Telemetry())
+    containers = Containers(Kernel(a=1, b=2).locate, named([missing, working]), Telemetry())
     with caplog.at_level(logging.INFO):
         containers.sync([task("a"), task("b")])
         containers.sync([task("a"), task("b")])
@@ -169,7 +178,7 @@ def test_a_broken_collector_costs_its_own_numbers_only():
 
     broken, working = Counting("broken"), Other("working")
     telemetry = Telemetry()
-    containers = Containers(Kernel(a=1).locate, [broken, working], telemetry)
+    containers = Containers(Kernel(a=1).locate, named([broken, working]), telemetry)
     containers.sync([task("a")])
     broken.fail_read = ZeroDivisionError("oops")
     (container,) = containers
@@ -182,7 +191,7 @@ def test_a_broken_collector_costs_its_own_numbers_only():
 def test_a_collector_that_could_not_attach_is_tried_again():
     collector = Counting()
     collector.fail_attach = OSError("busy")
-    containers = Containers(Kernel(a=1).locate, [collector], Telemetry())
+    containers = Containers(Kernel(a=1).locate, named([collector]), Telemetry())
     containers.sync([task("a")])
     collector.fail_attach = None
     containers.sync([task("a")])
@@ -191,7 +200,7 @@ def test_a_collector_that_could_not_attach_is_tried_again():
 
 def test_a_vanished_task_is_dropped_with_all_its_probes():
     collector = Counting()
-    containers = Containers(Kernel(a=1, b=2).locate, [collector], Telemetry())
+    containers = Containers(Kernel(a=1, b=2).locate, named([collector]), Telemetry())
     containers.sync([task("a"), task("b")])
     first = next(iter(containers))
     containers.drop(first)

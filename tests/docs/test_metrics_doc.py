@@ -46,9 +46,9 @@ def test_every_metric_has_one_row_in_the_section_of_what_it_is_about():
 
 def test_a_row_says_all_that_the_catalogue_knows():
     entry = MetricMetadata(
-        "a", "gauge", "bytes", "task", "Help | of a.", "/proc/a", ("x", "y"), "max", "root"
+        "a", "gauge", "bytes", "task", "Help | of a.", "/proc/a", ("x", "y"), "root"
     )
     assert (
-        "| `a` | gauge | bytes | `x`, `y` | max | Help \\| of a. | /proc/a | root |\n"
+        "| `a` | gauge | bytes | `x`, `y` | Help \\| of a. | /proc/a | root |\n"
         in metrics_markdown([entry])
     )

@@ -105,7 +105,7 @@ def test_a_limit_for_a_runner_that_has_none_is_refused(hello):
 
 def test_a_bad_log_level_is_one_sentence(hello):
     result = run("-c", hello, "--log", "loud")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stderr == (
         "unknown log level 'loud': use one of critical, error, warning, info, debug, trace\n"
     )

@@ -113,10 +113,22 @@ def test_labels_of_a_task_win_over_those_of_all(tree):
 
 def test_a_task_without_an_entry_among_the_labels_has_none(tree):
     tree.add_task("/a")
-    (task,) = StaticNode(
-        tasks=["a"], tasks_labels={"other": {"x": "y"}}, kernel=tree.kernel
+    tree.add_task("/b")
+    first, second = StaticNode(
+        tasks=["a", "b"], tasks_labels={"b": {"x": "y"}}, kernel=tree.kernel
     ).get_tasks()
-    assert task.labels == {}
+    assert (first.labels, second.labels) == ({}, {"x": "y"})
+
+
+def test_labels_of_a_task_that_is_not_listed_are_said_once(tree, caplog):
+    labels = {"other": {"x": "y"}}
+    node = StaticNode(tasks=["a"], tasks_labels=labels, kernel=tree.kernel)
+    node.get_tasks()
+    node.get_tasks()
+    assert caplog.text.count("tasks_labels has labels for other, but tasks does not") == 1
+    caplog.clear()
+    StaticNode(tasks=[], directory="/d", tasks_labels=labels, kernel=tree.kernel).get_tasks()
+    assert "tasks_labels" not in caplog.text  # it may be a group of the folder
 
 
 def test_resources_are_those_of_every_task_and_shared_by_none(tree):

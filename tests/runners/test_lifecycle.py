@@ -25,37 +25,37 @@ class Part:
 
 def test_what_started_first_closes_last_and_all_share_one_budget():
     clock, journal = FakeClock(), []
-    lifecycle = Lifecycle(clock, 1.0)
+    lifecycle = Lifecycle(clock)
     for name in "ab":
         lifecycle.start(Part(name, journal, clock, takes=0.7), name)
-    lifecycle.close()
+    lifecycle.close(1.0)
     assert journal == ["start a", "start b", "close b in 1.0", "close a in 0.3"]
 
 
 def test_an_instance_that_is_shared_starts_and_closes_once():
     journal = []
-    lifecycle, part = Lifecycle(FakeClock(), 1.0), Part("a", journal)
+    lifecycle, part = Lifecycle(FakeClock()), Part("a", journal)
     lifecycle.start(part, "one")
     lifecycle.start(part, "two")
-    lifecycle.close()
-    lifecycle.close()
+    lifecycle.close(1.0)
+    lifecycle.close(1.0)
     assert journal == ["start a", "close a in 1.0"]
 
 
 def test_a_failing_start_becomes_a_sentence_and_the_others_are_closed():
     journal = []
-    lifecycle = Lifecycle(FakeClock(), 1.0)
+    lifecycle = Lifecycle(FakeClock())
     lifecycle.start(Part("a", journal), "a")
     with pytest.raises(StartError, match="b cannot start: no such port"):
         lifecycle.start(Part("b", journal, broken=True), "b")
-    lifecycle.close()
+    lifecycle.close(1.0)
     assert journal == ["start a", "close b in 1.0", "close a in 1.0"]
 
 
 def test_a_component_with_neither_ability_works():
-    lifecycle = Lifecycle(FakeClock(), 1.0)
+    lifecycle = Lifecycle(FakeClock())
     lifecycle.start(object(), "plain")
-    lifecycle.close()
+    lifecycle.close(1.0)
 
 
 def test_one_that_fails_to_close_does_not_keep_the_others_open(caplog):
@@ -64,9 +64,23 @@ def test_one_that_fails_to_close_does_not_keep_the_others_open(caplog):
             raise RuntimeError("still busy")
 
     journal = []
-    lifecycle = Lifecycle(FakeClock(), 1.0)
+    lifecycle = Lifecycle(FakeClock())
     lifecycle.start(Part("a", journal), "a")
     lifecycle.start(Broken(), "b")
-    lifecycle.close()
+    lifecycle.close(1.0)
     assert journal[-1] == "close a in 1.0"
     assert "b did not close: still busy" in caplog.text
+
+
+def test_a_component_that_exits_does_not_keep_the_others_open():
+    class Exiting:
+        def close(self, timeout):
+            raise SystemExit(3)
+
+    journal = []
+    lifecycle = Lifecycle(FakeClock())
+    lifecycle.start(Part("a", journal), "a")
+    lifecycle.start(Exiting(), "b")
+    lifecycle.close(1.0)
+    assert journal[-1] == "close a in 1.0"
+    assert not lifecycle.open

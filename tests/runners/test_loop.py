@@ -4,6 +4,7 @@ import logging
 import threading
 
 from wca.runners.loop import Job, Loop, Watchdog
+from wca.telemetry import Telemetry
 from wca.testing.clock import FakeClock
 
 
@@ -72,28 +73,32 @@ def test_stop_ends_the_loop_without_another_iteration():
     assert ran == [1]
 
 
-def test_a_loop_that_stands_still_is_reported_once_with_the_place(caplog):
-    clock, stuck = FakeClock(), []
+def test_a_loop_that_stands_still_is_reported_with_the_place_and_when_it_goes_on(caplog):
+    clock, telemetry, seconds = FakeClock(), Telemetry(), iter([3.5, 0.0, 3.5])
 
-    def hang():
-        clock.advance(3.5)
+    def measure():
+        clock.advance(next(seconds))
         watchdog.look()
         watchdog.look()
+        telemetry.begin_round()
 
-    loop = Loop([Job(hang, 1.0)], clock, threading.Event())
-    watchdog = Watchdog(loop, 3.0, clock, lambda: stuck.append(1))
-    with caplog.at_level(logging.ERROR):
-        loop.run(iterations=1)
-    assert stuck == [1]
-    assert "the loop has stood still for 3.5 s, in " in caplog.text
+    loop = Loop([Job(measure, 1.0)], clock, threading.Event())
+    watchdog = Watchdog(loop, 3.0, clock, telemetry)
+    with caplog.at_level(logging.INFO):
+        loop.run(iterations=2)
+        telemetry.begin_round()
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages[0].startswith("loop fails: it has stood still for 3.5 s, in ")
+    assert messages[1:] == ["loop works again"]
+    assert telemetry.measurements()["wca_loop_stuck"] == 1
 
 
 def test_a_loop_that_waits_for_its_deadline_is_not_stuck():
-    clock, stuck = FakeClock(), []
+    clock, telemetry = FakeClock(), Telemetry()
     loop = Loop([Job(lambda: None, 60.0)], clock, threading.Event())
-    watchdog = Watchdog(loop, 3.0, clock, lambda: stuck.append(1))
+    watchdog = Watchdog(loop, 3.0, clock, telemetry)
     loop.run(iterations=1)
     loop.waiting = True
     clock.advance(50.0)
     watchdog.look()
-    assert stuck == []
+    assert telemetry.failures("loop") == 0

@@ -4,11 +4,12 @@ import itertools
 import os
 import socket
 from collections import Counter
+from typing import ClassVar
 
 import pytest
 
 from wca.collectors import Collector
-from wca.errors import StartError, TaskSynchronizationException
+from wca.errors import StartError, TaskSynchronizationException, ValidationError
 from wca.linux.files import Kernel
 from wca.nodes import Node, Task
 from wca.nodes.labels import TaskLabelRegexGenerator, TaskLabelResourceGenerator
@@ -370,3 +371,142 @@ def test_the_options_of_the_runner_are_not_shared_between_runners():
     labels["a"] = "changed"
     assert runner.extra_labels == {"a": "b"}
     assert MeasurementRunner(node=Tasks()).collectors is not runner.collectors
+
+
+class Odd(Collector):
+    """A task collector that gives what it is told."""
+
+    def __init__(self, **values):
+        self.values = values
+
+    def attach(self, target):
+        return self
+
+    def read(self, out):
+        out.update(self.values)
+
+    def close(self, timeout=0):
+        pass
+
+
+def test_odd_entries_of_a_nodes_list_cost_themselves_only(tree):
+    tree.add_task("/a")
+    unhashable = Task("b", ["b"], "/a")
+    unlabelled = Task("c", "c", "/a", labels=None)
+    node = Tasks(None, "text", unhashable, unlabelled, Task("a", "a", "/a"))
+    (batch,) = run(node, kernel=tree.kernel)
+    assert [metric.labels["task_id"] for metric in named(batch, "task_up")] == ["a"]
+    assert value(batch, "wca_healthy", component="node") == 0
+    assert value(batch, "wca_failures", component="node") == 4
+
+
+@pytest.mark.parametrize("answer", [None, 5])
+def test_a_node_that_answers_nonsense_is_reported(tree, answer):
+    class Nonsense(Tasks):
+        def get_tasks(self):
+            return answer
+
+    (batch,) = run(Nonsense(), kernel=tree.kernel)
+    assert value(batch, "wca_healthy", component="node") == 0
+
+
+def test_a_measurement_that_makes_no_sense_costs_itself_only(tree):
+    tree.add_task("/a")
+    tree.add_task("/b")
+    odd = Odd(nested={"x": {"y": 1}}, task_up={"x": 1}, fine=5)
+    node = Tasks(Task("a", "a", "/a"), Task("b", "b", "/b"))
+    (batch,) = run(node, kernel=tree.kernel, collectors=[odd])
+    assert [metric.value for metric in named(batch, "fine")] == [5, 5]
+    assert named(batch, "nested") == []
+    assert len(named(batch, "task_last_seen")) == 2
+
+
+def test_a_collector_that_failed_once_is_healthy_again(tree):
+    class Flaky(Odd):
+        reads = 0
+
+        def read(self, out):
+            self.reads += 1
+            if self.reads == 1:
+                raise RuntimeError("once")
+
+    tree.add_task("/a")
+    batches = run(Tasks(Task("a", "a", "/a")), 4, kernel=tree.kernel, collectors=[Flaky()])
+    assert [value(batch, "wca_healthy", component="Flaky") for batch in batches] == [0, 0, 1, 1]
+
+
+def test_two_collectors_of_one_class_are_both_read(tree):
+    tree.add_task("/a")
+    (batch,) = run(
+        Tasks(Task("a", "a", "/a")), kernel=tree.kernel, collectors=[Odd(one=1), Odd(two=2)]
+    )
+    assert (value(batch, "one"), value(batch, "two")) == (1, 2)
+
+
+def test_generators_of_labels_are_started_and_closed(tree):
+    class Generator(TaskLabelRegexGenerator):
+        journal: ClassVar = []
+
+        def start(self):
+            self.journal.append("start")
+
+        def close(self, timeout):
+            self.journal.append("close")
+
+    run(Tasks(), kernel=tree.kernel, task_label_generators={"x": Generator("a", "b")})
+    assert Generator.journal == ["start", "close"]
+
+
+def test_tasks_that_come_and_go_leave_no_series_behind(tree):
+    node, number = Tasks(), itertools.count()
+
+    def replace():
+        node.tasks = [Task("odd", f"id-{next(number)}", "/../x")]
+
+    batches = run(node, 50, kernel=tree.kernel, discovery_interval=1.0, collectors=[Hook(replace)])
+    assert len(batches[-1]) - len(batches[1]) <= 4
+    assert value(batches[-1], "wca_failures", component="containers") > 40
+
+
+def test_a_storage_of_a_plugin_gets_a_plain_list(tree):
+    class Plugin(Storage):
+        blocking = False
+        batches: ClassVar = []
+
+        def store(self, metrics):
+            self.batches.append(metrics)
+
+    storage = Plugin()
+    run(Tasks(), metrics_storage=storage, kernel=tree.kernel)
+    assert type(storage.batches[0]) is list
+
+
+def test_samples_that_a_storage_refuses_are_counted_as_dropped(tree, tmp_path):
+    tree.add_task("/a")
+    task = Task("a", "a", "/a", labels={"bad-name": "x"})
+    output = tmp_path / "out.txt"
+    runner = MeasurementRunner(
+        node=Tasks(task),
+        metrics_storage=LogStorage(output_filename=str(output)),
+        kernel=tree.kernel,
+        interval=0.05,
+    )
+    runner.stop_after(10)
+    runner.run()
+    last = output.read_text().rpartition("\n\n# HELP cpu_usage_per_cpu")[2]
+    dropped = [line for line in last.splitlines() if line.startswith("wca_dropped_samples{")]
+    assert len(dropped) == 1
+    assert 'reason="rejected"' in dropped[0]
+
+
+@pytest.mark.parametrize("interval", [0, -1, 0.001, float("nan"), 61, True])
+def test_an_interval_out_of_range_is_refused_from_python_too(interval):
+    with pytest.raises(ValidationError, match="duration between"):
+        MeasurementRunner(node=Tasks(), interval=interval)
+
+
+def test_a_collector_of_no_known_scope_is_refused():
+    hook = Hook(print)
+    hook.scope = "Node"
+    with pytest.raises(ValidationError, match="write 'task' or 'node'"):
+        MeasurementRunner(node=Tasks(), collectors=[hook])

@@ -22,8 +22,8 @@ def restore_handlers():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_sets_the_event_and_further_ones_change_nothing(number):
     stop = threading.Event()
-    with StopSignals(stop, 30) as signals:
-        with signals.interruptible():
+    with StopSignals(stop, last=True) as signals:
+        with signals.interruptible(30):
             os.kill(os.getpid(), number)
             assert stop.wait(10)
             os.kill(os.getpid(), number)
@@ -32,10 +32,10 @@ def test_a_signal_sets_the_event_and_further_ones_change_nothing(number):
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
-def test_a_program_gets_its_own_handlers_back():
+def test_a_program_that_goes_on_gets_its_handlers_back():
     received = []
     signal.signal(signal.SIGTERM, lambda *_: received.append("own"))
-    with StopSignals(threading.Event(), 30) as signals, signals.interruptible():
+    with StopSignals(threading.Event()) as signals, signals.interruptible(30):
         os.kill(os.getpid(), signal.SIGTERM)
     assert received == []
     os.kill(os.getpid(), signal.SIGTERM)
@@ -44,15 +44,15 @@ def test_a_program_gets_its_own_handlers_back():
 
 def test_a_run_that_no_signal_ended_leaves_everything_as_it_was():
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    with StopSignals(threading.Event(), 30) as signals, signals.interruptible():
+    with StopSignals(threading.Event()) as signals, signals.interruptible(30):
         pass
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
 def test_a_call_that_waits_for_ever_is_left_when_the_grace_is_over():
     reached = []
-    with StopSignals(threading.Event(), 0.1) as signals:
-        with signals.interruptible():
+    with StopSignals(threading.Event()) as signals:
+        with signals.interruptible(0.1):
             os.kill(os.getpid(), signal.SIGTERM)
             try:
                 time.sleep(60)
@@ -66,10 +66,34 @@ def test_outside_the_main_thread_it_does_nothing():
     before, seen = signal.getsignal(signal.SIGTERM), []
 
     def run():
-        with StopSignals(threading.Event(), 1) as signals, signals.interruptible():
+        with StopSignals(threading.Event()) as signals, signals.interruptible(1):
             seen.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_a_block_after_the_signal_has_its_time_from_its_beginning():
+    reached = []
+    with StopSignals(threading.Event()) as signals:
+        with signals.interruptible(30):
+            os.kill(os.getpid(), signal.SIGTERM)
+        with signals.interruptible(0.1):
+            time.sleep(60)
+        reached.append("closed")
+    assert signals.received
+    assert reached == ["closed"]
+
+
+def test_what_swallows_an_interruption_gets_another():
+    caught = []
+    with StopSignals(threading.Event()) as signals, signals.interruptible(0.05):
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            time.sleep(60)
+        except BaseException as error:  # noqa: BLE001 - as a plugin may do
+            caught.append(error)
+        time.sleep(60)
+    assert len(caught) == 1

@@ -5,10 +5,11 @@ import logging
 import os
 from typing import Protocol, runtime_checkable
 
+from wca.commands.garbage import quiet_collector
 from wca.commands.options import add_config_options
 from wca.components import load_registry
 from wca.config import load_config
-from wca.errors import StartError, UsageError, WcaError
+from wca.errors import StartError, UsageError, ValidationError
 from wca.linux.files import raise_descriptor_limit
 from wca.logger import DEFAULT_LEVELS, configure_logging, parse_levels
 from wca.runners import Runner
@@ -18,9 +19,6 @@ __all__ = ["add_arguments", "run"]
 
 log = logging.getLogger(__name__)
 
-#: What a shell reports for a program that SIGINT ended.
-EXIT_INTERRUPTED = 130
-
 
 @runtime_checkable
 class Limited(Protocol):
@@ -28,6 +26,14 @@ class Limited(Protocol):
 
     def stop_after(self, iterations: int) -> None:
         """End ``run`` after this many iterations."""
+
+
+@runtime_checkable
+class EndsProgram(Protocol):
+    """A runner that wants to know that the program ends with it."""
+
+    def end_program(self) -> None:
+        """The program ends with the next ``run``."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         ConfigLoadError: the file with all its problems.
         StartError: a component that cannot start.
     """
-    levels = parse_levels(args.log_levels)
+    levels = _levels(args.log_levels)
     configure_logging({**DEFAULT_LEVELS, **levels})
     if os.geteuid() == 0 and not args.root:
         raise UsageError(
@@ -75,24 +81,35 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.config, load_registry(args.register), here=True)
     configure_logging({**DEFAULT_LEVELS, **config.loggers, **levels})
     _limit(config.runner, args.iterations)
+    quiet_collector()
     raise_descriptor_limit()  # every task keeps about ten kernel files open
     log.info("wca %s starts %s, process %d", __version__, args.config, os.getpid())
     return _run(config.runner)
 
 
 def _run(runner: Runner) -> int:
+    """The exit code of a runner, which may be anyone's: a result of run() that is none is told."""
+    name = type(runner).__name__
+    if isinstance(runner, EndsProgram):
+        runner.end_program()
     try:
-        return runner.run() or 0
-    except WcaError:
+        result: object = runner.run()
+    except (UsageError, StartError):
         raise
-    except KeyboardInterrupt:  # a runner that does not handle SIGINT itself
-        return EXIT_INTERRUPTED
     except Exception as error:
-        log.debug("%s failed", type(runner).__name__, exc_info=error)
-        raise StartError(
-            f"{type(runner).__name__} failed: {type(error).__name__}: {error} "
-            "(--log debug shows where)"
-        ) from error
+        log.debug("%s failed", name, exc_info=error)
+        words = f"{type(error).__name__}: {error}"
+        raise StartError(f"{name} failed: {words} (--log debug shows where)") from error
+    if result is None or isinstance(result, int):
+        return int(result or 0)
+    raise StartError(f"{name}.run() returned {result!r}, expected a whole number or None")
+
+
+def _levels(texts: list[str]) -> dict[str, str]:
+    try:
+        return parse_levels(texts)
+    except ValidationError as error:
+        raise UsageError(str(error)) from None
 
 
 def _limit(runner: Runner, iterations: int | None) -> None:

@@ -25,7 +25,11 @@ def load_class(spec: str) -> type:
     """
     found = _SPEC.fullmatch(spec)
     if found is None:
-        raise ConfigLoadError(f"{spec!r} is not of the form module:Class or package.module:Class")
+        nearest = ":".join(spec.rsplit(".", 1))
+        hint = f", did you mean {nearest}?" if _SPEC.fullmatch(nearest) else ""
+        raise ConfigLoadError(
+            f"{spec!r} is not of the form module:Class or package.module:Class{hint}"
+        )
     module = _import(found[1])
     value: object = module
     for name in found[2].split("."):

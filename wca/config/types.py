@@ -29,6 +29,7 @@ __all__ = [
     "Duration",
     "Injected",
     "IpPort",
+    "LabelName",
     "Numeric",
     "Path",
     "Ratio",
@@ -233,6 +234,29 @@ class Str(Constraint):
     def expected(self) -> str:
         """A sentence part for messages and documents."""
         return f"text of at most {self.max_size} characters"
+
+
+_LABEL_NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class LabelName(Constraint):
+    """The name of a label as Prometheus takes it: letters, digits and ``_``, no digit first.
+
+    Source: https://prometheus.io/docs/concepts/data_model/; names that begin with ``__`` are
+    reserved there.
+    """
+
+    base: ClassVar[Any] = str
+
+    def check(self, value: Any) -> None:
+        """Refuse what would make every series that carries the label unusable."""
+        fits = isinstance(value, str) and _LABEL_NAME.fullmatch(value) is not None
+        _require(fits, self.expected(), value)
+
+    def expected(self) -> str:
+        """A sentence part for messages and documents."""
+        return "a label name (letters, digits and _, no digit first, not beginning with __)"
 
 
 _MODES = {

@@ -13,10 +13,10 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
 from wca.config.nodes import Mark
+from wca.security import MAX_CONFIG_BYTES
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "YamlProblem", "compose", "scalar_value"]
+__all__ = ["MAX_DEPTH", "YamlProblem", "compose", "scalar_value"]
 
-MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
 
 _CORE = "tag:yaml.org,2002:"
@@ -54,8 +54,8 @@ def _mark_at(name: str, text: str, position: int) -> Mark:
 
 
 def _decode(data: bytes, name: str) -> str:
-    if len(data) > MAX_BYTES:
-        raise YamlProblem(Mark(name, 1, 1), f"the file is larger than {MAX_BYTES} bytes")
+    if len(data) > MAX_CONFIG_BYTES:
+        raise YamlProblem(Mark(name, 1, 1), f"the file is larger than {MAX_CONFIG_BYTES} bytes")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,20 +1,23 @@
 """One discovered task with its probes."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wca.collectors import Collector, NotAvailable, Probe
 from wca.collectors.api import Cgroup
-from wca.errors import TargetGone
+from wca.collectors.file_probe import join_file_probes
+from wca.errors import PLUGIN_ERRORS, TargetGone
 from wca.metrics import Measurements
 from wca.nodes import Task
 from wca.telemetry import Telemetry
 
-__all__ = ["Container", "Identity", "collector_name"]
+__all__ = ["Container", "Identity"]
 
 log = logging.getLogger(__name__)
 
+#: Discoveries in which the groups of a new task may still be on their way.
+LATE_LOOKS = 3
 #: What makes a task the same task: its id, its cgroup path and the inodes of its cgroups.
 Identity = tuple[str, str, tuple[int, ...]]
 
@@ -23,11 +26,6 @@ Identity = tuple[str, str, tuple[int, ...]]
 class _Target:
     task: Task
     cgroup: Cgroup
-
-
-def collector_name(collector: Collector) -> str:
-    """The name of a collector in logs, health and durations."""
-    return type(collector).__name__
 
 
 class Container:
@@ -49,7 +47,11 @@ class Container:
         self._cgroup = cgroup
         self._telemetry = telemetry
         self._probes: dict[str, Probe] = {}
+        self._joined: dict[str, Probe] = {}  # the same, with what can be read together as one
         self._unavailable: dict[str, str] = {}
+        self._looks = 0
+        #: Collectors that failed to attach; they are tried again with the next discovery.
+        self.lacking: frozenset[str] = frozenset()
 
     @property
     def unavailable(self) -> Mapping[str, str]:
@@ -59,19 +61,26 @@ class Container:
     def is_still(self, task: Task) -> bool:
         """Whether this is certainly the same task, without asking the kernel.
 
-        The descriptors of its files are bound to its cgroups: while every collector reads it, a
-        cgroup that was removed and made again under the same path would have ended it.
+        The files that its probes read are bound to its cgroups: one that was removed, even if it
+        was made again under the same path, has ended them. Where a source is lacking, its group
+        may only be late, so that the first few times the answer is no.
         """
-        return not self._unavailable and task.cgroup_path == self.task.cgroup_path
+        if not self._probes or task.cgroup_path != self.task.cgroup_path:
+            return False
+        self._looks += 1
+        return not self._unavailable or self._looks > LATE_LOOKS
 
-    def attach(self, collectors: Sequence[Collector]) -> None:
+    def attach(self, collectors: Mapping[str, Collector]) -> None:
         """Open the probes that are not open yet; one that failed before is tried again.
+
+        Args:
+            collectors: by name.
 
         Raises:
             TargetGone: the task vanished meanwhile.
         """
-        for collector in collectors:
-            name = collector_name(collector)
+        before = len(self._probes)
+        for name, collector in collectors.items():
             if name in self._probes or name in self._unavailable:
                 continue
             try:
@@ -80,8 +89,11 @@ class Container:
                 self._unavailable[name] = missing.reason
             except TargetGone:
                 raise
-            except Exception as error:  # noqa: BLE001 - a collector may be anyone's
+            except PLUGIN_ERRORS as error:
                 self._telemetry.failure(name, error)
+        self.lacking = frozenset(collectors.keys() - self._probes.keys() - self._unavailable.keys())
+        if len(self._probes) != before:
+            self._joined = join_file_probes(self._probes)
 
     def update(self, task: Task) -> None:
         """Take what the node says of the same task now: its labels and resources may change."""
@@ -97,15 +109,13 @@ class Container:
         Raises:
             TargetGone: the task has vanished; nothing of this reading counts.
         """
-        measurements = self._facts.copy()
+        measurements: Measurements = {}  # empty, so that a probe's numbers are copied in one go
+        if not self._read(self._joined, measurements):
+            # Read one by one from now on, so that each failure has the name of its collector.
+            self._joined = self._probes
+            self._read(self._probes, measurements)
+        measurements.update(self._facts)
         measurements["task_last_seen"] = timestamp
-        for name, probe in self._probes.items():
-            try:
-                probe.read(measurements)
-            except TargetGone:
-                raise
-            except Exception as error:  # noqa: BLE001 - a collector may be anyone's
-                self._telemetry.failure(name, error)
         return measurements
 
     def close(self) -> None:
@@ -113,15 +123,29 @@ class Container:
         for name, probe in self._probes.items():
             try:
                 probe.close()
-            except Exception as error:  # noqa: BLE001 - a collector may be anyone's
+            except PLUGIN_ERRORS as error:
                 self._telemetry.failure(name, error)
-        self._probes.clear()
+        self._probes, self._joined = {}, {}
+
+    def _read(self, probes: Mapping[str, Probe], out: Measurements) -> bool:
+        """Read probes; False when what failed were several that are read as one."""
+        for name, probe in probes.items():
+            try:
+                probe.read(out)
+            except TargetGone:
+                raise
+            except PLUGIN_ERRORS as error:
+                if name not in self._probes:
+                    return False
+                self._telemetry.failure(name, error)
+        return True
 
 
 def _facts(task: Task) -> Measurements:
     """What is known of a task without reading anything."""
     facts: Measurements = {"task_up": 1, "task_subcontainers": len(task.subcgroups_paths)}
     for resource, name in (("cpus", "task_requested_cpus"), ("mem", "task_requested_mem_bytes")):
-        if resource in task.resources:
-            facts[name] = task.resources[resource]
+        amount = task.resources.get(resource)
+        if isinstance(amount, (int, float)):  # an orchestrator may say it in words
+            facts[name] = amount
     return facts

@@ -1,11 +1,11 @@
 """Keeps the containers in step with the tasks that the node reports."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from wca.collectors import Collector
 from wca.containers.container import Container, Identity
-from wca.errors import TargetGone
+from wca.errors import PLUGIN_ERRORS, TargetGone
 from wca.linux.cgroups import Cgroup
 from wca.nodes import Task
 from wca.telemetry import Telemetry
@@ -20,21 +20,22 @@ class Containers:
 
     Args:
         locate: gives the cgroups of a cgroup path.
-        collectors: what measures each task.
+        collectors: what measures each task, by name.
         telemetry: where failures are reported.
     """
 
     def __init__(
         self,
         locate: Callable[[str], Cgroup],
-        collectors: Sequence[Collector],
+        collectors: Mapping[str, Collector],
         telemetry: Telemetry,
     ) -> None:
         self._locate = locate
         self._collectors = collectors
         self._telemetry = telemetry
         self._containers: dict[str, Container] = {}
-        self._said: set[tuple[str, str]] = set()
+        self._said: set[str] = set()
+        self._doubled: set[str] = set()
 
     def __iter__(self) -> Iterator[Container]:
         return iter(list(self._containers.values()))
@@ -53,11 +54,14 @@ class Containers:
         wanted: dict[str, Task] = {}
         for task in tasks:
             if wanted.setdefault(task.task_id, task) is not task:
-                log.warning("task id %s is listed twice: the second is ignored", task.task_id)
+                self._say_doubled(task.task_id)
         for task_id in self._containers.keys() - wanted.keys():
             self._close(task_id)
+        self._doubled &= wanted.keys()
         for task in wanted.values():
             self._sync_task(task)
+        if self._telemetry.failures("containers"):
+            self._telemetry.success("containers")
 
     def drop(self, container: Container) -> None:
         """Close a container whose task has vanished."""
@@ -75,8 +79,9 @@ class Containers:
             self._say_unavailable(container)
         except TargetGone:
             self._close(task.task_id)
-        except Exception as error:  # noqa: BLE001 - one odd task must not cost the others
-            self._telemetry.failure(f"task {task.task_id}", error)
+        except PLUGIN_ERRORS as error:
+            words = f"task {task.task_id}: {type(error).__name__}: {error}"
+            self._telemetry.failure("containers", words)
             self._close(task.task_id)
 
     def _container_of(self, task: Task) -> Container:
@@ -99,10 +104,16 @@ class Containers:
         return container
 
     def _say_unavailable(self, container: Container) -> None:
-        for what in container.unavailable.items():
-            if what not in self._said:
-                self._said.add(what)
-                log.info("%s is not available: %s", *what)
+        """Once per collector: the reason may name the task, and tasks come and go."""
+        for name, reason in container.unavailable.items():
+            if name not in self._said:
+                self._said.add(name)
+                log.info("%s is not available: %s", name, reason)
+
+    def _say_doubled(self, task_id: str) -> None:
+        if task_id not in self._doubled:
+            self._doubled.add(task_id)
+            log.warning("task id %s is listed twice: the second is ignored", task_id)
 
     def _close(self, task_id: str) -> None:
         container = self._containers.pop(task_id, None)

@@ -13,7 +13,10 @@ _log = logging.getLogger(__name__)
 
 
 class TaskLabelGenerator(ABC):
-    """Makes the value of one label. Called once for each task when it appears or changes."""
+    """Makes the value of one label of each task. Called for every task at every discovery.
+
+    Optional abilities, as for a storage: ``start()``, ``check()``, ``close(timeout)``.
+    """
 
     @abstractmethod
     def generate(self, task: Task) -> str | None:

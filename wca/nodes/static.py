@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Annotated
 
-from wca.config.types import Injected, Path, Str
+from wca.config.types import Injected, LabelName, Path, Str
 from wca.errors import NotAvailable, TargetGone, ValidationError
 from wca.linux.cgroups import Cgroup, CgroupHierarchies, normal_cgroup_path
 from wca.linux.files import Kernel, OpenFile
@@ -17,6 +17,9 @@ _log = logging.getLogger(__name__)
 # The hierarchies in which processes are looked for; of a task without a demand for processes, the
 # first of them tells whether it is still there.
 _ASKED = ("cpuacct", "cpu", "memory")
+
+
+_Labels = dict[Annotated[str, LabelName()], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,9 @@ class StaticNode(Node):
         self,
         tasks: list[Annotated[str, Str()]],
         require_pids: bool = False,
-        default_labels: dict[str, str] | None = None,
+        default_labels: _Labels | None = None,
         default_resources: dict[str, str | float | int] | None = None,
-        tasks_labels: dict[str, dict[str, str]] | None = None,
+        tasks_labels: dict[str, _Labels] | None = None,
         directory: Annotated[str, Path()] | None = None,
         *,
         kernel: Annotated[Kernel | None, Injected()] = None,
@@ -74,6 +77,7 @@ class StaticNode(Node):
         self._hierarchies = CgroupHierarchies(self._kernel)
         self._present: dict[str, _Present] = {}
         self._absent: dict[str, str] = {}
+        self._said_unused = False
 
     def use_kernel(self, kernel: Kernel) -> None:
         """Read through this one from now on."""
@@ -86,6 +90,7 @@ class StaticNode(Node):
 
         A task that was there the last time costs one read, no search.
         """
+        self._say_unused_labels()
         names = dict.fromkeys((*self._names, *self._names_in_directory()))
         for name in self._present.keys() - names.keys():
             self._forget(name)
@@ -113,7 +118,8 @@ class StaticNode(Node):
             populated = [_has_process(file) for file in present.procs]
         except TargetGone:
             return False
-        return not self._require_pids or all(populated)
+        # Processes may be in groups below, which have no open file: then it is looked for anew.
+        return not self._require_pids or all(populated) or self._populated(present.cgroup)
 
     def _find(self, name: str) -> Task | None:
         path = normal_cgroup_path(name)
@@ -174,6 +180,12 @@ class StaticNode(Node):
         if self._absent.get(name) != reason:
             self._absent[name] = reason
             _log.warning("%s", reason)
+
+    def _say_unused_labels(self) -> None:
+        unused = sorted(self._labels.keys() - set(self._names))
+        if unused and self._directory is None and not self._said_unused:
+            self._said_unused = True
+            _log.warning("tasks_labels has labels for %s, but tasks does not", ", ".join(unused))
 
     def _forget(self, name: str) -> None:
         self._present.pop(name).close()

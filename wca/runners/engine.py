@@ -3,9 +3,9 @@
 import logging
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from wca.clock import Clock
 from wca.collectors import Collector, NotAvailable, Probe
@@ -17,7 +17,7 @@ from wca.collectors.task_cpu import TaskCpuCollector
 from wca.collectors.task_memory import TaskMemoryCollector
 from wca.collectors.task_psi import TaskPsiCollector
 from wca.containers import Containers
-from wca.errors import TargetGone
+from wca.errors import PLUGIN_ERRORS, TargetGone
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel, KernelFile
 from wca.nodes import Node
@@ -32,8 +32,20 @@ __all__ = ["Engine", "default_collectors"]
 
 log = logging.getLogger(__name__)
 
-#: Seconds for closing everything; with the grace of the signals it stays below two.
-CLOSE_BUDGET = 0.8
+_T = TypeVar("_T")
+
+
+def named(components: Iterable[_T]) -> dict[str, _T]:
+    """Components by the name of their class; a second one of a class is ``Name#2``."""
+    names: dict[str, _T] = {}
+    for component in components:
+        name = base = type(component).__name__
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{base}#{number}"
+        names[name] = component
+    return names
 
 
 def default_collectors() -> list[Collector]:
@@ -71,7 +83,7 @@ class Engine:
         self.telemetry = Telemetry(clock.monotonic)
         self.telemetry.count("wca_overruns", 0)
         self.telemetry.count("wca_loop_stuck", 0)
-        self.lifecycle = Lifecycle(clock, CLOSE_BUDGET)
+        self.lifecycle = Lifecycle(clock)
         self.platform: Platform = read_platform(kernel)
         self._outlets: list[tuple[Storage, Outlet]] = []
         self.lifecycle.on_close("kernel files", lambda _timeout: kernel.close())
@@ -83,31 +95,30 @@ class Engine:
             node.use_kernel(self.kernel)
         self.lifecycle.start(node, "node")
 
-    def start_collectors(self, collectors: Sequence[Collector]) -> None:
-        """Start the collectors that have something to start. Raises StartError."""
-        for collector in collectors:
-            self.lifecycle.start(collector, type(collector).__name__)
+    def start_all(self, components: Mapping[str, object]) -> None:
+        """Start components by name, those that have something to start. Raises StartError."""
+        for name, component in components.items():
+            self.lifecycle.start(component, name)
 
-    def containers(self, collectors: Sequence[Collector]) -> Containers:
+    def containers(self, collectors: Mapping[str, Collector]) -> Containers:
         """An empty set of containers that the task collectors measure."""
         hierarchies = CgroupHierarchies(self.kernel)
-        of_tasks = [collector for collector in collectors if collector.scope == "task"]
+        of_tasks = {name: one for name, one in collectors.items() if one.scope == "task"}
         containers = Containers(hierarchies.locate, of_tasks, self.telemetry)
         self.lifecycle.on_close("containers", lambda _timeout: containers.close())
         return containers
 
-    def node_probes(self, collectors: Sequence[Collector]) -> Mapping[str, Probe]:
+    def node_probes(self, collectors: Mapping[str, Collector]) -> Mapping[str, Probe]:
         """The probes of this machine by collector name; what is not available is said once."""
         probes: dict[str, Probe] = {}
-        for collector in collectors:
+        for name, collector in collectors.items():
             if collector.scope != "node":
                 continue
-            name = type(collector).__name__
             try:
                 probe = probes[name] = collector.attach(self.kernel)
             except (NotAvailable, TargetGone) as missing:
                 log.info("%s is not available: %s", name, missing)
-            except Exception as error:  # noqa: BLE001 - a collector may be anyone's
+            except PLUGIN_ERRORS as error:
                 self.telemetry.failure(name, error)
             else:
                 self.lifecycle.on_close(name, partial(_close_probe, probe))
@@ -152,10 +163,6 @@ class Engine:
             "cores": str(platform.cores),
             "cpus": str(platform.cpus),
         }
-
-    def close(self) -> None:
-        """Close everything that was opened or started, last first."""
-        self.lifecycle.close()
 
     def _open_statm(self) -> KernelFile | None:
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from wca.errors import PLUGIN_ERRORS
 from wca.nodes import Task
 from wca.nodes.labels import TaskLabelGenerator
 from wca.telemetry import Telemetry
@@ -30,11 +31,20 @@ class TaskLabelling:
         for name, generator in self._generators.items():
             if name in labels:
                 continue
-            try:
-                value = generator.generate(labelled)
-            except Exception as error:  # noqa: BLE001 - a generator may be anyone's
-                self._telemetry.failure(f"label {name}", error)
-                continue
+            value = self._value(name, generator, labelled)
             if value is not None:
                 labels[name] = value
         return labelled
+
+    def _value(self, name: str, generator: TaskLabelGenerator, task: Task) -> str | None:
+        try:
+            value: object = generator.generate(task)
+        except PLUGIN_ERRORS as error:
+            self._telemetry.failure(f"label {name}", error)
+            return None
+        if value is None or isinstance(value, str):
+            self._telemetry.success(f"label {name}")
+            return value
+        kind = type(value).__name__
+        self._telemetry.failure(f"label {name}", f"generate() gave {kind}, expected text")
+        return None

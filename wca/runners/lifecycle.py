@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from wca.clock import Clock
-from wca.errors import StartError
+from wca.errors import PLUGIN_ERRORS, StartError
 
 __all__ = ["Closable", "Lifecycle", "Startable"]
 
@@ -33,12 +33,10 @@ class Lifecycle:
 
     Args:
         clock: for the time that is left for closing.
-        budget: seconds for closing everything.
     """
 
-    def __init__(self, clock: Clock, budget: float) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._budget = budget
         self._closers: list[tuple[str, Callable[[float], None]]] = []
         self._started: list[object] = []
 
@@ -58,20 +56,29 @@ class Lifecycle:
                 component.start()
             except StartError:
                 raise
-            except Exception as error:
+            except PLUGIN_ERRORS as error:
                 raise StartError(f"{name} cannot start: {error}") from error
 
     def on_close(self, name: str, close: Callable[[float], None]) -> None:
         """Remember one more thing to close."""
         self._closers.append((name, close))
 
-    def close(self) -> None:
-        """Close everything in reverse order; one that fails does not keep the others open."""
-        end = self._clock.monotonic() + self._budget
+    @property
+    def open(self) -> bool:
+        """Whether something is left to close."""
+        return bool(self._closers)
+
+    def close(self, budget: float) -> None:
+        """Close everything in reverse order; one that fails does not keep the others open.
+
+        Args:
+            budget: seconds for all of it.
+        """
+        end = self._clock.monotonic() + budget
         while self._closers:
             name, close = self._closers.pop()
             try:
                 close(max(0.0, end - self._clock.monotonic()))
-            except Exception as error:
+            except PLUGIN_ERRORS as error:
                 log.error("%s did not close: %s", name, error)  # noqa: TRY400 - one sentence
                 log.debug("%s did not close", name, exc_info=error)

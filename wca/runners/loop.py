@@ -1,6 +1,5 @@
 """The loop: several jobs on one monotonic schedule."""
 
-import logging
 import sys
 import threading
 import traceback
@@ -8,10 +7,9 @@ from collections.abc import Callable, Sequence
 
 from wca.clock import Clock
 from wca.runners.schedule import Schedule
+from wca.telemetry import Telemetry
 
 __all__ = ["Job", "Loop", "Watchdog"]
-
-log = logging.getLogger(__name__)
 
 
 class Job:
@@ -112,13 +110,11 @@ class Watchdog:
         loop: what is watched.
         limit: seconds one job may take.
         clock: time.
-        on_stuck: called once each time the loop is found standing still.
+        telemetry: where it is told.
     """
 
-    def __init__(
-        self, loop: Loop, limit: float, clock: Clock, on_stuck: Callable[[], None]
-    ) -> None:
-        self._on_stuck = on_stuck
+    def __init__(self, loop: Loop, limit: float, clock: Clock, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
         self._loop = loop
         self._limit = limit
         self._clock = clock
@@ -136,14 +132,18 @@ class Watchdog:
         self._thread.join()
 
     def look(self) -> None:
-        """Report the loop if it has stood still for longer than the limit, once each time."""
+        """Report the loop when it begins to stand still, and when it goes on."""
         progress = self._loop.progress
         still = self._clock.monotonic() - progress
-        if self._loop.waiting or still <= self._limit or progress == self._reported:
-            return
-        self._reported = progress
-        self._on_stuck()
-        log.error("the loop has stood still for %.1f s, in %s", still, _place(self._watched))
+        if self._loop.waiting or still <= self._limit:
+            if self._reported is not None and progress != self._reported:
+                self._reported = None
+                self._telemetry.success("loop")
+        elif progress != self._reported:
+            self._reported = progress
+            self._telemetry.count("wca_loop_stuck")
+            place = _place(self._watched)
+            self._telemetry.failure("loop", f"it has stood still for {still:.1f} s, in {place}")
 
     def _watch(self) -> None:
         # Real time: it must not depend on the clock that the loop itself waits with.

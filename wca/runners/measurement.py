@@ -5,13 +5,14 @@ from typing import Annotated
 
 from wca.clock import Clock, SystemClock
 from wca.collectors import Collector
-from wca.config.types import Duration, Injected
+from wca.config.types import Duration, Injected, LabelName
+from wca.errors import ValidationError
 from wca.linux.files import Kernel
 from wca.logger import LogCounter
 from wca.nodes import Node
 from wca.nodes.labels import TaskLabelGenerator
 from wca.runners.api import Runner
-from wca.runners.engine import Engine, default_collectors
+from wca.runners.engine import Engine, default_collectors, named
 from wca.runners.internal import internal_measurements
 from wca.runners.labelling import TaskLabelling
 from wca.runners.loop import Job, Loop, Watchdog
@@ -29,10 +30,14 @@ from wca.storage import LogStorage, Storage
 
 __all__ = ["MeasurementRunner"]
 
-#: Seconds that an iteration may go on after SIGTERM before it is interrupted.
-STOP_GRACE = 1.0
-#: Intervals without progress after which the loop counts as stuck.
-STUCK_INTERVALS = 3
+INTERVAL = Duration(0.01, 60)
+#: Seconds that an iteration may go on after a signal, and that closing everything may take then:
+#: together below two.
+STOP_GRACE, CLOSE_GRACE = 1.0, 0.8
+#: Seconds for storages to take the last batches when the run ends by itself.
+CLOSE_TIMEOUT = 10.0
+#: Intervals without progress after which the loop counts as stuck, and the least time for that.
+STUCK_INTERVALS, STUCK_SECONDS = 3, 1.0
 
 
 class MeasurementRunner(Runner):
@@ -57,16 +62,17 @@ class MeasurementRunner(Runner):
         self,
         node: Node,
         metrics_storage: Storage | None = None,
-        interval: Annotated[float, Duration(0.01, 60)] = 1.0,
+        interval: Annotated[float, INTERVAL] = 1.0,
         discovery_interval: Annotated[float, Duration(0.01, 3600)] = 5.0,
-        extra_labels: dict[str, str] | None = None,
-        task_label_generators: dict[str, TaskLabelGenerator] | None = None,
+        extra_labels: dict[Annotated[str, LabelName()], str] | None = None,
+        task_label_generators: dict[Annotated[str, LabelName()], TaskLabelGenerator] | None = None,
         include_optional_labels: bool = True,
         collectors: list[Collector] | None = None,
         *,
         kernel: Annotated[Kernel | None, Injected()] = None,
         clock: Annotated[Clock | None, Injected()] = None,
     ) -> None:
+        _check(interval, collectors)
         self.node = node
         self.metrics_storage = LogStorage() if metrics_storage is None else metrics_storage
         self.interval = interval
@@ -78,11 +84,16 @@ class MeasurementRunner(Runner):
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
         self._iterations: int | None = None
+        self._ends_program = False
         self._stop = threading.Event()
 
     def stop_after(self, iterations: int) -> None:
         """End ``run`` by itself after this many iterations."""
         self._iterations = iterations
+
+    def end_program(self) -> None:
+        """The program ends with the next ``run``: see ``StopSignals``."""
+        self._ends_program = True
 
     def stop(self) -> None:
         """End ``run`` from another thread, as SIGTERM does."""
@@ -96,13 +107,25 @@ class MeasurementRunner(Runner):
         """
         kernel = Kernel() if self._kernel is None else self._kernel
         engine = Engine(kernel, self._clock)
-        with StopSignals(self._stop, STOP_GRACE) as signals, LogCounter() as log_counts:
+        signals = StopSignals(
+            self._stop,
+            last=self._ends_program,
+            flush=lambda: engine.lifecycle.close(CLOSE_GRACE),
+        )
+        with signals, LogCounter() as counts:
             try:
-                with signals.interruptible():
-                    self._loop(engine, log_counts)
+                with signals.interruptible(STOP_GRACE):
+                    self._loop(engine, counts)
+                signals.say()
             finally:
-                engine.close()
+                self._close(engine, signals)
         return 0
+
+    def _close(self, engine: Engine, signals: StopSignals) -> None:
+        """Close everything; what hangs is interrupted when a signal asks for the end."""
+        while engine.lifecycle.open:
+            with signals.interruptible(CLOSE_GRACE):
+                engine.lifecycle.close(CLOSE_GRACE if signals.received else CLOSE_TIMEOUT)
 
     def stages_after_export(self, engine: Engine) -> list[Stage]:
         """What an iteration does with the metrics of its sample; runners that do more add here."""
@@ -110,15 +133,23 @@ class MeasurementRunner(Runner):
 
     def _loop(self, engine: Engine, log_counts: LogCounter) -> None:
         telemetry = engine.telemetry
-        engine.start_collectors(self.collectors)
+        collectors = named(self.collectors)
+        engine.start_all(collectors)
+        engine.start_all(named(self.task_label_generators.values()))
         engine.start_node(self.node)
-        containers = engine.containers(self.collectors)
+        containers = engine.containers(collectors)
         labelling = TaskLabelling(self.task_label_generators, telemetry)
         discover = Job(
             Discover(self.node, containers, labelling, telemetry), self.discovery_interval
         )
         stages: list[Stage] = [
-            Collect(containers, engine.node_probes(self.collectors), telemetry, discover.request),
+            Collect(
+                containers,
+                engine.node_probes(collectors),
+                collectors,
+                telemetry,
+                discover.request,
+            ),
             self._export(engine, log_counts),
             *self.stages_after_export(engine),
         ]
@@ -128,8 +159,8 @@ class MeasurementRunner(Runner):
             on_missed=lambda missed: telemetry.count("wca_overruns", missed),
         )
         loop = Loop([discover, measure], self._clock, self._stop)
-        limit = STUCK_INTERVALS * self.interval
-        with Watchdog(loop, limit, self._clock, lambda: telemetry.count("wca_loop_stuck")):
+        limit = max(STUCK_INTERVALS * self.interval, STUCK_SECONDS)
+        with Watchdog(loop, limit, self._clock, telemetry):
             loop.run(self._iterations)
 
     def _export(self, engine: Engine, log_counts: LogCounter) -> Export:
@@ -138,4 +169,14 @@ class MeasurementRunner(Runner):
             labels,
             lambda sample: internal_measurements(engine, log_counts, sample),
             engine.information(),
+            engine.telemetry,
         )
+
+
+def _check(interval: float, collectors: list[Collector] | None) -> None:
+    """What plain Python may give, too. Raises ValidationError."""
+    INTERVAL.check(interval)
+    for collector in collectors or ():
+        if collector.scope not in ("task", "node"):
+            name = type(collector).__name__
+            raise ValidationError(f"{name}.scope is {collector.scope!r}, write 'task' or 'node'")

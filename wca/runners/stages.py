@@ -6,9 +6,15 @@ from typing import Protocol
 
 from wca.collectors import Probe
 from wca.containers import Container, Containers
-from wca.errors import TargetGone, TaskSynchronizationException
-from wca.metrics import Measurements, Metric
-from wca.metrics.export import Exporter
+from wca.errors import (
+    PLUGIN_ERRORS,
+    TargetGone,
+    TaskSynchronizationException,
+    ValidationError,
+)
+from wca.metrics import Measurements
+from wca.metrics.batch import Batch
+from wca.metrics.export import Exporter, Misshapen
 from wca.nodes import Node, Task
 from wca.storage.delivery import Outlet
 from wca.telemetry import Telemetry
@@ -47,7 +53,10 @@ class Sample:
     timestamp: float
     tasks: list[TaskSample] = field(default_factory=list)
     platform: Measurements = field(default_factory=dict)
-    metrics: list[Metric] = field(default_factory=list)
+    metrics: Batch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.metrics = Batch(self.timestamp)
 
 
 class Stage(Protocol):
@@ -83,23 +92,38 @@ class Discover:
 
     def __call__(self) -> None:
         """Discover and synchronise; on failure the last known tasks stay."""
-        with self._telemetry.timed("discover"):
-            tasks = self._tasks()
-        if tasks is not None:
+        try:
+            with self._telemetry.timed("discover"):
+                tasks = self._tasks()
             with self._telemetry.timed("synchronise"):
                 self._containers.sync(tasks)
-
-    def _tasks(self) -> list[Task] | None:
-        try:
-            tasks = [self._label(task) for task in self._node.get_tasks()]
         except TaskSynchronizationException as error:
             self._telemetry.failure("node", str(error) or "no list of tasks")
-        except Exception as error:  # noqa: BLE001 - a node may be anyone's
+        except PLUGIN_ERRORS as error:
             self._telemetry.failure("node", error)
         else:
             self._telemetry.success("node")
-            return tasks
-        return None
+
+    def _tasks(self) -> list[Task]:
+        """The node's tasks with all their labels; an odd entry costs itself only."""
+        tasks: list[Task] = []
+        for task in self._node.get_tasks():
+            try:
+                _check(task)
+                tasks.append(self._label(task))
+            except PLUGIN_ERRORS as error:
+                self._telemetry.failure("node", f"an entry of its list is left out: {error}")
+        return tasks
+
+
+def _check(task: object) -> None:
+    """Raise ValidationError for what a node calls a task and is none."""
+    if not isinstance(task, Task):
+        raise ValidationError(f"it is {type(task).__name__}, expected a Task")
+    texts = {"name": task.name, "task_id": task.task_id, "cgroup_path": task.cgroup_path}
+    for field_name, value in texts.items():
+        if not isinstance(value, str):
+            raise ValidationError(f"its {field_name} is {type(value).__name__}, expected text")
 
 
 class Collect:
@@ -108,6 +132,7 @@ class Collect:
     Args:
         containers: the tasks.
         probes: the machine's probes by collector name.
+        names: of all collectors, whose health is told.
         telemetry: where broken probes are reported.
         rediscover: called when a task has vanished, so that the node is asked again soon.
     """
@@ -118,35 +143,43 @@ class Collect:
         self,
         containers: Containers,
         probes: Mapping[str, Probe],
+        names: Iterable[str],
         telemetry: Telemetry,
         rediscover: Callable[[], None],
     ) -> None:
         self._containers = containers
         self._probes = probes
+        self._names = tuple(names)
         self._telemetry = telemetry
         self._rediscover = rediscover
 
     def run(self, sample: Sample) -> None:
         """Fill ``tasks`` and ``platform``. A vanished task is left out and dropped."""
-        self._read_tasks(sample)
+        lacking = self._read_tasks(sample)
         self._read_platform(sample)
+        for name in self._names:
+            if name not in lacking:
+                self._telemetry.success(name)  # without effect where it failed just now
 
-    def _read_tasks(self, sample: Sample) -> None:
+    def _read_tasks(self, sample: Sample) -> set[str]:
+        """Read the tasks; the collectors that could not be attached to some of them."""
+        lacking: set[str] = set()
         for container in self._containers:
+            if container.lacking:
+                lacking |= container.lacking
             try:
                 sample.tasks.append(TaskSample(container, container.read(sample.timestamp)))
             except TargetGone:
                 self._containers.drop(container)
                 self._rediscover()
+        return lacking
 
     def _read_platform(self, sample: Sample) -> None:
         for name, probe in self._probes.items():
             try:
                 probe.read(sample.platform)
-            except Exception as error:  # noqa: BLE001 - a collector may be anyone's
+            except PLUGIN_ERRORS as error:
                 self._telemetry.failure(name, error)
-            else:
-                self._telemetry.success(name)
 
 
 class Export:
@@ -156,6 +189,7 @@ class Export:
         common_labels: labels of every metric; they win over a task's own.
         internal: gives what the agent measures about itself.
         information: labels of ``wca_information``.
+        telemetry: where measurements that cannot be exported are reported.
     """
 
     name = "export"
@@ -165,19 +199,23 @@ class Export:
         common_labels: Mapping[str, str],
         internal: Callable[[Sample], Measurements],
         information: Mapping[str, str],
+        telemetry: Telemetry,
     ) -> None:
+        self._telemetry = telemetry
         self._common = dict(common_labels)
         self._internal = internal
+        self._agent = Exporter(self._common)
         self._platform = Exporter(self._common)
         self._information = Exporter({**information, **self._common})
         self._tasks: dict[str, tuple[Task, Exporter]] = {}
 
     def run(self, sample: Sample) -> None:
         """Fill ``metrics``: the agent's, the machine's, then the tasks'."""
-        time, out = sample.timestamp, sample.metrics
-        self._information.export({"wca_information": 1}, time, out)
-        self._platform.export(self._internal(sample), time, out)
-        self._platform.export({**sample.platform, "platform_last_seen": time}, time, out)
+        out = sample.metrics
+        platform = {**sample.platform, "platform_last_seen": sample.timestamp}
+        self._export(self._information, {"wca_information": 1}, out)
+        self._export(self._agent, self._internal(sample), out)
+        self._export(self._platform, platform, out)
         exporters: dict[str, tuple[Task, Exporter]] = {}
         for task_sample in sample.tasks:
             task = task_sample.container.task
@@ -185,8 +223,19 @@ class Export:
             if known is None or known[0] is not task:
                 known = self._renewed(task, known)
             exporters[task.task_id] = known
-            known[1].export(task_sample.measurements, time, out)
+            self._export(known[1], task_sample.measurements, out)
         self._tasks = exporters
+
+    def _export(self, exporter: Exporter, measurements: Measurements, out: Batch) -> None:
+        """Export; a measurement that makes no sense costs itself only."""
+        while True:
+            try:
+                exporter.export(measurements, out)
+            except Misshapen as error:
+                self._telemetry.failure(self.name, error)
+                measurements = {n: v for n, v in measurements.items() if n != error.metric}
+            else:
+                return
 
     def _renewed(self, task: Task, known: tuple[Task, Exporter] | None) -> tuple[Task, Exporter]:
         """Keep the exporter, and the text cached for its labels, unless the labels changed."""
@@ -215,10 +264,14 @@ class Store:
 
 def run_iteration(stages: Iterable[Stage], sample: Sample, telemetry: Telemetry) -> None:
     """Run the stages in order; one that raises is reported, and the next goes on with the rest."""
+    telemetry.begin_round()
     with telemetry.timed("iteration"):
         for stage in stages:
             with telemetry.timed(stage.name):
                 try:
                     stage.run(sample)
-                except Exception as error:  # noqa: BLE001 - the loop outlives every part
+                except PLUGIN_ERRORS as error:
                     telemetry.failure(stage.name, error)
+                else:
+                    if telemetry.failures(stage.name):  # a stage is told of when it has failed
+                        telemetry.success(stage.name)

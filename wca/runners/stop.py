@@ -1,6 +1,7 @@
 """How SIGTERM and SIGINT end a run."""
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -14,8 +15,9 @@ log = logging.getLogger(__name__)
 
 _Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
-#: What ``signal.signal`` gives for a program that has not set a handler.
-_WITHOUT_OWN = (signal.SIG_DFL, signal.default_int_handler)
+#: Seconds after which a block that has swallowed the interruption is interrupted again, and how
+#: often that is tried.
+_AGAIN, _ATTEMPTS = 0.1, 4
 
 
 class _StuckAtStopError(BaseException):
@@ -25,22 +27,36 @@ class _StuckAtStopError(BaseException):
 class StopSignals:
     """Sets an event on the first SIGTERM or SIGINT; a second one changes nothing.
 
-    A context manager for the whole run. A program that has handlers of its own gets them back. One
-    that has none is on its way out after the signal that ended the run, and a further one, which
-    would kill it with a wrong exit code, is ignored until then.
-    Outside the main thread, where Python takes no signals, it does nothing.
+    A context manager for the whole run; the handlers from before come back at its end. Outside the
+    main thread, where Python takes no signals, it does nothing.
 
     Args:
         stop: the event.
-        grace: seconds that an ``interruptible`` block has from the signal to its end.
+        last: the program ends with this run: at its end a signal that has come already, and may
+            come again, is ignored, so that it cannot kill the program on its way out; and a block
+            that swallows every interruption is ended together with the program, with exit code 1.
+        flush: called before that.
     """
 
-    def __init__(self, stop: threading.Event, grace: float) -> None:
+    def __init__(
+        self,
+        stop: threading.Event,
+        *,
+        last: bool = False,
+        flush: Callable[[], None] = lambda: None,
+    ) -> None:
         self._stop = stop
-        self._grace = grace
+        self._last = last
+        self._flush = flush
+        self._interruptions = 0
         self._received: signal.Signals | None = None
-        self._interruptible = False
+        self._grace: float | None = None  # of the interruptible block; None outside of one
         self._before: dict[signal.Signals, _Handler] = {}
+
+    @property
+    def received(self) -> bool:
+        """Whether a signal has come."""
+        return self._received is not None
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
@@ -53,30 +69,55 @@ class StopSignals:
         return self
 
     def __exit__(self, *_: object) -> None:
+        ignore = self._last and self.received
         for number, handler in self._before.items():
-            ending = self._received is not None and handler in _WITHOUT_OWN
-            signal.signal(number, signal.SIG_IGN if ending else handler)
+            signal.signal(number, signal.SIG_IGN if ignore else handler)
 
     @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """A block that ends ``grace`` seconds after the signal, even out of a call that waits."""
-        self._interruptible = True
+    def interruptible(self, grace: float) -> Iterator[None]:
+        """A block that ends ``grace`` seconds after the signal, even out of a call that waits.
+
+        Where the signal has come before, the time counts from the beginning of the block.
+        """
+        self._grace = grace
+        self._interruptions = 0
+        if self.received:
+            signal.setitimer(signal.ITIMER_REAL, grace, _AGAIN)
         try:
             yield
         except _StuckAtStopError:
-            log.warning("interrupted: the loop had not ended %.1f s after the signal", self._grace)
+            self._grace = None
+            log.warning("interrupted: it had not ended %.1f s after the signal", grace)
         finally:
-            self._interruptible = False
-            if self._received:  # logged here: a handler could interrupt a line half written
+            self._grace = None
+            if self.received:
                 signal.setitimer(signal.ITIMER_REAL, 0)
-                log.info("%s: ending", self._received.name)
+
+    def say(self) -> None:
+        """Log which signal came. A handler may not: it can interrupt a line half written."""
+        if self._received is not None:
+            log.info("%s: ending", self._received.name)
 
     def _on_stop(self, number: int, _frame: FrameType | None) -> None:
         if self._received is None:
             self._received = signal.Signals(number)
             self._stop.set()
-            signal.setitimer(signal.ITIMER_REAL, self._grace)
+            if self._grace is not None:
+                signal.setitimer(signal.ITIMER_REAL, self._grace, _AGAIN)
 
     def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
-        if self._interruptible:
-            raise _StuckAtStopError
+        if self._grace is None:
+            return
+        self._interruptions += 1
+        if self._interruptions > _ATTEMPTS and self._last:
+            self._end_program()
+        raise _StuckAtStopError
+
+    def _end_program(self) -> None:
+        """The way out when a part of the program will not let go of the main thread."""
+        self._grace = None
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        log.error("a part of the program swallows every interruption: it is ended here")
+        self._flush()
+        logging.shutdown()
+        os._exit(1)

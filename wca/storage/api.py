@@ -24,7 +24,11 @@ class Storage(ABC):
     without ``start`` and safe twice.
     """
 
+    #: Whether ``store`` waits for anything; see above.
     blocking: ClassVar[bool] = True
+    #: Whether ``store`` takes the loop's ``wca.metrics.Batch`` as it is, to write its columns
+    #: without making a ``Metric`` of each sample. Others get a plain list.
+    takes_batches: ClassVar[bool] = False
 
     @abstractmethod
     def store(self, metrics: Sequence[Metric]) -> None:

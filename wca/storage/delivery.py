@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from wca.clock import Clock, SystemClock
+from wca.errors import PLUGIN_ERRORS
 from wca.metrics import Metric
 from wca.storage.api import Storage
 from wca.telemetry import Telemetry
@@ -26,7 +27,8 @@ class Outlet:
     A blocking storage is called on a thread of its own, so that ``put`` returns at once; a storage
     with ``blocking = False`` is called by ``put`` itself. A batch that the storage does not take is
     dropped and counted with its reason: ``failed``, ``queue_full`` (the storage is slower than the
-    batches come) or ``closed`` (it was still waiting at the end).
+    batches come) or ``closed`` (it was still waiting at the end). A storage that leaves out single
+    samples counts them in an attribute ``rejected``; they are counted as dropped with that reason.
 
     Args:
         storage: where batches go.
@@ -114,13 +116,17 @@ class Outlet:
         with self._changed:
             self._busy_since = self._clock.monotonic()
             self._sending = len(metrics)
-        error = self._try(lambda: self._storage.store(metrics))
+        rejected_before = self._rejected()
+        error = self._try(lambda: self._storage.store(self._for_storage(metrics)))
         with self._changed:
             self._busy_since = None
             if self._abandoned:
                 return  # close() gave up on this batch and has counted it
             if error is None:
-                self.stored += len(metrics)
+                rejected = self._rejected() - rejected_before
+                self.stored += len(metrics) - rejected
+                if rejected:
+                    self._drop("rejected", rejected)
             else:
                 self._drop("failed", len(metrics))
         if error is None:
@@ -138,10 +144,16 @@ class Outlet:
     def _drop(self, reason: str, samples: int) -> None:
         self.dropped[reason] = self.dropped.get(reason, 0) + samples
 
+    def _for_storage(self, metrics: Sequence[Metric]) -> Sequence[Metric]:
+        return metrics if self._storage.takes_batches else list(metrics)
+
+    def _rejected(self) -> int:
+        return int(getattr(self._storage, "rejected", 0))
+
     @staticmethod
-    def _try(call: Callable[[], None]) -> Exception | None:
+    def _try(call: Callable[[], None]) -> BaseException | None:
         try:
             call()
-        except Exception as error:  # noqa: BLE001 - a storage may be anyone's
+        except PLUGIN_ERRORS as error:
             return error
         return None

@@ -43,6 +43,11 @@ class FilterStorage(Storage):
         self._names = None if filter is None else frozenset(filter)
         self._clock = clock or SystemClock()
 
+    @property
+    def rejected(self) -> int:
+        """Samples that the storages have left out since start."""
+        return sum(getattr(storage, "rejected", 0) for storage in self.storages)
+
     def check(self) -> list[str]:
         """The problems of all storages that can tell theirs."""
         return [
