@@ -14,6 +14,9 @@ wca_check_python() {
     for wca_name in "$@"; do
         wca_path="$(command -v "${wca_name}" 2>/dev/null)" || continue
         if wca_fits "${wca_path}"; then
+            # The one that works, not the first of its name: pyenv has a python3.13 on PATH for a
+            # version that it then refuses to run.
+            [ -n "${PEX_PYTHON:-}" ] || DEFAULT_PYTHON="${wca_path}"
             return 0
         fi
         if [ -z "${wca_found}" ]; then
@@ -32,6 +35,18 @@ wca_check_cache() {
         exit 1
     fi
 }
+wca_check_path() {
+    wca_ifs=$IFS
+    IFS=:
+    for wca_entry in ${PEX_PATH:-}; do
+        if [ ! -e "${wca_entry}" ]; then
+            echo >&2 "PEX_PATH names ${wca_entry}, which does not exist"
+            exit 1
+        fi
+    done
+    IFS=$wca_ifs
+}
+wca_check_path
 if [ -z "${PEX_PYTHON_PATH:-}" ]; then
     wca_check_python
 fi

@@ -65,6 +65,8 @@ def plugin(tmp_path):
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "show.py").write_text(PLUGIN)
     (tmp_path / "plugins" / "requests.py").write_text("")
+    # A plain module wins over a namespace package that comes before it on the path.
+    (tmp_path / "plugins" / "ruamel.py").write_text("raise RuntimeError('shadowed')")
     config = tmp_path / "config.yaml"
     config.write_text("runner: !ShowRequests\n")
     config.chmod(0o644)
@@ -120,6 +122,26 @@ def test_no_python_is_one_sentence(pex, tmp_path):
         "wca needs Python 3.11 or later and found no Python at all:"
         " install one and put it on PATH, or name it in PEX_PYTHON\n"
     )
+    assert done.returncode == 1
+
+
+def test_a_python_that_does_not_run_is_passed_over(pex, tmp_path):
+    """As pyenv's python3.13 where another version is chosen."""
+    folder = tmp_path / "shims"
+    folder.mkdir()
+    for minor in range(11, 16):
+        shim = folder / f"python3.{minor}"
+        shim.write_text("#!/bin/sh\necho 'command not found' >&2\nexit 127\n")
+        shim.chmod(0o755)
+    (folder / "python3").symlink_to(PYTHONS[min(PYTHONS)])
+    done = run(pex, tmp_path, "--version", path=f"{folder}:/usr/bin:/bin")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("wca ")
+
+
+def test_a_second_pex_that_is_not_there_is_one_sentence(pex, tmp_path):
+    done = run(pex, tmp_path, "--version", PEX_PATH=f"{tmp_path}/nothing.pex")
+    assert done.stderr == f"PEX_PATH names {tmp_path}/nothing.pex, which does not exist\n"
     assert done.returncode == 1
 
 
