@@ -38,7 +38,7 @@ def resident_bytes(agent: Sequence[str], tasks: int, seconds: float) -> int:
 
 
 def _arguments(config: str) -> list[str]:
-    return ["-c", config, *(["--root"] if os.geteuid() == 0 else [])]
+    return ["-c", config, "--log", "error", *(["--root"] if os.geteuid() == 0 else [])]
 
 
 def _write_config(folder: str, names: Sequence[str]) -> str:
