@@ -13,6 +13,8 @@ from wca.collectors import NotAvailable, TargetGone
 from wca.collectors.task_cpu import TaskCpuCollector
 from wca.collectors.task_memory import TaskMemoryCollector
 from wca.collectors.task_psi import TaskPsiCollector
+from wca.linux.cgroups import CgroupHierarchies
+from wca.linux.files import Kernel
 
 MIB = 1 << 20
 COLLECTORS = [TaskCpuCollector, TaskMemoryCollector, TaskPsiCollector]
@@ -185,3 +187,14 @@ def test_the_system_calls_of_an_interval_are_one_pread_per_file(real_cgroups, tm
     assert set(names) - {"brk", "mmap", "munmap"} == {"pread64"}
     assert names.count("pread64") == after - before
     assert after - before in (3 * 8, 3 * 11, 3 * 7, 3 * 10)
+
+
+def test_with_descriptors_run_out_a_replaced_task_is_gone_all_the_same(real_cgroups):
+    path = real_cgroups.make("job")
+    hierarchies = CgroupHierarchies(Kernel(max_kept=0))
+    file = hierarchies.locate(path).open("memory", "memory.stat")
+    assert file.read()
+    real_cgroups.remove(path)
+    real_cgroups.make("job")
+    with pytest.raises(TargetGone, match="is another file by now"):
+        file.read()
