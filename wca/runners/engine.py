@@ -28,7 +28,7 @@ from wca.storage.delivery import Outlet
 from wca.telemetry import Telemetry
 from wca.version import __version__
 
-__all__ = ["Engine", "default_collectors"]
+__all__ = ["Engine", "ReadsKernel", "default_collectors", "named"]
 
 log = logging.getLogger(__name__)
 
