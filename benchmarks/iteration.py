@@ -12,7 +12,7 @@ from functools import partial
 from benchmarks.cgroups import task_cgroups
 from benchmarks.workers import workers
 from wca.clock import SystemClock
-from wca.commands.garbage import quiet_collector
+from wca.gc_tuning import raise_gc_threshold
 from wca.linux.cgroups import Cgroup, CgroupHierarchies
 from wca.linux.files import Kernel, raise_descriptor_limit
 from wca.nodes.static import StaticNode
@@ -101,7 +101,7 @@ def measure(tasks: int, rounds: int) -> Result:
             collect, export = _stages(engine, names)
             floor = _floor(cgroups)
             times: dict[str, list[float]] = {"floor": [], "collect": [], "export": [], "store": []}
-            quiet_collector()  # as the command does
+            raise_gc_threshold()  # as the command does
             for _ in range(rounds + WARM_UP):
                 working.work()
                 times["floor"].append(_timed(floor))

@@ -8,7 +8,14 @@ from typing import TextIO
 
 from wca.errors import ValidationError
 
-__all__ = ["DEFAULT_LEVELS", "TRACE", "LogCounter", "configure_logging", "parse_levels"]
+__all__ = [
+    "DEFAULT_LEVELS",
+    "TRACE",
+    "LogCounter",
+    "check_level",
+    "configure_logging",
+    "parse_levels",
+]
 
 #: Finer than DEBUG: every value that passes.
 TRACE = 9
@@ -54,8 +61,8 @@ def check_level(level: object) -> str:
 def configure_logging(levels: Mapping[str, str], stream: TextIO | None = None) -> None:
     """Send all log lines to one stream and set the levels of the named loggers.
 
-    Everything that is not named logs warnings and worse. Calling it again replaces what an
-    earlier call set up.
+    Everything that is not named logs warnings and worse. Calling it again replaces the handler;
+    levels set before stay.
 
     Args:
         levels: logger name to level name.

@@ -10,7 +10,7 @@ __all__ = ["MAX_CONFIG_BYTES", "read_config"]
 MAX_CONFIG_BYTES = 1_000_000
 
 
-def read_config(path: str, *, trusted: bool = True) -> bytes:
+def read_config(path: str, *, check_owner: bool = True) -> bytes:
     """Read a configuration file.
 
     It is opened first and judged by its descriptor, so that what was judged is what is read; a
@@ -18,8 +18,8 @@ def read_config(path: str, *, trusted: bool = True) -> bytes:
 
     Args:
         path: of the file.
-        trusted: whether its owner and permissions are checked; a file that is only looked at need
-            not be safe.
+        check_owner: whether its owner and permissions are checked; a file that is only looked at
+            need not be safe.
 
     Raises:
         ConfigLoadError: it cannot be read, is not a regular file, is too large, or others than its
@@ -35,18 +35,18 @@ def read_config(path: str, *, trusted: bool = True) -> bytes:
     except OSError as error:
         raise ConfigLoadError(f"{path}: cannot be opened: {error.strerror}") from None
     try:
-        return _read(path, descriptor, trusted=trusted)
+        return _read(path, descriptor, check_owner=check_owner)
     except OSError as error:
         raise ConfigLoadError(f"{path}: cannot be read: {error.strerror}") from None
     finally:
         os.close(descriptor)
 
 
-def _read(path: str, descriptor: int, *, trusted: bool) -> bytes:
+def _read(path: str, descriptor: int, *, check_owner: bool) -> bytes:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise ConfigLoadError(f"{path}: is not a regular file, name a file")
-    if trusted:
+    if check_owner:
         _check_owner(path, status)
         _check_folder(path)
     if status.st_size > MAX_CONFIG_BYTES:

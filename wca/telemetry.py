@@ -1,6 +1,7 @@
 """What the agent knows about itself: durations, health and failures of its parts."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ class Telemetry:
         self._failed_now: set[str] = set()
         self._recovering: set[str] = set()
         self._counters: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     @contextmanager
     def timed(self, function: str) -> Iterator[None]:
@@ -50,36 +52,42 @@ class Telemetry:
 
     def count(self, counter: str, by: int = 1) -> None:
         """Add to a counter; adding zero makes it visible before the first event."""
-        self._counters[counter] = self._counters.get(counter, 0) + by
+        with self._lock:
+            self._counters[counter] = self._counters.get(counter, 0) + by
 
     def begin_round(self) -> None:
         """A new iteration begins: what only succeeded in the last one works again."""
-        for component in self._recovering.copy():
+        with self._lock:
+            recovered = sorted(self._recovering)
+            self._healthy.update(dict.fromkeys(recovered, 1))
+            self._recovering.clear()
+            self._failed_now.clear()
+        for component in recovered:
             log.info("%s works again", component)
-            self._healthy[component] = 1
-        self._recovering.clear()
-        self._failed_now.clear()
 
     def success(self, component: str) -> None:
         """The component did its work, which counts unless it fails as well in this round."""
-        if component in self._failed_now:
-            return
-        if self._healthy.get(component) == 0:
-            self._recovering.add(component)
-            return
-        self._healthy[component] = 1
-        self._failures.setdefault(component, 0)
+        with self._lock:
+            if component in self._failed_now:
+                return
+            if self._healthy.get(component) == 0:
+                self._recovering.add(component)
+                return
+            self._healthy[component] = 1
+            self._failures.setdefault(component, 0)
 
     def failure(self, component: str, error: BaseException | str) -> None:
         """The component failed: count it, and log it when that is new."""
-        if self._healthy.get(component) != 0:
+        with self._lock:
+            new = self._healthy.get(component) != 0
+            self._healthy[component] = 0
+            self._failed_now.add(component)
+            self._recovering.discard(component)
+            self._failures[component] = self._failures.get(component, 0) + 1
+        if new:
             log.error("%s fails: %s", component, _sentence(error))
         if isinstance(error, BaseException):
             log.debug("%s failed", component, exc_info=error)
-        self._healthy[component] = 0
-        self._failed_now.add(component)
-        self._recovering.discard(component)
-        self._failures[component] = self._failures.get(component, 0) + 1
 
     def healthy(self, component: str) -> bool | None:
         """Whether the last attempt succeeded; None before the first."""

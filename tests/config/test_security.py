@@ -34,7 +34,7 @@ def test_a_file_that_only_its_owner_writes_is_read(path):
 def test_a_file_that_others_can_write_is_refused(path, mode):
     path.chmod(mode)
     assert refused(path) == f"{path}: others than its owner can write it, run chmod go-w {path}"
-    assert read_config(str(path), trusted=False) == b"x: 1"
+    assert read_config(str(path), check_owner=False) == b"x: 1"
 
 
 def test_a_symbolic_link_leads_to_what_is_judged(path, tmp_path):
@@ -66,7 +66,7 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert "is not a regular file" in refused(tmp_path / "pipe")
     assert "is not a regular file" in refused(tmp_path)
-    assert "is not a regular file" in refused("/dev/zero", trusted=False)
+    assert "is not a regular file" in refused("/dev/zero", check_owner=False)
 
 
 def test_a_file_that_is_not_there_is_said_in_words(tmp_path):

@@ -8,7 +8,9 @@ from wca.nodes.labels import TaskLabelRegexGenerator, TaskLabelResourceGenerator
 
 
 def task(name="staging/redis.small", **labels):
-    return Task(name=name, task_id="id-1", cgroup_path="/x", labels=labels, resources={"cpus": 2.5})
+    """A task as the runner gives it: with its id and name among its labels."""
+    given = {"task_id": "id-1", "task_name": name, **labels}
+    return Task(name=name, task_id="id-1", cgroup_path="/x", labels=given, resources={"cpus": 2.5})
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_without_the_source_there_is_no_label_and_one_warning(caplog):
     for _ in range(3):
         assert generator.generate(task(other="x")) is None
     assert caplog.messages == [
-        "task id-1 has no label 'team' to generate another one from; it has: other"
+        "task id-1 has no label 'team' to generate another one from; it has: other, task_id, task_name"
     ]
 
 

@@ -499,6 +499,20 @@ def test_samples_that_a_storage_refuses_are_counted_as_dropped(tree, tmp_path):
     assert 'reason="rejected"' in dropped[0]
 
 
+def test_a_collector_of_the_machine_that_cannot_attach_stays_unhealthy(tree):
+    class Broken(Hook):
+        def attach(self, target):
+            raise RuntimeError("attach")
+
+    batches = run(Tasks(), 3, kernel=tree.kernel, collectors=[Broken(print)])
+    assert [value(batch, "wca_healthy", component="Broken") for batch in batches] == [0, 0, 0]
+
+
+def test_the_interval_of_discovery_is_checked_too():
+    with pytest.raises(ValidationError, match="duration between"):
+        MeasurementRunner(node=Tasks(), discovery_interval=0)
+
+
 @pytest.mark.parametrize("interval", [0, -1, 0.001, float("nan"), 61, True])
 def test_an_interval_out_of_range_is_refused_from_python_too(interval):
     with pytest.raises(ValidationError, match="duration between"):

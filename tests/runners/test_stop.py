@@ -22,7 +22,7 @@ def restore_handlers():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_sets_the_event_and_further_ones_change_nothing(number):
     stop = threading.Event()
-    with StopSignals(stop, last=True) as signals:
+    with StopSignals(stop, exits=True) as signals:
         with signals.interruptible(30):
             os.kill(os.getpid(), number)
             assert stop.wait(10)

@@ -107,6 +107,31 @@ def test_close_lets_waiting_batches_go_out():
     assert outlet.stored == 6
 
 
+@pytest.mark.parametrize("rejected", [None, "many"])
+def test_a_count_of_rejected_samples_that_is_none_fails_the_batch_and_not_the_sender(rejected):
+    storage = Collecting()
+    storage.rejected = rejected
+    outlet = Outlet(storage, "s", Telemetry())
+    outlet.put(BATCH)
+    outlet.put(BATCH)
+    outlet.close(10)
+    assert len(storage.batches) == 2
+    assert outlet.dropped == {"failed": 4}
+
+
+def test_samples_that_a_storage_left_out_are_counted_apart():
+    class Picky(Collecting):
+        rejected = 0
+
+        def store(self, metrics):
+            self.rejected += 1
+
+    outlet = Outlet(Picky(), "s", Telemetry())
+    outlet.put(BATCH)
+    outlet.close(10)
+    assert (outlet.stored, outlet.dropped) == (1, {"rejected": 1})
+
+
 def test_after_close_nothing_is_taken():
     outlet = Outlet(Collecting(), "s", Telemetry())
     outlet.close(1)

@@ -89,24 +89,36 @@ def test_a_storage_that_does_not_close_keeps_no_other_open(caplog):
     assert "Broken did not close" in caplog.text
 
 
-def test_when_one_cannot_start_those_before_it_are_closed():
+def test_close_after_a_failed_start_reaches_all():
     class Broken(RecordingStorage):
         def start(self):
             raise StartError("write a broker's address")
 
     first, last = RecordingStorage(), RecordingStorage()
+    storage = FilterStorage([first, Broken(), last])
     with pytest.raises(StartError, match="a broker's address"):
-        FilterStorage([first, Broken(), last]).start()
-    assert (first.started, first.closed) == (1, 1)
-    assert (last.started, last.closed) == (0, 0)
+        storage.start()
+    storage.close()
+    assert (first.started, last.started) == (1, 0)
+    assert (first.closed, last.closed) == (1, 1)
 
 
-def test_check_names_the_storage_of_each_problem():
-    class Picky(RecordingStorage):
-        def check(self):
-            return ["no folder"]
+def test_a_child_that_exits_does_not_keep_the_batch_from_its_neighbours():
+    class Exiting(RecordingStorage):
+        def store(self, metrics):
+            raise SystemExit(3)
 
-    assert FilterStorage([Minimal(), Picky()]).check() == ["Picky: no folder"]
+    first, last = RecordingStorage(), RecordingStorage()
+    with pytest.raises(FailedDeliveryException, match="Exiting: SystemExit: 3"):
+        FilterStorage([first, Exiting(), last]).store([Metric("a", 1)])
+    assert first.names == last.names == ["a"]
+
+
+def test_an_attribute_that_happens_to_be_called_start_is_no_ability():
+    class Odd(RecordingStorage):
+        start = 5.0
+
+    FilterStorage([Odd()]).start()
 
 
 def test_there_must_be_a_storage():

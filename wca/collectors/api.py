@@ -80,7 +80,8 @@ class Probe(Protocol):
         A number that was not counted is left out, never given as zero.
 
         Raises:
-            TargetGone: the target vanished; the probe is closed and not read again.
+            TargetGone: the target vanished. A task's probe is closed and not read again; for the
+                machine it counts as a failure, as everything else that is raised.
         """
 
     def close(self) -> None:
@@ -90,10 +91,14 @@ class Probe(Protocol):
 class Collector(ABC):
     """One source of numbers, of each task or of the machine.
 
-    ``attach`` and the probe's ``read`` run on the loop's thread and must not wait.
+    ``attach`` and the probe's ``read`` run on the loop's thread and must not wait; a collector that
+    has to keeps its last value up to date on a thread of its own, begun in ``start()`` and ended in
+    ``close(timeout)``.
     """
 
+    #: What it attaches to: each task, or the machine.
     scope: ClassVar[Literal["task", "node"]] = "task"
+    #: Names in the metric catalogue, for documents and tests; not needed at run time.
     emits: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

@@ -12,7 +12,7 @@ __all__ = ["Decoder", "Field", "keyed", "limit", "number", "pressure", "scaled"]
 #: The measurements of one file; what is not in it is left out. May raise ``Malformed``.
 Decoder = Callable[[bytes], Measurements]
 
-#: Begin of a line, name of the metric, and how many of the file's units make one of the metric's;
+#: Start of a line, name of the metric, and how many of the file's units make one of the metric's;
 #: None leaves the whole number as it is.
 Field = tuple[bytes, str, float | None]
 

@@ -3,37 +3,21 @@
 import argparse
 import logging
 import os
-from typing import Protocol, runtime_checkable
 
-from wca.commands.garbage import quiet_collector
 from wca.commands.options import add_config_options
 from wca.components import load_registry
 from wca.config import load_config
 from wca.errors import StartError, UsageError, ValidationError
+from wca.gc_tuning import raise_gc_threshold
 from wca.linux.files import raise_descriptor_limit
 from wca.logger import DEFAULT_LEVELS, configure_logging, parse_levels
 from wca.runners import Runner
+from wca.runners.api import ExpectsExit, Limited
 from wca.version import __version__
 
 __all__ = ["add_arguments", "run"]
 
 log = logging.getLogger(__name__)
-
-
-@runtime_checkable
-class Limited(Protocol):
-    """A runner that can end by itself after some iterations."""
-
-    def stop_after(self, iterations: int) -> None:
-        """End ``run`` after this many iterations."""
-
-
-@runtime_checkable
-class EndsProgram(Protocol):
-    """A runner that wants to know that the program ends with it."""
-
-    def end_program(self) -> None:
-        """The program ends with the next ``run``."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,17 +65,17 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args.config, load_registry(args.register), here=True)
     configure_logging({**DEFAULT_LEVELS, **config.loggers, **levels})
     _limit(config.runner, args.iterations)
-    quiet_collector()
+    raise_gc_threshold()
     raise_descriptor_limit()  # every task keeps about ten kernel files open
     log.info("wca %s starts %s, process %d", __version__, args.config, os.getpid())
     return _run(config.runner)
 
 
 def _run(runner: Runner) -> int:
-    """The exit code of a runner, which may be anyone's: a result of run() that is none is told."""
+    """The exit code of a runner; a result that is no exit code is reported."""
     name = type(runner).__name__
-    if isinstance(runner, EndsProgram):
-        runner.end_program()
+    if isinstance(runner, ExpectsExit):
+        runner.expect_exit()
     try:
         result: object = runner.run()
     except (UsageError, StartError):

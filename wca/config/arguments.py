@@ -105,9 +105,9 @@ class Arguments:
         if not isinstance(base, type):
             return []
         loaded = {
-            one.cls.__name__
-            for one in self._registry.loaded()
-            if issubclass(one.cls, base) and not abstract_methods(one.cls)
+            cls.__name__
+            for cls in self._registry.loaded()
+            if issubclass(cls, base) and not abstract_methods(cls)
         }
         named = {tag for tag in self._registry.tags() if tag.endswith(base.__name__)}
         return sorted(loaded | named)

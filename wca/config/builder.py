@@ -4,7 +4,7 @@ from collections.abc import Mapping as AbcMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wca.config.abilities import ability_problems
+from wca.abilities import ability_problems
 from wca.config.arguments import Arguments
 from wca.config.convert import MISSING
 from wca.config.environment import EnvProblem, resolve
@@ -122,7 +122,7 @@ class Builder:
         return MISSING
 
     def _build_unused(self, node: Node, path: Path) -> None:
-        """Build what no field takes: it may have problems of its own, and all are to be told."""
+        """Build what no field takes: it may have problems of its own, and all are reported."""
         for key, child in children(node):
             if key == "config" and child.tag.endswith("Config"):
                 self._build_unused(child, (*path, key))

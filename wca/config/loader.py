@@ -2,13 +2,13 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from wca.abilities import ability, ability_problems
 from wca.config import nodes
-from wca.config.abilities import ability_problems
 from wca.config.builder import Builder, Built
 from wca.config.convert import MISSING
 from wca.config.machine import Machine
@@ -19,7 +19,7 @@ from wca.config.secrets import hidden_texts, scrub
 from wca.config.suggest import nearest
 from wca.config.tree import format_tree
 from wca.config.words import describe
-from wca.errors import ConfigLoadError, ValidationError
+from wca.errors import PLUGIN_ERRORS, ConfigLoadError, ValidationError
 from wca.logger import check_level
 from wca.security import read_config
 
@@ -75,7 +75,7 @@ def load_config(
             f"{path}: the path of a configuration must be absolute, begin it with /"
         )
     problems = Problems()
-    reader = Reader(partial(read_config, trusted=here), problems)
+    reader = Reader(partial(read_config, check_owner=here), problems)
     root = reader.file(path)
     if not here:
         reader.not_checked.append(f"{path}: only its owner may be able to write it")
@@ -96,7 +96,7 @@ def load_text(
         ConfigLoadError: with all problems of the text.
     """
     problems = Problems()
-    reader = Reader(partial(read_config, trusted=here), problems)
+    reader = Reader(partial(read_config, check_owner=here), problems)
     root = reader.text(text.encode() if isinstance(text, str) else text, name)
     return _load(root, name, reader, problems, registry, environ, here=here)
 
@@ -197,13 +197,13 @@ def _loggers(entry: nodes.Entry | None, builder: Builder, problems: Problems) ->
 def _check_components(built: Iterable[Built], problems: Problems) -> None:
     """Ask each component what this machine lacks."""
     for one in built:
-        check: Callable[[], Iterable[str] | None] | None = getattr(one.instance, "check", None)
-        if check is None or not callable(check) or ability_problems(one.instance):
+        check = ability(one.instance, "check")
+        if check is None or ability_problems(one.instance):
             continue
         try:
             found = check() or ()
             sentences = [found] if isinstance(found, str) else [str(each) for each in found]
-        except Exception as error:  # noqa: BLE001 - a plugin's check may do anything
+        except PLUGIN_ERRORS as error:
             sentences = [f"check() failed: {type(error).__name__}: {error}"]
         for sentence in sentences:
             problems.add(one.node.mark, one.path, sentence)

@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
@@ -114,11 +114,9 @@ class Registry:
         names = [cls.__name__ for cls in (*self._added, *self._decorated)]
         return sorted({*names, *self._installed, *self._built_in})
 
-    def loaded(self) -> Iterator[Component]:
+    def loaded(self) -> list[type]:
         """The classes that are imported already."""
-        for cls in (*self._added, *self._decorated):
-            yield Component(cls, strict_mode=True, origin="")
-        yield from self._found.values()
+        return [*self._added, *self._decorated, *(one.cls for one in self._found.values())]
 
     def find(self, tag: str) -> Component:
         """The class that ``!tag`` names.

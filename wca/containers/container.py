@@ -1,6 +1,5 @@
 """One discovered task with its probes."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,8 +12,6 @@ from wca.nodes import Task
 from wca.telemetry import Telemetry
 
 __all__ = ["Container", "Identity"]
-
-log = logging.getLogger(__name__)
 
 #: Discoveries in which the groups of a new task may still be on their way.
 LATE_LOOKS = 3
@@ -49,7 +46,7 @@ class Container:
         self._probes: dict[str, Probe] = {}
         self._joined: dict[str, Probe] = {}  # the same, with what can be read together as one
         self._unavailable: dict[str, str] = {}
-        self._looks = 0
+        self._updates = 0
         #: Collectors that failed to attach; they are tried again with the next discovery.
         self.lacking: frozenset[str] = frozenset()
 
@@ -67,8 +64,7 @@ class Container:
         """
         if not self._probes or task.cgroup_path != self.task.cgroup_path:
             return False
-        self._looks += 1
-        return not self._unavailable or self._looks > LATE_LOOKS
+        return not self._unavailable or self._updates >= LATE_LOOKS
 
     def attach(self, collectors: Mapping[str, Collector]) -> None:
         """Open the probes that are not open yet; one that failed before is tried again.
@@ -99,6 +95,7 @@ class Container:
         """Take what the node says of the same task now: its labels and resources may change."""
         self.task = task
         self._facts = _facts(task)
+        self._updates += 1
 
     def read(self, timestamp: float) -> Measurements:
         """Read every probe. One that is broken costs its own numbers only.

@@ -29,7 +29,7 @@ _MAX_CPU = 1 << 16
 
 
 class Malformed(NotAvailable):
-    """A kernel file that has not the form its documentation gives: as good as not there."""
+    """A kernel file that has not the form its documentation gives: treated as absent."""
 
 
 def to_number(token: bytes) -> int | None:

@@ -1,4 +1,4 @@
-"""Parsers of files that only /proc has: stat, mountinfo, cgroup."""
+"""Parsers of files that only /proc has: stat, mountinfo, cgroup, statm."""
 
 import os
 import re
@@ -12,6 +12,7 @@ __all__ = [
     "parse_cpu_ticks",
     "parse_mountinfo",
     "parse_process_cgroups",
+    "parse_resident_bytes",
 ]
 
 #: The first columns of a ``cpu`` line of /proc/stat. Guest time, which follows, is part of user.
@@ -105,3 +106,18 @@ def parse_process_cgroups(data: bytes) -> dict[frozenset[str], str]:
             names = frozenset(os.fsdecode(controllers).split(",")) - {""}
             paths[names] = os.fsdecode(path)
     return paths
+
+
+def parse_resident_bytes(data: bytes) -> int:
+    """Resident memory of a process in bytes.
+
+    Source: /proc/PID/statm (man 5 proc_pid_statm), the second number, in pages.
+
+    Raises:
+        Malformed: there is no such number.
+    """
+    words = data.split()
+    pages = to_number(words[1]) if len(words) > 1 else None
+    if pages is None:
+        raise Malformed(f"expected the numbers of statm, got {data[:40]!r}")
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -22,7 +22,10 @@ and so is a limit that is not set. Counters only grow; take their rate.
 """
 
 _SECTIONS = {
-    MetricGranularity.TASK: ("Tasks", "One series for every task, with its labels."),
+    MetricGranularity.TASK: (
+        "Tasks",
+        "For every task, with its labels; one series per value of the labels named here.",
+    ),
     MetricGranularity.PLATFORM: ("Machine", "What belongs to no task."),
     MetricGranularity.INTERNAL: ("Agent", "What the agent says about itself."),
 }
@@ -48,7 +51,7 @@ def metrics_markdown(catalogue: Iterable[MetricMetadata] = CATALOGUE.values()) -
 def _row(entry: MetricMetadata) -> list[str]:
     labels = ", ".join(f"`{level}`" for level in entry.levels)
     name = f"`{entry.name}`"
-    return [name, entry.type, entry.unit, labels, entry.help, entry.source, entry.enabled]
+    return [name, entry.type, entry.unit, labels, entry.help, entry.source, entry.needs]
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ class MetricMetadata:
         help: one sentence, the HELP text.
         source: where the number comes from, per cgroup version where they differ.
         levels: label names for the keys of a nested value, outermost first.
-        enabled: what has to be there or switched on; empty for what is always collected.
+        needs: what has to be there or switched on; empty for what is always collected.
     """
 
     name: str
@@ -29,4 +29,4 @@ class MetricMetadata:
     help: str
     source: str
     levels: tuple[str, ...] = ()
-    enabled: str = ""
+    needs: str = ""

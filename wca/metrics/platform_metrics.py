@@ -17,10 +17,10 @@ def _platform(
     source: str,
     *,
     levels: tuple[str, ...] = (),
-    enabled: str = "",
+    needs: str = "",
 ) -> MetricMetadata:
     return MetricMetadata(
-        name, type_, unit, MetricGranularity.PLATFORM, help_, source, levels, enabled
+        name, type_, unit, MetricGranularity.PLATFORM, help_, source, levels, needs
     )
 
 

@@ -16,9 +16,9 @@ def _task(
     source: str,
     *,
     levels: tuple[str, ...] = (),
-    enabled: str = "",
+    needs: str = "",
 ) -> MetricMetadata:
-    return MetricMetadata(name, type_, unit, MetricGranularity.TASK, help_, source, levels, enabled)
+    return MetricMetadata(name, type_, unit, MetricGranularity.TASK, help_, source, levels, needs)
 
 
 _C, _G = MetricType.COUNTER, MetricType.GAUGE
@@ -32,7 +32,7 @@ def _psi(resource: str, kind: str, stalled: str) -> MetricMetadata:
         _S,
         f"Time in which {stalled} of the task waited for {resource}.",
         f"v2 and hybrid: {resource}.pressure, {kind} total",
-        enabled="kernel with PSI",
+        needs="kernel with PSI",
     )
 
 
@@ -67,7 +67,7 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         _N,
         "Enforcement periods of the CPU quota that have passed.",
         "v1 and v2: cpu.stat nr_periods",
-        enabled="cpu controller",
+        needs="cpu controller",
     ),
     _task(
         "task_cpu_throttled_periods",
@@ -75,7 +75,7 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         _N,
         "Enforcement periods in which the task used up its CPU quota.",
         "v1 and v2: cpu.stat nr_throttled",
-        enabled="cpu controller",
+        needs="cpu controller",
     ),
     _task(
         "task_cpu_throttled_seconds",
@@ -83,7 +83,7 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         _S,
         "Time the task was held back by its CPU quota, summed over CPUs.",
         "v1: cpu.stat throttled_time; v2: cpu.stat throttled_usec",
-        enabled="cpu controller",
+        needs="cpu controller",
     ),
     _task(
         "task_mem_usage_bytes",

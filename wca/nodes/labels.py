@@ -53,8 +53,7 @@ class TaskLabelRegexGenerator(TaskLabelGenerator):
 
     def generate(self, task: Task) -> str | None:
         """Rewrite the source label of the task; None when the task has no such label."""
-        known = {"task_id": task.task_id, "task_name": task.name, **task.labels}
-        value = known.get(self._source)
+        value = task.labels.get(self._source)
         if value is None:
             self._warn(task)
             return None

@@ -73,6 +73,7 @@ class StaticNode(Node):
         self._default_resources = dict(default_resources or {})
         self._labels = {_name(path): labels for path, labels in (tasks_labels or {}).items()}
         self._directory = None if directory is None else normal_cgroup_path(directory)
+        self._injected = kernel is not None
         self._kernel = kernel or Kernel()
         self._hierarchies = CgroupHierarchies(self._kernel)
         self._present: dict[str, _Present] = {}
@@ -80,7 +81,9 @@ class StaticNode(Node):
         self._said_unused = False
 
     def use_kernel(self, kernel: Kernel) -> None:
-        """Read through this one from now on."""
+        """Read through this one from now on, unless one was given from Python."""
+        if self._injected:
+            return
         self.close()
         self._kernel = kernel
         self._hierarchies = CgroupHierarchies(kernel)

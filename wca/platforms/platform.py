@@ -1,13 +1,12 @@
 """What this machine is made of, as plugins see it."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from wca.errors import NotAvailable
 from wca.linux.files import Kernel
 from wca.linux.parse import KeyedNumbers
 from wca.linux.topology import Topology, read_numa, read_topology
-from wca.metrics import Measurements
 
 __all__ = ["Platform", "read_platform"]
 
@@ -26,9 +25,6 @@ class Platform:
         node_cpus: NUMA node to CPUs.
         node_distances: relative cost of access from the first node to the second; 10 is local.
         swap_enabled: whether there is swap space.
-        timestamp: Unix time in seconds of ``measurements``.
-        monotonic: the same moment in seconds on the monotonic clock.
-        measurements: numbers of the machine by metric name.
     """
 
     sockets: int
@@ -40,9 +36,6 @@ class Platform:
     node_cpus: dict[int, set[int]]
     node_distances: dict[int, dict[int, int]]
     swap_enabled: bool
-    timestamp: float = 0.0
-    monotonic: float = 0.0
-    measurements: Measurements = field(default_factory=dict)
 
 
 def read_platform(kernel: Kernel) -> Platform:

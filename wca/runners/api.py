@@ -1,12 +1,17 @@
 """The contract of a runner: the root of a configuration."""
 
 from abc import ABC, abstractmethod
+from typing import Protocol, runtime_checkable
 
-__all__ = ["Runner"]
+__all__ = ["ExpectsExit", "Limited", "Runner"]
 
 
 class Runner(ABC):
-    """What ``runner:`` in a configuration file names."""
+    """What ``runner:`` in a configuration file names.
+
+    Optional abilities: ``stop_after(iterations)``, without which ``--once`` and ``--iterations``
+    are refused, and ``expect_exit()``; see the protocols below.
+    """
 
     @abstractmethod
     def run(self) -> int | None:
@@ -15,3 +20,19 @@ class Runner(ABC):
         Returns:
             The exit code of the program; None is 0.
         """
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A runner that can end by itself."""
+
+    def stop_after(self, iterations: int) -> None:
+        """End ``run`` after this many iterations."""
+
+
+@runtime_checkable
+class ExpectsExit(Protocol):
+    """A runner that wants to know that the program ends with it."""
+
+    def expect_exit(self) -> None:
+        """The program ends with the next ``run``."""

@@ -1,7 +1,6 @@
 """What exists from the start to the end of a run: kernel, containers, probes, storage queues."""
 
 import logging
-import os
 import socket
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -20,6 +19,7 @@ from wca.containers import Containers
 from wca.errors import PLUGIN_ERRORS, TargetGone
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel, KernelFile
+from wca.linux.procfs import parse_resident_bytes
 from wca.nodes import Node
 from wca.platforms import Platform, read_platform
 from wca.runners.lifecycle import Lifecycle
@@ -141,10 +141,11 @@ class Engine:
         return [outlet for _, outlet in self._outlets]
 
     def resident_bytes(self) -> int | None:
-        """Resident memory of this process (``/proc/self/statm``); None where it is not told."""
-        if self._statm is None:
+        """Resident memory of this process (``/proc/self/statm``); None where it cannot be read."""
+        try:
+            return parse_resident_bytes(self._statm.read()) if self._statm else None
+        except (NotAvailable, TargetGone):
             return None
-        return int(self._statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def common_labels(self, extra: Mapping[str, str], *, optional: bool) -> dict[str, str]:
         """Labels of every metric: the host, by option the machine's facts, and the user's own."""

@@ -2,30 +2,14 @@
 
 import logging
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
+from wca.abilities import ability
 from wca.clock import Clock
 from wca.errors import PLUGIN_ERRORS, StartError
 
-__all__ = ["Closable", "Lifecycle", "Startable"]
+__all__ = ["Lifecycle"]
 
 log = logging.getLogger(__name__)
-
-
-@runtime_checkable
-class Startable(Protocol):
-    """A component that opens something before it is used."""
-
-    def start(self) -> None:
-        """Open it. Raises StartError with a sentence that says what to do."""
-
-
-@runtime_checkable
-class Closable(Protocol):
-    """A component that has something to flush or close."""
-
-    def close(self, timeout: float) -> None:
-        """Flush and close within ``timeout`` seconds; safe without start, safe twice."""
 
 
 class Lifecycle:
@@ -49,11 +33,12 @@ class Lifecycle:
         if any(known is component for known in self._started):
             return
         self._started.append(component)
-        if isinstance(component, Closable):
-            self.on_close(name, component.close)
-        if isinstance(component, Startable):
+        close, start = ability(component, "close"), ability(component, "start")
+        if close is not None:
+            self.on_close(name, close)
+        if start is not None:
             try:
-                component.start()
+                start()
             except StartError:
                 raise
             except PLUGIN_ERRORS as error:

@@ -94,7 +94,8 @@ class Loop:
         for job in self._jobs:
             self.progress = self._clock.monotonic()
             ran = job.run_if_due(self.progress)
-            self.iterations += ran and job is self._jobs[-1]
+            if ran and job is self._jobs[-1]:
+                self.iterations += 1
 
     def _wait(self) -> None:
         deadline = min(job.deadline for job in self._jobs)
@@ -110,7 +111,7 @@ class Watchdog:
         loop: what is watched.
         limit: seconds one job may take.
         clock: time.
-        telemetry: where it is told.
+        telemetry: where it is reported.
     """
 
     def __init__(self, loop: Loop, limit: float, clock: Clock, telemetry: Telemetry) -> None:

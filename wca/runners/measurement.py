@@ -1,6 +1,7 @@
 """``MeasurementRunner``: discover tasks, read them and the machine, store the numbers, repeat."""
 
 import threading
+from collections.abc import Iterable
 from typing import Annotated
 
 from wca.clock import Clock, SystemClock
@@ -30,7 +31,7 @@ from wca.storage import LogStorage, Storage
 
 __all__ = ["MeasurementRunner"]
 
-INTERVAL = Duration(0.01, 60)
+INTERVAL, DISCOVERY_INTERVAL = Duration(0.01, 60), Duration(0.01, 3600)
 #: Seconds that an iteration may go on after a signal, and that closing everything may take then:
 #: together below two.
 STOP_GRACE, CLOSE_GRACE = 1.0, 0.8
@@ -47,13 +48,13 @@ class MeasurementRunner(Runner):
         node: finds the tasks.
         metrics_storage: where metrics go; standard output when left out.
         interval: time between two measurements.
-        discovery_interval: time between two questions to the node which tasks there are; a task
-            that vanishes is noticed at once and asks for the next one early.
+        discovery_interval: how often the node is asked for its tasks; a task that vanishes is
+            noticed at once, and the node is asked again early.
         extra_labels: labels of every metric.
         task_label_generators: label name to what makes its value for each task.
         include_optional_labels: put the facts of the machine (sockets, cores, cpus, cpu_model) and
-            wca_version on every metric, not on ``wca_information`` alone.
-        collectors: what is measured; all that need no option when left out.
+            wca_version on every metric, instead of only on ``wca_information``.
+        collectors: what is measured; the default set when left out.
         kernel: for tests: what kernel files are read through.
         clock: for tests: time.
     """
@@ -63,7 +64,7 @@ class MeasurementRunner(Runner):
         node: Node,
         metrics_storage: Storage | None = None,
         interval: Annotated[float, INTERVAL] = 1.0,
-        discovery_interval: Annotated[float, Duration(0.01, 3600)] = 5.0,
+        discovery_interval: Annotated[float, DISCOVERY_INTERVAL] = 5.0,
         extra_labels: dict[Annotated[str, LabelName()], str] | None = None,
         task_label_generators: dict[Annotated[str, LabelName()], TaskLabelGenerator] | None = None,
         include_optional_labels: bool = True,
@@ -72,7 +73,9 @@ class MeasurementRunner(Runner):
         kernel: Annotated[Kernel | None, Injected()] = None,
         clock: Annotated[Clock | None, Injected()] = None,
     ) -> None:
-        _check(interval, collectors)
+        INTERVAL.check(interval)
+        DISCOVERY_INTERVAL.check(discovery_interval)
+        _check_scopes(collectors or ())
         self.node = node
         self.metrics_storage = LogStorage() if metrics_storage is None else metrics_storage
         self.interval = interval
@@ -84,16 +87,16 @@ class MeasurementRunner(Runner):
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
         self._iterations: int | None = None
-        self._ends_program = False
+        self._exit_expected = False
         self._stop = threading.Event()
 
     def stop_after(self, iterations: int) -> None:
         """End ``run`` by itself after this many iterations."""
         self._iterations = iterations
 
-    def end_program(self) -> None:
+    def expect_exit(self) -> None:
         """The program ends with the next ``run``: see ``StopSignals``."""
-        self._ends_program = True
+        self._exit_expected = True
 
     def stop(self) -> None:
         """End ``run`` from another thread, as SIGTERM does."""
@@ -109,7 +112,7 @@ class MeasurementRunner(Runner):
         engine = Engine(kernel, self._clock)
         signals = StopSignals(
             self._stop,
-            last=self._ends_program,
+            exits=self._exit_expected,
             flush=lambda: engine.lifecycle.close(CLOSE_GRACE),
         )
         with signals, LogCounter() as counts:
@@ -142,14 +145,10 @@ class MeasurementRunner(Runner):
         discover = Job(
             Discover(self.node, containers, labelling, telemetry), self.discovery_interval
         )
+        probes = engine.node_probes(collectors)
+        reported = [name for name, one in collectors.items() if one.scope == "task"] + [*probes]
         stages: list[Stage] = [
-            Collect(
-                containers,
-                engine.node_probes(collectors),
-                collectors,
-                telemetry,
-                discover.request,
-            ),
+            Collect(containers, probes, reported, telemetry, discover.request),
             self._export(engine, log_counts),
             *self.stages_after_export(engine),
         ]
@@ -173,10 +172,8 @@ class MeasurementRunner(Runner):
         )
 
 
-def _check(interval: float, collectors: list[Collector] | None) -> None:
-    """What plain Python may give, too. Raises ValidationError."""
-    INTERVAL.check(interval)
-    for collector in collectors or ():
+def _check_scopes(collectors: Iterable[Collector]) -> None:
+    for collector in collectors:
         if collector.scope not in ("task", "node"):
             name = type(collector).__name__
             raise ValidationError(f"{name}.scope is {collector.scope!r}, write 'task' or 'node'")

@@ -132,7 +132,7 @@ class Collect:
     Args:
         containers: the tasks.
         probes: the machine's probes by collector name.
-        names: of all collectors, whose health is told.
+        names: of the collectors whose health is reported.
         telemetry: where broken probes are reported.
         rediscover: called when a task has vanished, so that the node is asked again soon.
     """
@@ -273,5 +273,5 @@ def run_iteration(stages: Iterable[Stage], sample: Sample, telemetry: Telemetry)
                 except PLUGIN_ERRORS as error:
                     telemetry.failure(stage.name, error)
                 else:
-                    if telemetry.failures(stage.name):  # a stage is told of when it has failed
+                    if telemetry.failures(stage.name):  # reported after a failure only
                         telemetry.success(stage.name)

@@ -32,7 +32,7 @@ class StopSignals:
 
     Args:
         stop: the event.
-        last: the program ends with this run: at its end a signal that has come already, and may
+        exits: the program ends with this run: at its end a signal that has come already, and may
             come again, is ignored, so that it cannot kill the program on its way out; and a block
             that swallows every interruption is ended together with the program, with exit code 1.
         flush: called before that.
@@ -42,11 +42,11 @@ class StopSignals:
         self,
         stop: threading.Event,
         *,
-        last: bool = False,
+        exits: bool = False,
         flush: Callable[[], None] = lambda: None,
     ) -> None:
         self._stop = stop
-        self._last = last
+        self._exits = exits
         self._flush = flush
         self._interruptions = 0
         self._received: signal.Signals | None = None
@@ -69,7 +69,7 @@ class StopSignals:
         return self
 
     def __exit__(self, *_: object) -> None:
-        ignore = self._last and self.received
+        ignore = self._exits and self.received
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if ignore else handler)
 
@@ -109,11 +109,11 @@ class StopSignals:
         if self._grace is None:
             return
         self._interruptions += 1
-        if self._interruptions > _ATTEMPTS and self._last:
-            self._end_program()
+        if self._interruptions > _ATTEMPTS and self._exits:
+            self._exit()
         raise _StuckAtStopError
 
-    def _end_program(self) -> None:
+    def _exit(self) -> None:
         """The way out when a part of the program will not let go of the main thread."""
         self._grace = None
         signal.setitimer(signal.ITIMER_REAL, 0)

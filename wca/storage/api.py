@@ -21,7 +21,8 @@ class Storage(ABC):
     Optional abilities, found by name: ``start()`` opens connections and files, and raises
     ``StartError`` with a sentence that says what to do; ``check()`` returns the problems that this
     machine would cause; ``close(timeout)`` flushes and closes within ``timeout`` seconds, is safe
-    without ``start`` and safe twice.
+    without ``start`` and safe twice; ``rejected`` is a number that only grows, of samples left out
+    of batches that were stored.
     """
 
     #: Whether ``store`` waits for anything; see above.

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from wca.clock import Clock, SystemClock
 from wca.errors import PLUGIN_ERRORS
@@ -116,14 +116,17 @@ class Outlet:
         with self._changed:
             self._busy_since = self._clock.monotonic()
             self._sending = len(metrics)
-        rejected_before = self._rejected()
-        error = self._try(lambda: self._storage.store(self._for_storage(metrics)))
+        rejected = 0
+        error: BaseException | None = None
+        try:
+            rejected = self._deliver(metrics)
+        except PLUGIN_ERRORS as failure:
+            error = failure
         with self._changed:
             self._busy_since = None
             if self._abandoned:
                 return  # close() gave up on this batch and has counted it
             if error is None:
-                rejected = self._rejected() - rejected_before
                 self.stored += len(metrics) - rejected
                 if rejected:
                     self._drop("rejected", rejected)
@@ -144,16 +147,8 @@ class Outlet:
     def _drop(self, reason: str, samples: int) -> None:
         self.dropped[reason] = self.dropped.get(reason, 0) + samples
 
-    def _for_storage(self, metrics: Sequence[Metric]) -> Sequence[Metric]:
-        return metrics if self._storage.takes_batches else list(metrics)
-
-    def _rejected(self) -> int:
-        return int(getattr(self._storage, "rejected", 0))
-
-    @staticmethod
-    def _try(call: Callable[[], None]) -> BaseException | None:
-        try:
-            call()
-        except PLUGIN_ERRORS as error:
-            return error
-        return None
+    def _deliver(self, metrics: Sequence[Metric]) -> int:
+        """Store a batch; how many of its samples the storage left out."""
+        before = getattr(self._storage, "rejected", 0)
+        self._storage.store(metrics if self._storage.takes_batches else list(metrics))
+        return int(getattr(self._storage, "rejected", 0) - before)

@@ -1,12 +1,13 @@
 """Metrics to several storages, all of them or by name."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
+from wca.abilities import ability
 from wca.clock import Clock, SystemClock
 from wca.config.types import Injected
-from wca.errors import FailedDeliveryException, ValidationError
+from wca.errors import PLUGIN_ERRORS, FailedDeliveryException, ValidationError
 from wca.metrics import Metric
 from wca.storage.api import Storage
 
@@ -48,28 +49,16 @@ class FilterStorage(Storage):
         """Samples that the storages have left out since start."""
         return sum(getattr(storage, "rejected", 0) for storage in self.storages)
 
-    def check(self) -> list[str]:
-        """The problems of all storages that can tell theirs."""
-        return [
-            f"{_name(storage)}: {problem}"
-            for storage in self.storages
-            for problem in getattr(storage, "check", list)()
-        ]
-
     def start(self) -> None:
-        """Start the storages in their order; when one fails, close those already started.
+        """Start the storages in their order; ``close`` closes them all, started or not.
 
         Raises:
             StartError: a storage cannot start.
         """
-        started: list[Storage] = []
-        try:
-            for storage in self.storages:
-                getattr(storage, "start", _nothing)()
-                started.append(storage)
-        except BaseException:
-            self._close(started, timeout=1.0)
-            raise
+        for storage in self.storages:
+            start = ability(storage, "start")
+            if start is not None:
+                start()
 
     def store(self, metrics: Sequence[Metric]) -> None:
         """Pass a batch on.
@@ -97,18 +86,15 @@ class FilterStorage(Storage):
         Args:
             timeout: for all of them together, in seconds.
         """
-        self._close(self.storages, timeout)
-
-    def _close(self, storages: Sequence[Storage], timeout: float) -> None:
         deadline = self._clock.monotonic() + timeout
-        for storage in reversed(storages):
-            close: Callable[[float], None] | None = getattr(storage, "close", None)
+        for storage in reversed(self.storages):
+            close = ability(storage, "close")
             if close is None:
                 continue
             try:
                 close(max(0.0, deadline - self._clock.monotonic()))
-            except Exception:
-                log.exception("%s did not close", _name(storage))
+            except PLUGIN_ERRORS as error:
+                log.error("%s did not close: %s", _name(storage), error)  # noqa: TRY400
 
 
 def _failure(storage: Storage, metrics: Sequence[Metric]) -> str | None:
@@ -117,7 +103,7 @@ def _failure(storage: Storage, metrics: Sequence[Metric]) -> str | None:
         storage.store(metrics)
     except FailedDeliveryException as error:
         return f"{_name(storage)}: {error}"
-    except Exception as error:  # a plugin's defect must not reach its neighbours
+    except PLUGIN_ERRORS as error:  # a plugin's defect must not reach its neighbours
         log.debug("%s raised", _name(storage), exc_info=True)
         return f"{_name(storage)}: {type(error).__name__}: {error}"
     return None
@@ -125,7 +111,3 @@ def _failure(storage: Storage, metrics: Sequence[Metric]) -> str | None:
 
 def _name(storage: Storage) -> str:
     return type(storage).__name__
-
-
-def _nothing() -> None:
-    """Start a storage that has nothing to start."""

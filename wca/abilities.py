@@ -5,21 +5,30 @@ it would fail at the worst moment, so it is a problem of the configuration.
 """
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["ability_problems"]
+__all__ = ["ability", "ability_problems"]
 
 _CALLS: dict[str, tuple[Any, ...]] = {"start": (), "close": (1.0,), "check": ()}
 _WRITTEN = {"start": "start()", "close": "close(timeout)", "check": "check()"}
+
+
+def ability(component: object, name: str) -> Callable[..., Any] | None:
+    """The method that gives a component an ability; None when it has none.
+
+    An attribute that happens to have the name, such as a field ``start: float``, is no ability.
+    """
+    found = getattr(component, name, None)
+    return found if inspect.isroutine(found) else None
 
 
 def ability_problems(component: object) -> list[str]:
     """One sentence for each ability that cannot be called as it should."""
     problems = []
     for name, arguments in _CALLS.items():
-        method = getattr(component, name, None)
-        # An attribute that happens to have the name, such as a field `start: float`, is no ability.
-        if not inspect.isroutine(method):
+        method = ability(component, name)
+        if method is None:
             continue
         if inspect.iscoroutinefunction(method):
             problems.append(f"{name}() must not be a coroutine, it is called from a thread")

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from wca.commands.garbage import quiet_collector
+from wca.gc_tuning import raise_gc_threshold
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def searches():
 
 
 def test_a_sample_of_a_thousand_tasks_starts_no_search(searches):
-    quiet_collector()
+    raise_gc_threshold()
     for _ in range(20):
         sample = [{"task_mem_numa_pages": {"0": number}} for number in range(1000)]
     assert len(sample) == 1000
@@ -32,7 +32,7 @@ def test_a_sample_of_a_thousand_tasks_starts_no_search(searches):
 
 
 def test_cycles_are_still_found(searches):
-    quiet_collector()
+    raise_gc_threshold()
     for _ in range(50_000):
         cycle = []
         cycle.append(cycle)

@@ -2,7 +2,7 @@
 
 import gc
 
-__all__ = ["quiet_collector"]
+__all__ = ["raise_gc_threshold"]
 
 # Objects that must have been added before Python looks for cycles. A sample of a thousand tasks is
 # some two thousand of them, all gone with the next sample; with Python's 700 they would be searched
@@ -10,7 +10,7 @@ __all__ = ["quiet_collector"]
 _YOUNG = 20_000
 
 
-def quiet_collector() -> None:
+def raise_gc_threshold() -> None:
     """Let a sample come and go without a search for garbage.
 
     What has no cycles, and so everything of a sample, is freed at once as always.
