@@ -8,10 +8,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEX := dist/wca.pex
 
-# The environment belongs to one Python: another one makes it anew. Empty when $(PYTHON) is too old
+# The environment belongs to one Python in one place: another one makes it anew. Empty when $(PYTHON) is too old
 # or missing; tools/check_python.sh then says so.
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)
-READY := $(VENV)/ready-$(VERSION)
+PLACE := $(shell pwd | cksum | cut -d' ' -f1)
+READY := $(VENV)/ready-$(VERSION)-$(PLACE)
 SOURCES := $(shell find wca -type d -name __pycache__ -prune -o -type f -print) \
 	pyproject.toml setup.py requirements.txt README.md LICENSE \
 	tools/build_pex.py tools/pex_preamble.sh

@@ -122,7 +122,8 @@ def sum_up(last: dict[str, float]) -> None:
 
 def main() -> int:
     """Choose what can be measured here, and measure it."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, _frame: sys.exit(128 + got))
     with contextlib.ExitStack() as stack:
         if os.geteuid() == 0:
             try:
@@ -148,3 +149,6 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:  # whoever read the numbers has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)

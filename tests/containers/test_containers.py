@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from wca.collectors import Collector, NotAvailable, TargetGone
+from wca.collectors.file_probe import FileProbe
 from wca.containers import Containers
 from wca.nodes import Task
 from wca.runners.engine import named
@@ -98,14 +99,43 @@ def test_a_task_that_moved_to_another_cgroup_is_reopened():
     assert collector.open == {2}
 
 
+def test_a_task_without_files_of_its_cgroups_is_looked_for_each_time():
+    collector, kernel = Counting(), Kernel(a=1)
+    containers = Containers(kernel.locate, named([collector]), Telemetry())
+    containers.sync([task("a")])
+    kernel.inodes["a"] = 2
+    containers.sync([task("a")])
+    assert collector.open == {2}
+    del kernel.inodes["a"]
+    containers.sync([task("a")])
+    assert len(containers) == 0
+
+
+def test_a_probe_that_calls_a_living_task_gone_is_reported():
+    collector, kernel, telemetry = Counting(), Kernel(a=1), Telemetry()
+    containers = Containers(kernel.locate, named([collector]), telemetry)
+    containers.sync([task("a")])
+    containers.drop(next(iter(containers)))
+    containers.sync([task("a")])
+    assert telemetry.failures("containers") == 1
+    containers.drop(next(iter(containers)))
+    kernel.inodes["a"] = 2
+    containers.sync([task("a")])
+    assert telemetry.failures("containers") == 1
+
+
 def test_a_task_with_open_files_in_all_its_cgroups_costs_no_further_look_at_the_kernel():
+    class Files(Collector):
+        def attach(self, target):
+            return FileProbe([])
+
     asked = []
 
     def locate(path):
         asked.append(path)
         return FakeCgroup(1)
 
-    containers = Containers(locate, named([Counting()]), Telemetry())
+    containers = Containers(locate, named([Files()]), Telemetry())
     for _ in range(3):
         containers.sync([task("a")])
     assert asked == ["/a"]

@@ -68,7 +68,8 @@ class FileProbe:
             complete = complete and values.keys() >= self._values[position].keys()
             self._values[position] = values
             self._merged.update(values)
-        if not complete:  # what is not counted any more must not stay
+        overlap = sum(map(len, self._values)) != len(self._merged)
+        if not complete or overlap:  # what is not counted must not stay; the last file wins
             self._merged = {
                 name: value for values in self._values for name, value in values.items()
             }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from wca.collectors import Collector, NotAvailable, Probe
 from wca.collectors.api import Cgroup
-from wca.collectors.file_probe import join_file_probes
+from wca.collectors.file_probe import FileProbe, join_file_probes
 from wca.errors import PLUGIN_ERRORS, TargetGone
 from wca.metrics import Measurements
 from wca.nodes import Task
@@ -47,6 +47,7 @@ class Container:
         self._joined: dict[str, Probe] = {}  # the same, with what can be read together as one
         self._unavailable: dict[str, str] = {}
         self._updates = 0
+        self._bound = False  # whether some probe reads files of its cgroups
         #: Collectors that failed to attach; they are tried again with the next discovery.
         self.lacking: frozenset[str] = frozenset()
 
@@ -58,11 +59,11 @@ class Container:
     def is_still(self, task: Task) -> bool:
         """Whether this is certainly the same task, without asking the kernel.
 
-        The files that its probes read are bound to its cgroups: one that was removed, even if it
+        The files that file probes read are bound to its cgroups: one that was removed, even if it
         was made again under the same path, has ended them. Where a source is lacking, its group
         may only be late, so that the first few times the answer is no.
         """
-        if not self._probes or task.cgroup_path != self.task.cgroup_path:
+        if not self._bound or task.cgroup_path != self.task.cgroup_path:
             return False
         return not self._unavailable or self._updates >= LATE_LOOKS
 
@@ -90,6 +91,7 @@ class Container:
         self.lacking = frozenset(collectors.keys() - self._probes.keys() - self._unavailable.keys())
         if len(self._probes) != before:
             self._joined = join_file_probes(self._probes)
+            self._bound = any(isinstance(probe, FileProbe) for probe in self._probes.values())
 
     def update(self, task: Task) -> None:
         """Take what the node says of the same task now: its labels and resources may change."""

@@ -36,6 +36,7 @@ class Containers:
         self._containers: dict[str, Container] = {}
         self._said: set[str] = set()
         self._doubled: set[str] = set()
+        self._dropped: dict[str, Identity] = {}
 
     def __iter__(self) -> Iterator[Container]:
         return iter(list(self._containers.values()))
@@ -58,13 +59,15 @@ class Containers:
         for task_id in self._containers.keys() - wanted.keys():
             self._close(task_id)
         self._doubled &= wanted.keys()
+        self._dropped = {name: self._dropped[name] for name in self._dropped.keys() & wanted.keys()}
         for task in wanted.values():
             self._sync_task(task)
         if self._telemetry.failures("containers"):
             self._telemetry.success("containers")
 
     def drop(self, container: Container) -> None:
-        """Close a container whose task has vanished."""
+        """Close a container whose task has vanished, or so a probe says."""
+        self._dropped[container.task.task_id] = container.identity
         self._close(container.task.task_id)
 
     def close(self) -> None:
@@ -99,6 +102,9 @@ class Containers:
             container.update(task)
             return container
         self._close(task.task_id)
+        if self._dropped.get(task.task_id) == identity:
+            words = f"task {task.task_id} was said to be gone, but its cgroup is the same"
+            self._telemetry.failure("containers", words)
         container = Container(task, cgroup, identity, self._telemetry)
         self._containers[task.task_id] = container
         return container

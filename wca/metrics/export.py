@@ -94,17 +94,10 @@ class Exporter:
 
     def _put_together(self) -> tuple[Series, ...]:
         keys_by_name = {nested.entry.name: nested.keys for nested in self._nested}
-        return tuple(
-            self._series_of(name, keys)
-            for name in self._names
-            for keys in keys_by_name.get(name, [()])
-        )
-
-    def _series_of(self, name: str, keys: _Keys) -> Series:
-        series = self._made.get((name, keys))
-        if series is None:
-            series = self._made[name, keys] = self._make(name, keys)
-        return series
+        wanted = [(name, keys) for name in self._names for keys in keys_by_name.get(name, [()])]
+        # What is not asked for any more is forgotten: names and keys may come and go.
+        self._made = {one: self._made.get(one) or self._make(*one) for one in wanted}
+        return tuple(self._made[one] for one in wanted)
 
     def _make(self, name: str, keys: _Keys) -> Series:
         entry = self._catalogue.get(name)

@@ -35,6 +35,8 @@ INTERVAL, DISCOVERY_INTERVAL = Duration(0.01, 60), Duration(0.01, 3600)
 #: Seconds that an iteration may go on after a signal, and that closing everything may take then:
 #: together below two.
 STOP_GRACE, CLOSE_GRACE = 1.0, 0.8
+#: Seconds that a part has for closing when those before it have used up the time.
+LEAST_GRACE = 0.02
 #: Seconds for storages to take the last batches when the run ends by itself.
 CLOSE_TIMEOUT = 10.0
 #: Intervals without progress after which the loop counts as stuck, and the least time for that.
@@ -110,11 +112,7 @@ class MeasurementRunner(Runner):
         """
         kernel = Kernel() if self._kernel is None else self._kernel
         engine = Engine(kernel, self._clock)
-        signals = StopSignals(
-            self._stop,
-            exits=self._exit_expected,
-            flush=lambda: engine.lifecycle.close(CLOSE_GRACE),
-        )
+        signals = StopSignals(self._stop, exits=self._exit_expected)
         with signals, LogCounter() as counts:
             try:
                 with signals.interruptible(STOP_GRACE):
@@ -126,9 +124,14 @@ class MeasurementRunner(Runner):
 
     def _close(self, engine: Engine, signals: StopSignals) -> None:
         """Close everything; what hangs is interrupted when a signal asks for the end."""
+        end: float | None = None
         while engine.lifecycle.open:
-            with signals.interruptible(CLOSE_GRACE):
-                engine.lifecycle.close(CLOSE_GRACE if signals.received else CLOSE_TIMEOUT)
+            now = self._clock.monotonic()
+            if signals.received and end is None:
+                end = now + CLOSE_GRACE
+            left = CLOSE_TIMEOUT if end is None else max(LEAST_GRACE, end - now)
+            with signals.interruptible(min(left, CLOSE_GRACE)):
+                engine.lifecycle.close(left)
 
     def stages_after_export(self, engine: Engine) -> list[Stage]:
         """What an iteration does with the metrics of its sample; runners that do more add here."""

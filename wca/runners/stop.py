@@ -2,8 +2,10 @@
 
 import logging
 import os
+import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -15,9 +17,10 @@ log = logging.getLogger(__name__)
 
 _Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
-#: Seconds after which a block that has swallowed the interruption is interrupted again, and how
-#: often that is tried.
-_AGAIN, _ATTEMPTS = 0.1, 4
+#: Seconds after which a block that has swallowed the interruption is interrupted again.
+_AGAIN = 0.1
+#: Seconds from the signal to the end of a program that cannot end by itself.
+_LIMIT = 1.95
 
 
 class _StuckAtStopError(BaseException):
@@ -32,26 +35,21 @@ class StopSignals:
 
     Args:
         stop: the event.
-        exits: the program ends with this run: at its end a signal that has come already, and may
-            come again, is ignored, so that it cannot kill the program on its way out; and a block
-            that swallows every interruption is ended together with the program, with exit code 1.
-        flush: called before that.
+        exits: the program ends with this run. Then a signal that comes again on the way out is
+            ignored, so that it cannot kill the program with a wrong exit code; and a program that
+            is still there ``_LIMIT`` seconds after the signal, because a part of it swallows every
+            interruption or has a thread that never ends, is ended with exit code 1.
     """
 
-    def __init__(
-        self,
-        stop: threading.Event,
-        *,
-        exits: bool = False,
-        flush: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, stop: threading.Event, *, exits: bool = False) -> None:
         self._stop = stop
         self._exits = exits
-        self._flush = flush
-        self._interruptions = 0
         self._received: signal.Signals | None = None
         self._grace: float | None = None  # of the interruptible block; None outside of one
         self._before: dict[signal.Signals, _Handler] = {}
+        # A handler must not set the event itself: it may have interrupted a wait for it, which
+        # holds the event's lock. Of all queues this one may be used in a handler.
+        self._signals: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
 
     @property
     def received(self) -> bool:
@@ -60,6 +58,7 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
+            threading.Thread(target=self._stop_when_told, name="signals", daemon=True).start()
             for number, handler in (
                 (signal.SIGTERM, self._on_stop),
                 (signal.SIGINT, self._on_stop),
@@ -72,6 +71,7 @@ class StopSignals:
         ignore = self._exits and self.received
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if ignore else handler)
+        self._signals.put(None)
 
     @contextmanager
     def interruptible(self, grace: float) -> Iterator[None]:
@@ -80,7 +80,6 @@ class StopSignals:
         Where the signal has come before, the time counts from the beginning of the block.
         """
         self._grace = grace
-        self._interruptions = 0
         if self.received:
             signal.setitimer(signal.ITIMER_REAL, grace, _AGAIN)
         try:
@@ -101,23 +100,18 @@ class StopSignals:
     def _on_stop(self, number: int, _frame: FrameType | None) -> None:
         if self._received is None:
             self._received = signal.Signals(number)
-            self._stop.set()
             if self._grace is not None:
                 signal.setitimer(signal.ITIMER_REAL, self._grace, _AGAIN)
+            self._signals.put(self._received)
 
     def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
-        if self._grace is None:
-            return
-        self._interruptions += 1
-        if self._interruptions > _ATTEMPTS and self._exits:
-            self._exit()
-        raise _StuckAtStopError
+        if self._grace is not None:
+            raise _StuckAtStopError
 
-    def _exit(self) -> None:
-        """The way out when a part of the program will not let go of the main thread."""
-        self._grace = None
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        log.error("a part of the program swallows every interruption: it is ended here")
-        self._flush()
-        logging.shutdown()
-        os._exit(1)
+    def _stop_when_told(self) -> None:
+        if self._signals.get() is None:
+            return
+        self._stop.set()
+        if self._exits:
+            time.sleep(_LIMIT)
+            os._exit(1)  # no log line before it: a log that nobody reads may be what hangs

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 #: Batches that may wait for a storage; beyond that the oldest makes room.
 QUEUE_LENGTH = 10
+#: Share of the time to close that the sender has; the rest is for counting what is left.
+JOIN_SHARE = 0.9
 #: Seconds after which a ``store`` that has not returned counts as a failure.
 STORE_DEADLINE = 5.0
 
@@ -64,6 +66,9 @@ class Outlet:
         self._busy_since: float | None = None
         self._sending = 0
         self._thread: threading.Thread | None = None
+        # On its own thread whatever a storage raises can be survived; on the loop's thread some of
+        # it is meant for the loop.
+        self._survived = (BaseException,) if storage.blocking else PLUGIN_ERRORS
 
     def put(self, metrics: Sequence[Metric]) -> None:
         """Take a batch; never waits for a blocking storage and never raises."""
@@ -88,7 +93,7 @@ class Outlet:
             self._changed.notify_all()
         thread = self._thread
         if thread is not None:
-            thread.join(timeout)
+            thread.join(timeout * JOIN_SHARE)
         with self._changed:
             while self._queue:
                 self._drop("closed", len(self._queue.popleft()))
@@ -120,7 +125,7 @@ class Outlet:
         error: BaseException | None = None
         try:
             rejected = self._deliver(metrics)
-        except PLUGIN_ERRORS as failure:
+        except self._survived as failure:
             error = failure
         with self._changed:
             self._busy_since = None
@@ -149,6 +154,10 @@ class Outlet:
 
     def _deliver(self, metrics: Sequence[Metric]) -> int:
         """Store a batch; how many of its samples the storage left out."""
-        before = getattr(self._storage, "rejected", 0)
+        before = self._rejected()
         self._storage.store(metrics if self._storage.takes_batches else list(metrics))
-        return int(getattr(self._storage, "rejected", 0) - before)
+        return min(self._rejected() - before, len(metrics))
+
+    def _rejected(self) -> int:
+        count = getattr(self._storage, "rejected", 0)
+        return count if isinstance(count, int) else 0

@@ -46,8 +46,8 @@ class FilterStorage(Storage):
 
     @property
     def rejected(self) -> int:
-        """Samples that the storages have left out since start."""
-        return sum(getattr(storage, "rejected", 0) for storage in self.storages)
+        """Samples left out since start, by the storage that has left out most."""
+        return max(getattr(storage, "rejected", 0) for storage in self.storages)
 
     def start(self) -> None:
         """Start the storages in their order; ``close`` closes them all, started or not.

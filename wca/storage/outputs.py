@@ -50,6 +50,7 @@ class Stream:
 
     def __init__(self, stream: BinaryIO | None = None) -> None:
         self._stream = stream
+        self._torn = False
 
     def open(self) -> None:
         """Check that there is something to write to."""
@@ -59,7 +60,13 @@ class Stream:
     def write(self, chunks: Iterable[bytes]) -> None:
         """Write in one call and flush."""
         self.open()
-        data = b"".join(chunks)
+        # A batch that a full pipe has cut must not run into the next one.
+        data = b"".join((b"\n" if self._torn else b"", *chunks))
+        self._torn = True
+        self._write(data)
+        self._torn = False
+
+    def _write(self, data: bytes) -> None:
         if self._stream is not None:
             self._stream.write(data)
             self._stream.flush()
