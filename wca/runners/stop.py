@@ -47,6 +47,7 @@ class StopSignals:
         self._received: signal.Signals | None = None
         self._grace: float | None = None  # of the interruptible block; None outside of one
         self._before: dict[signal.Signals, _Handler] = {}
+        self._thread = threading.Thread(target=self._stop_when_told, name="signals", daemon=True)
         # A handler must not set the event itself: it may have interrupted a wait for it, which
         # holds the event's lock. Of all queues this one may be used in a handler.
         self._signals: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
@@ -58,7 +59,7 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
-            threading.Thread(target=self._stop_when_told, name="signals", daemon=True).start()
+            self._thread.start()
             for number, handler in (
                 (signal.SIGTERM, self._on_stop),
                 (signal.SIGINT, self._on_stop),
@@ -72,6 +73,10 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if ignore else handler)
         self._signals.put(None)
+        # It has nothing to wait for any more, but for a program that is told to exit. A thread that
+        # wakes up while Python ends would be killed, for which glibc wants libgcc_s to be there.
+        if self._before and not ignore:
+            self._thread.join()
 
     @contextmanager
     def interruptible(self, grace: float) -> Iterator[None]:
