@@ -12,7 +12,7 @@ import pytest
 from wca.linux.cgroups import Cgroup, CgroupHierarchies
 from wca.linux.files import Kernel
 
-_HIERARCHIES = ("cpu", "cpuacct", "memory", "psi")
+_HIERARCHIES = ("cpu", "cpuacct", "memory", "perf_event", "psi")
 _parents = itertools.count()
 
 

@@ -51,6 +51,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.collectors.task_cpu:TaskCpuCollector", "CPU time and throttling of tasks"),
     Entry("wca.collectors.task_memory:TaskMemoryCollector", "memory of tasks"),
     Entry("wca.collectors.task_psi:TaskPsiCollector", "pressure stall information of tasks"),
+    Entry("wca.collectors.task_perf:TaskPerfCollector", "perf events of tasks", "beta"),
     Entry("wca.collectors.node_cpu:NodeCpuCollector", "CPU time of the machine"),
     Entry("wca.collectors.node_memory:NodeMemoryCollector", "memory of the machine"),
     Entry("wca.collectors.node_vmstat:NodeVmstatCollector", "counters of /proc/vmstat"),

@@ -56,3 +56,48 @@ def test_what_tests_inject_cannot_be_written_in_a_file(tmp_path):
     for field in ("kernel", "clock"):
         with pytest.raises(ConfigLoadError, match=f"has no field '{field}'"):
             load(tmp_path, SEED + f"  {field}: x\n")
+
+
+PERF = """
+runner: !MeasurementRunner
+  node: !StaticNode {tasks: []}
+  event_names: [task_cycles, task_instructions, some__r0302]
+"""
+
+
+def test_named_perf_events_add_their_collector_to_the_others(tmp_path):
+    without = load(tmp_path, PERF.replace("  event_names", "  # event_names"))
+    runner = load(tmp_path, PERF)
+    usual = [type(collector).__name__ for collector in without.collectors]
+    assert "TaskPerfCollector" not in usual
+    assert [type(collector).__name__ for collector in runner.collectors] == [
+        *usual,
+        "TaskPerfCollector",
+    ]
+    names = [event.name for event in runner.collectors[-1].events]
+    assert names == ["task_cycles", "task_instructions", "some__r0302"]
+
+
+def test_a_wrong_perf_event_is_reported_where_it_stands(tmp_path):
+    wrong = PERF.replace("task_instructions", "instructions").replace("0302", "03")
+    with pytest.raises(ConfigLoadError) as refused:
+        load(tmp_path, wrong)
+    first, second = refused.value.problems
+    assert "config.yaml:4:30: runner.event_names[1]: there is no perf event" in first
+    assert "did you mean task_instructions?" in first
+    assert "config.yaml:4:44: runner.event_names[2]: raw perf event" in second
+
+
+@pytest.mark.parametrize("names", ["[]", "[task_cycles, task_cycles]"])
+def test_perf_events_are_named_once_each_and_at_least_one(tmp_path, names):
+    listed = "[task_cycles, task_instructions, some__r0302]"
+    with pytest.raises(ConfigLoadError, match=r"at least one|write it once"):
+        load(tmp_path, PERF.replace(listed, names))
+
+
+def test_perf_events_are_named_in_one_place(tmp_path):
+    both = PERF + "  collectors:\n  - !TaskPerfCollector {event_names: [task_clock_seconds]}\n"
+    with pytest.raises(ConfigLoadError, match="write one of them"):
+        load(tmp_path, both)
+    alone = both.replace("  event_names: [task_cycles", "  # [task_cycles")
+    assert [type(one).__name__ for one in load(tmp_path, alone).collectors] == ["TaskPerfCollector"]

@@ -9,6 +9,8 @@ from typing import ClassVar
 import pytest
 
 from wca.collectors import Collector
+from wca.collectors.task_cpu import TaskCpuCollector
+from wca.collectors.task_perf import TaskPerfCollector
 from wca.errors import StartError, TaskSynchronizationException, ValidationError
 from wca.linux.files import Kernel
 from wca.nodes import Node, Task
@@ -302,6 +304,75 @@ def test_a_replaced_cgroup_is_measured_again_from_its_own_beginning(real_cgroups
     assert value(before, "task_cpu_usage_seconds") > 0.1
     assert named(gone, "task_up") == []
     assert value(after, "task_cpu_usage_seconds") < 0.1
+
+
+def test_perf_events_of_a_task_are_stored_and_those_that_are_not_there_cost_nothing_else(
+    real_cgroups,
+):
+    path = real_cgroups.make("task")
+    worker = real_cgroups.worker(path)
+    names = ["task_clock_seconds", "task_context_switches", "no_counter__rffff"]
+    node = Tasks(Task("task", "task", path))
+    spin = Hook(lambda: worker.burn(0.2))
+    first, second = run(node, 2, event_names=names, collectors=[TaskCpuCollector(), spin])
+    if not named(first, "task_clock_seconds"):
+        pytest.skip("this machine has no perf")
+    spent = value(second, "task_clock_seconds") - value(first, "task_clock_seconds")
+    assert spent == pytest.approx(0.2, rel=0.3)
+    (metric,) = named(second, "task_clock_seconds")
+    assert (metric.type, metric.unit, metric.labels["task_id"]) == ("counter", "seconds", "task")
+    assert value(second, "task_cpu_usage_seconds") > 0
+    assert value(second, "wca_healthy", component="TaskPerfCollector") == 1
+    assert named(second, "wca_error_count") == []
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_derived_metrics_are_there_when_they_are_asked_for(tree, wanted):
+    tree.add_task("/task")
+
+    class Counting(Collector):
+        cycles = 0
+
+        def attach(self, target):
+            return self
+
+        def read(self, out):
+            self.cycles += 100
+            out.update(task_cycles=self.cycles, task_instructions=self.cycles * 2)
+
+        def close(self, timeout=0):
+            pass
+
+    node = Tasks(Task("task", "task", "/task"))
+    options = {"kernel": tree.kernel, "collectors": [Counting()]}
+    first, second = run(node, 2, enable_derived_metrics=wanted, **options)
+    assert named(first, "task_ipc") == []
+    assert [metric.value for metric in named(second, "task_ipc")] == ([2.0] if wanted else [])
+
+
+def test_a_task_measured_by_perf_alone_is_gone_with_its_cgroup_and_measured_anew(real_cgroups):
+    path = real_cgroups.make("task")
+    worker = real_cgroups.worker(path)
+    iterations = []
+
+    def replace():
+        iterations.append(1)
+        if len(iterations) == 1:
+            worker.burn(0.1)
+        if len(iterations) == 2:
+            worker.stop()
+            real_cgroups.remove(path)
+            real_cgroups.make("task")
+
+    node = Tasks(Task("task", "task", path))
+    collectors = [Hook(replace), TaskPerfCollector(["task_clock_seconds"])]
+    batches = run(node, 4, collectors=collectors)
+    if not named(batches[0], "task_clock_seconds"):
+        pytest.skip("this machine has no perf")
+    before, busy, gone, after = batches
+    assert value(busy, "task_clock_seconds") - value(before, "task_clock_seconds") > 0.09
+    assert named(gone, "task_up") == []
+    assert value(after, "task_clock_seconds") == 0
 
 
 def test_in_steady_state_an_interval_makes_one_pread_per_file_and_nothing_else(real_cgroups):

@@ -40,6 +40,9 @@ class Cgroup(Protocol):
     def version(self, controller: str) -> Literal[1, 2] | None:
         """The version of the hierarchy that holds the controller for this task; None: none does."""
 
+    def directory(self, controller: str) -> str | None:
+        """The folder of that hierarchy's group; None: none holds the controller."""
+
     def open(self, controller: str, name: str) -> Readable:
         """Open a file of that hierarchy's group.
 

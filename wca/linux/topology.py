@@ -11,7 +11,15 @@ from wca.errors import NotAvailable, TargetGone
 from wca.linux.files import FileTree, read_once
 from wca.linux.parse import parse_cpu_list, parse_number
 
-__all__ = ["ONLINE_CPUS", "NumaTopology", "Topology", "numa_nodes", "read_numa", "read_topology"]
+__all__ = [
+    "ONLINE_CPUS",
+    "NumaTopology",
+    "Topology",
+    "numa_nodes",
+    "online_cpus",
+    "read_numa",
+    "read_topology",
+]
 
 #: The file that changes when a CPU comes or goes.
 ONLINE_CPUS = "/sys/devices/system/cpu/online"
@@ -73,7 +81,12 @@ def _number(files: FileTree, path: str) -> int:
         return -1
 
 
-def _online(files: FileTree) -> list[int]:
+def online_cpus(files: FileTree) -> list[int]:
+    """The numbers of the CPUs that are online, ascending.
+
+    Raises:
+        Malformed: the file has another form than documented.
+    """
     text = _text(files, ONLINE_CPUS)
     if text is not None:
         return parse_cpu_list(text)
@@ -112,7 +125,7 @@ def read_topology(files: FileTree) -> Topology:
     Raises:
         Malformed: a file has another form than documented.
     """
-    online = _online(files)
+    online = online_cpus(files)
     cores: dict[int, list[_Core]] = {}
     for cpu in online:
         core = _core(files, cpu)

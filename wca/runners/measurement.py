@@ -6,6 +6,7 @@ from typing import Annotated
 
 from wca.clock import Clock, SystemClock
 from wca.collectors import Collector
+from wca.collectors.perf_names import PerfEventName
 from wca.config.types import Duration, Injected, LabelName
 from wca.errors import ValidationError
 from wca.linux.files import Kernel
@@ -13,6 +14,7 @@ from wca.logger import LogCounter
 from wca.nodes import Node
 from wca.nodes.labels import TaskLabelGenerator
 from wca.runners.api import Runner
+from wca.runners.derive import Derive
 from wca.runners.engine import Engine, default_collectors, named
 from wca.runners.internal import internal_measurements
 from wca.runners.labelling import TaskLabelling
@@ -57,6 +59,9 @@ class MeasurementRunner(Runner):
         include_optional_labels: put the facts of the machine (sockets, cores, cpus, cpu_model) and
             wca_version on every metric, instead of only on ``wca_information``.
         collectors: what is measured; the default set when left out.
+        event_names: perf events to count for each task, see TaskPerfCollector; none when left out.
+        enable_derived_metrics: add instructions per cycle and per second, cache misses per 1000
+            instructions and the share of cache hits, where their events are counted.
         kernel: for tests: what kernel files are read through.
         clock: for tests: time.
     """
@@ -71,6 +76,8 @@ class MeasurementRunner(Runner):
         task_label_generators: dict[Annotated[str, LabelName()], TaskLabelGenerator] | None = None,
         include_optional_labels: bool = True,
         collectors: list[Collector] | None = None,
+        event_names: list[Annotated[str, PerfEventName()]] | None = None,
+        enable_derived_metrics: bool = False,
         *,
         kernel: Annotated[Kernel | None, Injected()] = None,
         clock: Annotated[Clock | None, Injected()] = None,
@@ -86,6 +93,9 @@ class MeasurementRunner(Runner):
         self.task_label_generators = dict(task_label_generators or {})
         self.include_optional_labels = include_optional_labels
         self.collectors = default_collectors() if collectors is None else list(collectors)
+        if event_names is not None:
+            self.collectors.append(_perf_collector(event_names, self.collectors))
+        self.enable_derived_metrics = enable_derived_metrics
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
         self._iterations: int | None = None
@@ -152,6 +162,7 @@ class MeasurementRunner(Runner):
         reported = [name for name, one in collectors.items() if one.scope == "task"] + [*probes]
         stages: list[Stage] = [
             Collect(containers, probes, reported, telemetry, discover.request),
+            *([Derive(self._clock.monotonic)] if self.enable_derived_metrics else []),
             self._export(engine, log_counts),
             *self.stages_after_export(engine),
         ]
@@ -173,6 +184,17 @@ class MeasurementRunner(Runner):
             engine.information(),
             engine.telemetry,
         )
+
+
+def _perf_collector(event_names: list[str], others: list[Collector]) -> Collector:
+    """The collector of these events. Raises ValidationError."""
+    from wca.collectors.task_perf import TaskPerfCollector  # with ctypes, which not all need
+
+    if any(isinstance(other, TaskPerfCollector) for other in others):
+        raise ValidationError(
+            "event_names and a TaskPerfCollector in collectors: write one of them"
+        )
+    return TaskPerfCollector(event_names)
 
 
 def _check_scopes(collectors: Iterable[Collector]) -> None:

@@ -1,0 +1,389 @@
+"""Perf events of real tasks: what they say, what they need, and what is left when they are gone."""
+
+import contextlib
+import errno
+import os
+import resource
+from types import SimpleNamespace
+
+import pytest
+
+from wca.collectors import NotAvailable, TargetGone
+from wca.collectors.perf_probe import CpuGroup, PerfProbe
+from wca.collectors.task_perf import TaskPerfCollector
+from wca.errors import ValidationError, WcaError
+from wca.linux.cgroups import CgroupHierarchies
+from wca.linux.files import Kernel
+from wca.linux.perf import GroupReading
+from wca.linux.perf_events import KNOWN_EVENTS, parse_events
+
+SOFTWARE = [
+    "task_clock_seconds",
+    "task_context_switches",
+    "task_perf_page_faults",
+    "task_cpu_migrations",
+]
+
+
+def attach(cgroups, path, names=SOFTWARE, collector=None):
+    target = SimpleNamespace(cgroup=cgroups.locate(path))
+    try:
+        return (collector or TaskPerfCollector(list(names))).attach(target)
+    except NotAvailable as missing:
+        if "perf_event_open" in missing.reason:
+            pytest.skip(missing.reason)
+        raise
+
+
+def read(probe):
+    out = {}
+    probe.read(out)
+    return out
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.fixture
+def parked(real_cgroups):
+    """A process of which not even its start was counted, and the events of its group."""
+    path = real_cgroups.make("task")
+    worker = real_cgroups.worker(path)
+    probe = attach(real_cgroups, path)
+    yield worker, probe
+    probe.close()
+
+
+def test_five_seconds_of_cpu_are_those_the_process_counts_itself(parked):
+    worker, probe = parked
+    before = read(probe)
+    used = worker.burn(5)
+    after = read(probe)
+    assert used >= 5
+    clock = after["task_clock_seconds"] - before.get("task_clock_seconds", 0)
+    assert clock == pytest.approx(used, rel=0.02)
+
+
+def test_context_switches_are_those_of_getrusage(parked):
+    worker, probe = parked
+    usage = "u = resource.getrusage(resource.RUSAGE_SELF); print(u.ru_nvcsw + u.ru_nivcsw)"
+    first, before = int(worker.do(usage)[0]), read(probe)
+    worker.do("any(time.sleep(0.0005) for _ in range(500))")
+    last, after = int(worker.do(usage)[0]), read(probe)
+    switches = after["task_context_switches"] - before["task_context_switches"]
+    assert last - first >= 500
+    # The worker's own waits for our questions lie on both sides of a reading.
+    assert switches == pytest.approx(last - first, abs=5)
+
+
+def test_page_faults_are_those_of_getrusage(parked):
+    worker, probe = parked
+    usage = "u = resource.getrusage(resource.RUSAGE_SELF); print(u.ru_minflt + u.ru_majflt)"
+    worker.do("import mmap; m = mmap.mmap(-1, 4096 * 5000); m.madvise(mmap.MADV_NOHUGEPAGE)")
+    first, before = int(worker.do(usage)[0]), read(probe)
+    worker.do("any(m.write(b'x' * 4096) < 0 for _ in range(5000))")
+    last, after = int(worker.do(usage)[0]), read(probe)
+    assert last - first >= 20_000_000 // resource.getpagesize()
+    faults = after["task_perf_page_faults"] - before["task_perf_page_faults"]
+    assert faults == pytest.approx(last - first, abs=10)
+
+
+def test_what_runs_in_a_group_below_is_counted(real_cgroups):
+    path = real_cgroups.make("pod")
+    real_cgroups.make("pod/container")
+    worker = real_cgroups.worker(path + "/container")
+    probe = attach(real_cgroups, path)
+    worker.burn(0.1)
+    assert read(probe)["task_clock_seconds"] > 0.09
+    probe.close()
+
+
+def test_an_idle_task_has_zeros_and_software_events_have_no_factor(real_cgroups):
+    probe = attach(real_cgroups, real_cgroups.make("idle"))
+    assert read(probe) == dict.fromkeys(SOFTWARE, 0)
+    probe.close()
+
+
+def test_counters_never_go_backwards(parked):
+    worker, probe = parked
+    before = read(probe)
+    for _ in range(20):
+        worker.do("sum(range(10000))")
+        after = read(probe)
+        assert all(after[name] >= value for name, value in before.items())
+        before = after
+
+
+def test_a_removed_task_is_gone_although_its_events_can_still_be_read(real_cgroups):
+    path = real_cgroups.make("short")
+    collector = TaskPerfCollector(SOFTWARE)
+    probe = attach(real_cgroups, path, collector=collector)
+    read(probe)
+    real_cgroups.remove(path)
+    with pytest.raises(TargetGone):
+        read(probe)
+    probe.close()
+    with pytest.raises((TargetGone, NotAvailable)):
+        attach(real_cgroups, path, collector=collector)
+
+
+def test_a_hundred_tasks_give_back_every_descriptor(real_cgroups):
+    cpus = len(os.sched_getaffinity(0))
+    paths = [real_cgroups.make(f"task{number}") for number in range(100)]
+    collector = TaskPerfCollector(SOFTWARE)
+    before = descriptors()
+    probes = [attach(real_cgroups, path, collector=collector) for path in paths]
+    assert descriptors() >= before + 100 * cpus * len(SOFTWARE)
+    for probe in probes:
+        read(probe)
+        probe.close()
+        probe.close()
+    assert descriptors() == before
+
+
+def test_too_few_descriptors_are_a_sentence_with_the_arithmetic_and_nothing_stays_open(
+    real_cgroups,
+):
+    path = real_cgroups.make("task")
+    collector = TaskPerfCollector(SOFTWARE)
+    attach(real_cgroups, path, collector=collector).close()
+    cpus = len(collector_cpus())
+    before = descriptors()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    low = lowest_free + 64 + 4 * cpus  # two too few: the collector opens a file and a folder first
+    resource.setrlimit(resource.RLIMIT_NOFILE, (low, hard))
+    try:
+        with pytest.raises(WcaError, match="raise the limit of open files") as refused:
+            attach(real_cgroups, path, collector=collector)
+        assert f"4 perf events x {cpus} CPUs = {4 * cpus} descriptors" in str(refused.value)
+        assert f"left of {low}" in str(refused.value)
+        assert not isinstance(refused.value, NotAvailable)  # tried again with the next discovery
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert descriptors() == before
+    attach(real_cgroups, path, collector=collector).close()
+
+
+def test_descriptors_that_run_out_half_way_are_the_same_sentence_and_all_given_back(real_cgroups):
+    path = real_cgroups.make("task")
+    collector = TaskPerfCollector(SOFTWARE)
+    attach(real_cgroups, path, collector=collector).close()
+    before = descriptors()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    fillers = [os.dup(0)]
+    free = 4 * len(collector_cpus())  # enough for all groups but the last
+    limit = fillers[0] + 64 + free + 10
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                fillers.append(os.dup(0))
+        for filler in fillers[:free]:  # two of them are for a file and the folder
+            os.close(filler)
+        with pytest.raises(WcaError, match="raise the limit of open files"):
+            attach(real_cgroups, path, collector=collector)
+        assert descriptors() == before + len(fillers) - free
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for filler in fillers[free:]:
+            os.close(filler)
+    assert descriptors() == before
+
+
+def collector_cpus():
+    with open("/sys/devices/system/cpu/online") as file:
+        return [
+            cpu
+            for part in file.read().strip().split(",")
+            for cpu in range(int(part.split("-")[0]), int(part.split("-")[-1]) + 1)
+        ]
+
+
+def counts_cycles(cgroups, path):
+    try:
+        attach(cgroups, path, ["task_cycles"]).close()
+    except NotAvailable:
+        return False
+    return True
+
+
+def test_a_machine_without_counters_says_so_for_the_events_that_need_them(real_cgroups, caplog):
+    path = real_cgroups.make("task")
+    if counts_cycles(real_cgroups, path):
+        pytest.skip("this machine counts cycles")
+    with pytest.raises(NotAvailable) as missing:
+        attach(real_cgroups, path, ["task_cycles"])
+    assert missing.value.reason.startswith("task_cycles: this machine has no counter for it")
+    with caplog.at_level("INFO"):
+        probe = attach(real_cgroups, path, ["task_cycles", "task_clock_seconds", "a__r0302"])
+    assert read(probe) == {"task_clock_seconds": 0}
+    probe.close()
+    assert "not counted: task_cycles, a__r0302: this machine has no counter for it" in caplog.text
+
+
+def test_a_group_in_another_hierarchy_is_not_taken_for_an_event_that_is_not_there(real_cgroups):
+    elsewhere = real_cgroups.locate(real_cgroups.make("task"))
+    if elsewhere.directory("cpu") == elsewhere.directory("perf_event"):
+        pytest.skip("one hierarchy holds both")
+    attach(real_cgroups, real_cgroups.make("other")).close()  # perf works here
+    cgroup = SimpleNamespace(
+        version=lambda controller: elsewhere.version("cpu"),
+        directory=lambda controller: elsewhere.directory("cpu"),
+        open=lambda controller, name: elsewhere.open("cpu", name),
+    )
+    with pytest.raises(NotAvailable, match="hierarchy that holds the perf_event controller"):
+        TaskPerfCollector(SOFTWARE).attach(SimpleNamespace(cgroup=cgroup))
+
+
+def test_without_the_right_the_reason_says_what_to_do(real_cgroups):
+    path = real_cgroups.make("task")
+    attach(real_cgroups, path).close()
+    with open("/proc/sys/kernel/perf_event_paranoid") as file:
+        if int(file.read()) < 1:
+            pytest.skip("this kernel lets everybody count")
+    answer, question = os.pipe()
+    child = os.fork()
+    if child == 0:
+        text = b"nothing was raised"
+        try:
+            hierarchies = CgroupHierarchies(Kernel())
+            os.setresuid(65534, 65534, 65534)
+            target = SimpleNamespace(cgroup=hierarchies.locate(path))
+            TaskPerfCollector(SOFTWARE).attach(target)
+        except NotAvailable as missing:
+            text = missing.reason.encode()
+        finally:
+            os.write(question, text)
+            os._exit(0)
+    os.close(question)
+    os.waitpid(child, 0)
+    with os.fdopen(answer) as file:
+        reason = file.read()
+    assert "perf_event_open is refused (perf_event_paranoid is " in reason
+    assert "give the agent CAP_PERFMON" in reason
+
+
+def test_nothing_is_opened_before_the_first_task():
+    before = descriptors()
+    collector = TaskPerfCollector(["task_cycles", "some__r0302"])
+    assert [event.name for event in collector.events] == ["task_cycles", "some__r0302"]
+    assert descriptors() == before
+
+
+def test_an_unknown_name_is_refused_at_once():
+    with pytest.raises(ValidationError, match="did you mean task_cycles"):
+        TaskPerfCollector(["task_cycle"])
+
+
+class Readings:
+    """Stands for an open group: gives what a test lists, reading after reading."""
+
+    def __init__(self, *readings):
+        self._readings = list(readings)
+
+    def read(self):
+        return self._readings.pop(0)
+
+    def close(self):
+        """Nothing to give back."""
+
+
+def probe_of(*cpus):
+    events = parse_events(["task_cycles", "task_instructions"])
+    alive = SimpleNamespace(read=lambda: b"", close=lambda: None)
+    return PerfProbe(alive, [CpuGroup(Readings(*readings), events) for readings in cpus])
+
+
+def reading(enabled, running, *values):
+    return GroupReading(enabled, running, values)
+
+
+def test_cpus_are_summed_after_each_was_scaled_by_its_own_time():
+    probe = probe_of([reading(100, 100, 1000, 800)], [reading(100, 50, 500, 400)])
+    assert read(probe) == {
+        "task_cycles": 2000,
+        "task_instructions": 1600,
+        "task_scaling_factor_avg": 1.5,
+        "task_scaling_factor_max": 2.0,
+    }
+
+
+def test_a_task_that_ran_uncounted_has_no_number_instead_of_zero():
+    probe = probe_of([reading(100, 0, 0, 0), reading(200, 100, 10, 8)], [reading(0, 0, 0, 0)] * 2)
+    assert read(probe) == {}
+    assert read(probe)["task_cycles"] == 20
+
+
+def test_zero_is_not_said_any_more_once_a_task_has_run_uncounted():
+    probe = probe_of([reading(0, 0, 0, 0), reading(100, 0, 0, 0), reading(200, 200, 10, 8)])
+    assert read(probe) == {"task_cycles": 0, "task_instructions": 0}
+    assert read(probe) == {}
+    assert read(probe)["task_cycles"] == 10
+
+
+def test_a_cpu_that_went_offline_keeps_what_it_had_counted():
+    probe = probe_of([reading(100, 100, 10, 8), None], [reading(0, 0, 0, 0), reading(9, 9, 5, 4)])
+    assert read(probe)["task_cycles"] == 10
+    assert read(probe)["task_cycles"] == 15
+
+
+def test_every_event_is_announced():
+    assert set(TaskPerfCollector.emits) >= set(KNOWN_EVENTS)
+
+
+def test_a_task_that_vanishes_during_the_first_questions_leaves_no_wrong_answer(
+    monkeypatch, real_cgroups
+):
+    from wca.collectors import task_perf
+
+    real = task_perf.PerfGroup
+    path = real_cgroups.make("short")
+    attach(real_cgroups, path).close()
+    left = [path]
+
+    class Vanishing:
+        """The kernel, with a task that is removed after the first question."""
+
+        @staticmethod
+        def open(events, folder, cpu):
+            group = real.open(events, folder, cpu)
+            if left:
+                real_cgroups.remove(left.pop())
+            return group
+
+    monkeypatch.setattr(task_perf, "PerfGroup", Vanishing)
+    collector = TaskPerfCollector(SOFTWARE)
+    with pytest.raises(TargetGone):
+        attach(real_cgroups, path, collector=collector)
+    other = attach(real_cgroups, real_cgroups.make("other"), collector=collector)
+    assert read(other) == dict.fromkeys(SOFTWARE, 0)
+    other.close()
+
+
+def test_a_group_larger_than_the_processor_takes_is_split(monkeypatch, real_cgroups):
+    """The kernel answers EINVAL to the member for which there is no counter left."""
+    from wca.collectors import task_perf
+
+    sizes = []
+
+    class Small:
+        @staticmethod
+        def open(events, folder, cpu):
+            sizes.append(len(events))
+            if len(events) > 2:
+                raise OSError(errno.EINVAL, "no counter left")
+            return SimpleNamespace(enable=lambda: None, close=lambda: None)
+
+    monkeypatch.setattr(task_perf, "PerfGroup", Small)
+    names = ["task_cycles", "task_instructions", "task_cache_references", "task_cache_misses"]
+    collector = TaskPerfCollector(names)
+    target = SimpleNamespace(cgroup=real_cgroups.locate(real_cgroups.make("task")))
+    collector.attach(target).close()
+    assert sizes[5] == 4  # after one question for each event
+    assert sizes[-1] == 2
+    del sizes[:]
+    collector.attach(target).close()
+    assert set(sizes) == {2}  # what was learned stays

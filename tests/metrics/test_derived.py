@@ -1,0 +1,70 @@
+"""Rates and ratios of counters: the reference's worked example, and all that is undefined."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wca.metrics import CATALOGUE
+from wca.metrics.derived import COUNTERS, derived_measurements
+
+
+def counters(cycles, instructions, references, misses):
+    return dict(zip(COUNTERS, (cycles, instructions, references, misses), strict=True))
+
+
+BEFORE = counters(5, 1000, 50_000, 10_000)
+AFTER = counters(15, 11_000, 100_000, 20_000)
+
+
+def test_all_four_of_a_task_that_worked():
+    assert derived_measurements(BEFORE, AFTER, 5.0) == {
+        "task_ips": 2000,
+        "task_ipc": 1000,
+        "task_cache_misses_per_kilo_instructions": 1000,
+        "task_cache_hit_ratio": 0.8,
+    }
+
+
+def test_an_idle_task_executes_nothing_per_second_and_has_no_ratio():
+    assert derived_measurements(AFTER, AFTER, 5.0) == {"task_ips": 0}
+
+
+@pytest.mark.parametrize(
+    ("missing", "left"),
+    [
+        ("task_cycles", {"ips", "cache_misses_per_kilo_instructions", "cache_hit_ratio"}),
+        ("task_instructions", {"cache_hit_ratio"}),
+        ("task_cache_misses", {"ips", "ipc"}),
+        ("task_cache_references", {"ips", "ipc", "cache_misses_per_kilo_instructions"}),
+    ],
+)
+def test_what_lacks_a_counter_is_absent(missing, left):
+    for before, after in ((without(BEFORE, missing), AFTER), (BEFORE, without(AFTER, missing))):
+        assert derived_measurements(before, after, 1.0).keys() == {f"task_{name}" for name in left}
+
+
+def without(counted, name):
+    return {key: value for key, value in counted.items() if key != name}
+
+
+def test_counters_that_began_anew_give_nothing():
+    assert derived_measurements(AFTER, BEFORE, 5.0) == {}
+    assert derived_measurements(BEFORE, AFTER, 0.0) == {}
+
+
+def test_more_misses_than_references_are_no_ratio():
+    derived = derived_measurements(counters(0, 0, 0, 0), counters(10, 10, 5, 6), 1.0)
+    assert "task_cache_hit_ratio" not in derived
+
+
+COUNTED = st.dictionaries(st.sampled_from(COUNTERS), st.integers(0, 2**64))
+
+
+@given(COUNTED, COUNTED, st.floats(0, 3600))
+def test_whatever_was_counted_gives_numbers_of_the_catalogue_or_nothing(before, after, seconds):
+    derived = derived_measurements(before, after, seconds)
+    assert derived.keys() <= CATALOGUE.keys()
+    assert all(value >= 0 and not math.isnan(value) for value in derived.values())
+    assert derived.get("task_cache_hit_ratio", 0) <= 1

@@ -1,0 +1,175 @@
+"""``perf_event_open`` for control groups (man 2 perf_event_open), without the perf tool.
+
+Numbers in, numbers out: which events to count, and what an error means, others decide.
+"""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import functools
+import os
+import platform
+import struct
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from wca.linux.perf_events import PerfEvent
+
+__all__ = ["GroupReading", "PerfAttr", "PerfGroup"]
+
+# Number of the system call: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic.
+_SYSCALL = {"x86_64": 298, "aarch64": 241}
+
+_FLAG_PID_CGROUP, _FLAG_FD_CLOEXEC = 4, 8
+_FORMAT_ENABLED, _FORMAT_RUNNING, _FORMAT_GROUP = 1, 2, 8
+_ATTR_DISABLED = 1
+# _IO('$', 0) and PERF_IOC_FLAG_GROUP
+_IOC_ENABLE, _IOC_FLAG_GROUP = 0x2400, 1
+
+
+class PerfAttr(ctypes.Structure):
+    """``struct perf_event_attr`` as of PERF_ATTR_SIZE_VER5 (Linux 4.1), 112 bytes.
+
+    The bit field after ``read_format`` is one number here: bit 0 is ``disabled``.
+    """
+
+    _fields_ = (
+        ("type", ctypes.c_uint32),
+        ("size", ctypes.c_uint32),
+        ("config", ctypes.c_uint64),
+        ("sample_period", ctypes.c_uint64),
+        ("sample_type", ctypes.c_uint64),
+        ("read_format", ctypes.c_uint64),
+        ("flags", ctypes.c_uint64),
+        ("wakeup_events", ctypes.c_uint32),
+        ("bp_type", ctypes.c_uint32),
+        ("config1", ctypes.c_uint64),
+        ("config2", ctypes.c_uint64),
+        ("branch_sample_type", ctypes.c_uint64),
+        ("sample_regs_user", ctypes.c_uint64),
+        ("sample_stack_user", ctypes.c_uint32),
+        ("clockid", ctypes.c_int32),
+        ("sample_regs_intr", ctypes.c_uint64),
+        ("aux_watermark", ctypes.c_uint32),
+        ("sample_max_stack", ctypes.c_uint16),
+        ("reserved_2", ctypes.c_uint16),
+    )
+
+
+class GroupReading(NamedTuple):
+    """What one group has counted since it was enabled.
+
+    Args:
+        enabled: nanoseconds in which it should have counted; for a control group on one CPU, those
+            in which the control group ran there.
+        running: nanoseconds in which it did count; fewer where counters had to be shared.
+        values: one for each event, in their order, unscaled.
+    """
+
+    enabled: int
+    running: int
+    values: tuple[int, ...]
+
+
+class PerfGroup:
+    """Events of one control group on one CPU that are counted at the same time.
+
+    They count the descendants of the control group too. After the control group was removed the
+    last values stay readable.
+
+    Args:
+        descriptors: of the events, the leader's first; the group closes them.
+    """
+
+    __slots__ = ("_descriptors", "_last", "_size", "_unpack")
+
+    def __init__(self, descriptors: Sequence[int]) -> None:
+        self._descriptors = tuple(descriptors)
+        form = struct.Struct(f"=3Q{len(self._descriptors)}Q")
+        self._unpack = form.unpack
+        self._size = form.size
+        self._last = b""
+
+    @classmethod
+    def open(cls, events: Sequence[PerfEvent], cgroup: int, cpu: int) -> "PerfGroup":
+        """Open the events; they do not count before ``enable``.
+
+        Args:
+            events: at least one; the first becomes the leader.
+            cgroup: descriptor of a folder in the hierarchy that holds the perf_event controller;
+                may be closed afterwards.
+            cpu: number of a CPU.
+
+        Raises:
+            OSError: with the kernel's ``errno``; nothing stays open. ENOENT: no such event here, or
+                the folder is in another hierarchy or removed. EACCES, EPERM: no right. EMFILE,
+                ENFILE: descriptors have run out. ENODEV: the CPU is offline. EINVAL: the processor
+                has no such event, or not the counters for the whole group. ENOSYS: no perf.
+        """
+        descriptors: list[int] = []
+        try:
+            for event in events:
+                leader = descriptors[0] if descriptors else -1
+                descriptors.append(_open_event(event, cgroup, cpu, leader))
+        except BaseException:
+            _close_all(descriptors)
+            raise
+        return cls(descriptors)
+
+    def enable(self) -> None:
+        """Start to count. Raises OSError."""
+        fcntl.ioctl(self._descriptors[0], _IOC_ENABLE, _IOC_FLAG_GROUP)
+
+    def read(self) -> GroupReading | None:
+        """What was counted so far, in one call; None when it is the same as the last time.
+
+        Raises:
+            OSError: the kernel refuses to answer.
+        """
+        data = os.read(self._descriptors[0], self._size)
+        # Most tasks did not run on most CPUs. Nothing at all is read once the CPU went offline.
+        if data == self._last or not data:
+            return None
+        self._last = data
+        _, enabled, running, *values = self._unpack(data)
+        return GroupReading(enabled, running, tuple(values))
+
+    def close(self) -> None:
+        """Stop counting and give back the descriptors; safe twice."""
+        descriptors, self._descriptors = self._descriptors, ()
+        _close_all(descriptors)
+
+
+def _open_event(event: PerfEvent, cgroup: int, cpu: int, leader: int) -> int:
+    attr = PerfAttr(
+        type=event.type,
+        size=ctypes.sizeof(PerfAttr),
+        config=event.config,
+        config1=event.config1,
+        read_format=_FORMAT_ENABLED | _FORMAT_RUNNING | _FORMAT_GROUP,
+        flags=_ATTR_DISABLED if leader < 0 else 0,  # the members follow their leader
+    )
+    # Every member names the control group, as its leader does: without it, it counts the whole CPU.
+    arguments = (cgroup, cpu, leader, _FLAG_PID_CGROUP | _FLAG_FD_CLOEXEC)
+    descriptor = int(_perf_event_open()(ctypes.byref(attr), *map(ctypes.c_long, arguments)))
+    if descriptor < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"perf event {event.name} on CPU {cpu}: {os.strerror(code)}")
+    return descriptor
+
+
+@functools.cache
+def _perf_event_open() -> Callable[..., int]:
+    number = _SYSCALL.get(platform.machine())
+    if number is None:
+        raise OSError(errno.ENOSYS, f"perf_event_open is not known on {platform.machine()}")
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    call.restype = ctypes.c_long
+    return functools.partial(call, ctypes.c_long(number))
+
+
+def _close_all(descriptors: Sequence[int]) -> None:
+    for descriptor in reversed(descriptors):  # members first, the leader last
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
