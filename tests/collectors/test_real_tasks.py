@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
+from tests.services import program
 from wca.collectors import NotAvailable, TargetGone
 from wca.collectors.task_cpu import TaskCpuCollector
 from wca.collectors.task_memory import TaskMemoryCollector
@@ -146,6 +146,7 @@ def test_descriptors_are_given_back(real_cgroups):
 STEADY = """
 import os, sys
 from types import SimpleNamespace
+from tests.services import program
 from wca.collectors import NotAvailable
 from wca.collectors.task_cpu import TaskCpuCollector
 from wca.collectors.task_memory import TaskMemoryCollector
@@ -173,11 +174,10 @@ print(kernel.calls.reads)
 
 
 def test_the_system_calls_of_an_interval_are_one_pread_per_file(real_cgroups, tmp_path):
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
+    strace = program("strace", package="strace")
     paths = [real_cgroups.make(f"task{number}") for number in range(3)]
     trace = tmp_path / "trace"
-    command = ["strace", "-qq", "-o", str(trace), sys.executable, "-c", STEADY, *paths]
+    command = [strace, "-qq", "-o", str(trace), sys.executable, "-c", STEADY, *paths]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     before, after = map(int, finished.stdout.split())

@@ -13,15 +13,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.services import missing
+
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OFFLINE = re.compile(r"connection|resolve|timed out|proxy", re.IGNORECASE)
-
-
-def missing(reason):
-    """What the machine lacks is a failure in CI, which installs everything, and a skip elsewhere."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 def build_pex(project, output):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.packaging.conftest import missing
+from tests.services import missing
 
 HELLO = (
     "PYTHONPATH=$PWD/examples PEX_INHERIT_PATH=fallback ./dist/wca.pex"

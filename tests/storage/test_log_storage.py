@@ -3,7 +3,6 @@
 import io
 import logging
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import threading
 
 import pytest
 
+from tests.services import program
 from wca.errors import FailedDeliveryException, StartError, ValidationError
 from wca.metrics import Metric
 from wca.storage import LogStorage
@@ -408,13 +408,10 @@ def test_overwrite_needs_a_file():
 
 
 def test_promtool_parses_the_file(overwriting, path):
-    if shutil.which("promtool") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("promtool is missing: install Debian's package prometheus")
-        pytest.skip("promtool is not installed (Debian's package prometheus)")
+    promtool = program("promtool", package="prometheus")
     overwriting.store([up(task_id="a\n\\"), Metric("nan", float("nan")), Metric("b", 1, help="B.")])
     done = subprocess.run(
-        ["promtool", "check", "metrics"],
+        [promtool, "check", "metrics"],
         input=path.read_bytes(),
         capture_output=True,
         check=False,

@@ -1,9 +1,7 @@
 """What is written is read back the same by parsers of others."""
 
 import math
-import os
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
 
+from tests.services import program
 from tests.storage.encoding_strategies import good, odd
 from wca.metrics import Metric
 from wca.storage.encoding import Encoder
@@ -76,12 +75,7 @@ def test_whatever_the_batch_the_text_is_valid_and_the_count_is_right(metrics, ti
 
 @pytest.fixture(scope="module")
 def promtool():
-    path = shutil.which("promtool")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("promtool is missing: install Debian's package prometheus")
-        pytest.skip("promtool is not installed (Debian's package prometheus)")
-    return path
+    return program("promtool", package="prometheus")
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

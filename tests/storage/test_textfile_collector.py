@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -10,6 +9,7 @@ import urllib.request
 
 import pytest
 
+from tests.services import program
 from wca.metrics import Metric
 from wca.storage import LogStorage
 
@@ -19,11 +19,7 @@ BINARIES = ("prometheus-node-exporter", "node_exporter")
 @pytest.fixture
 def exporter(tmp_path):
     """A running node_exporter that reads a folder; gives the folder and its address."""
-    binary = next(filter(None, map(shutil.which, BINARIES)), None)
-    if binary is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI installs node_exporter, and it is not there")
-        pytest.skip("node_exporter is not installed")
+    binary = program(*BINARIES, package="prometheus-node-exporter")
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     options = ["--collector.disable-defaults", "--collector.textfile"]
