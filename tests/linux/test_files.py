@@ -8,8 +8,15 @@ import signal
 
 import pytest
 
-from wca.errors import NotAvailable, TargetGone
-from wca.linux.files import Calls, Kernel, raise_descriptor_limit, read_once
+from wca.errors import NotAvailable, TargetGone, WcaError
+from wca.linux.files import (
+    Calls,
+    Kernel,
+    KernelFile,
+    TransientFile,
+    raise_descriptor_limit,
+    read_once,
+)
 
 
 @pytest.fixture
@@ -199,3 +206,36 @@ def test_every_kind_of_call_is_counted(kernel, tmp_path):
     kernel.open("/file").read()
     kernel.read("/file")
     assert kernel.calls == Calls(opens=2, reads=3, stats=1, listdirs=1)
+
+
+def test_descriptors_that_others_use_count_against_those_that_are_kept(tmp_path):
+    (tmp_path / "number").write_text("1\n")
+    kernel = Kernel(str(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    others = []
+    try:
+        others.append(os.open("/dev/null", os.O_RDONLY))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (others[0] + 300, hard))
+        assert type(kernel.open("/number")) is KernelFile
+        others += [os.open("/dev/null", os.O_RDONLY) for _ in range(180)]
+        opened = kernel.open("/number")
+        assert type(opened) is TransientFile
+        assert opened.read() == b"1\n"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in others:
+            os.close(descriptor)
+        kernel.close()
+
+
+def test_a_lack_of_descriptors_is_a_failure_and_not_a_file_that_is_missing(tmp_path):
+    (tmp_path / "number").write_text("1\n")
+    kernel = Kernel(str(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(WcaError, match="Too many open files") as failed:
+            kernel.read("/number")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert not isinstance(failed.value, NotAvailable)

@@ -2,10 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 
+from wca.config.types import Duration
 from wca.errors import NotAvailable, TargetGone
 from wca.metrics import Measurements
+from wca.metrics.metadata import MetricMetadata
 from wca.nodes.api import Task
 
 __all__ = [
@@ -18,6 +20,9 @@ __all__ = [
     "TargetGone",
     "TaskTarget",
 ]
+
+#: How often a collector may be asked, in seconds.
+INTERVAL = Duration(0.01, 86_400)
 
 
 class Readable(Protocol):
@@ -51,6 +56,30 @@ class Cgroup(Protocol):
             TargetGone: the group itself is gone.
         """
 
+    def procs(self, controller: str | None = None, *, recursive: bool = False) -> list[int]:
+        """Ids of the processes in the group, ascending; empty where they cannot be read.
+
+        Args:
+            controller: whose group to ask; None: the first that there is.
+            recursive: whether to include the groups below.
+        """
+
+
+class NodeTarget(Protocol):
+    """This machine."""
+
+    def open(self, path: str) -> Readable:
+        """Open a file by its usual path (``/proc/stat``); NotAvailable where it is absent."""
+
+    def read(self, path: str) -> bytes:
+        """Read a file once. Raises NotAvailable, and TargetGone when its process has ended."""
+
+    def listdir(self, path: str) -> Sequence[str]:
+        """Names in a folder, sorted; empty where it is absent."""
+
+    def inode(self, path: str) -> int | None:
+        """The inode number of what a path leads to; None where it is absent."""
+
 
 class TaskTarget(Protocol):
     """A task to measure."""
@@ -63,15 +92,9 @@ class TaskTarget(Protocol):
     def cgroup(self) -> Cgroup:
         """Its cgroups."""
 
-
-class NodeTarget(Protocol):
-    """This machine."""
-
-    def open(self, path: str) -> Readable:
-        """Open a file by its usual path (``/proc/stat``); NotAvailable where it is absent."""
-
-    def listdir(self, path: str) -> Sequence[str]:
-        """Names in a folder, sorted; empty where it is absent."""
+    @property
+    def node(self) -> NodeTarget:
+        """The machine it runs on, for what is read of its processes."""
 
 
 class Probe(Protocol):
@@ -85,6 +108,7 @@ class Probe(Protocol):
         Raises:
             TargetGone: the target vanished. A task's probe is closed and not read again; for the
                 machine it counts as a failure, as everything else that is raised.
+            NotAvailable: the source is not there any more; said once, and the probe is closed.
         """
 
     def close(self) -> None:
@@ -94,15 +118,33 @@ class Probe(Protocol):
 class Collector(ABC):
     """One source of numbers, of each task or of the machine.
 
-    ``attach`` and the probe's ``read`` run on the loop's thread and must not wait; a collector that
-    has to keeps its last value up to date on a thread of its own, begun in ``start()`` and ended in
-    ``close(timeout)``.
+    ``attach`` and what its probes do run on the loop's thread and must not wait, unless the
+    collector says that it is ``blocking``: then all of it runs on one thread of its own, and the
+    loop takes what that thread has read last, with its age.
+
+    Args:
+        interval: time between two readings; that of the runner when left out. In between the last
+            values are given again.
     """
 
     #: What it attaches to: each task, or the machine.
     scope: ClassVar[Literal["task", "node"]] = "task"
+    #: Whether ``attach``, ``read`` or ``close`` may wait.
+    blocking: ClassVar[bool] = False
     #: Names in the metric catalogue, for documents and tests; not needed at run time.
     emits: ClassVar[tuple[str, ...]] = ()
+    #: Seconds between two readings; None: the runner's interval.
+    interval: float | None = None
+
+    def __init__(self, interval: Annotated[float, INTERVAL] | None = None) -> None:
+        if interval is not None:
+            INTERVAL.check(interval)
+        self.interval = interval
+
+    @property
+    def metrics(self) -> Sequence[MetricMetadata]:
+        """Entries of metrics that the catalogue lacks, or that are different here."""
+        return ()
 
     @abstractmethod
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:

@@ -6,13 +6,24 @@ import pathlib
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ForwardRef, Literal, NewType, TypeVar, Union, get_args, get_origin
+from typing import (
+    Any,
+    ForwardRef,
+    Literal,
+    NewType,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from wca.config.environment import read_scalar
 from wca.config.expected import constraints_of, expected, values_of_enum
 from wca.config.hints import UNANNOTATED
 from wca.config.nodes import Path
-from wca.config.suggest import nearest
+from wca.config.suggest import did_you_mean, nearest
 from wca.config.types import Constraint
 from wca.config.words import EnvText, describe
 from wca.errors import ValidationError
@@ -125,6 +136,8 @@ class Converter:
             return self._items(value, hint, kind, path)
         if kind in _MAPPINGS:
             return self._mapping(value, hint, path)
+        if is_typeddict(kind):
+            return self._fields(value, kind, path)
         return self._single(value, hint, path)
 
     def _refuse(
@@ -279,6 +292,23 @@ class Converter:
             return MISSING
         unchanged = _same(made, value) and _same(made.values(), value.values())
         return value if unchanged else made
+
+    def _fields(self, value: Any, hint: Any, path: Path) -> Any:
+        """A mapping whose keys are known, each with a type of its own: a ``TypedDict``."""
+        if not isinstance(value, dict):
+            return self._unexpected(value, dict, path, "mapping")
+        hints = get_type_hints(hint, include_extras=True)
+        for key in value.keys() - hints.keys():
+            self._refuse((*path, key), f"unknown field{did_you_mean(str(key), hints)}")
+        for key in hint.__required_keys__ - value.keys():
+            self._refuse(path, f"{key} is missing")
+        made = {
+            key: self._value(item, hints[key], (*path, key))
+            for key, item in value.items()
+            if key in hints
+        }
+        complete = made.keys() == value.keys() and hint.__required_keys__ <= made.keys()
+        return MISSING if not complete or any(one is MISSING for one in made.values()) else made
 
     def _single(self, value: Any, hint: Any, path: Path) -> Any:
         if isinstance(hint, NewType):

@@ -3,7 +3,7 @@
 import enum
 import types
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin, is_typeddict
 
 from wca.config.hints import as_constraint
 
@@ -73,6 +73,8 @@ def expected(hint: Any) -> str:
         return _WORDS[base]
     if get_origin(base) is not None:
         return _of_origin(get_origin(base), base)
+    if is_typeddict(base):
+        return "a mapping with " + ", ".join(base.__annotations__)
     if isinstance(base, type) and issubclass(base, enum.Enum):
         return "one of " + ", ".join(repr(value) for value in values_of_enum(base))
     return f"a {base.__name__}" if isinstance(base, type) else "another value"

@@ -85,18 +85,23 @@ class Kernel:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 return self._open_transient(path)
             raise read_failure(error, place) from None
-        if len(self._kept) < self._kept_limit():
+        if self._may_keep(descriptor):
             file = KernelFile(place, descriptor, self.calls, self._kept)
             self._kept.add(file)
             return file
         os.close(descriptor)
         return self._open_transient(path)
 
-    def _kept_limit(self) -> int:
-        if self._max_kept is None:
-            soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-            self._max_kept = max(soft - _RESERVED_DESCRIPTORS, soft // 2)
-        return self._max_kept
+    def _may_keep(self, descriptor: int) -> bool:
+        """Whether the rest of the program has enough descriptors left beside this one.
+
+        They are numbered from the lowest that is free, so that the number tells how many are in
+        use, by whomever: perf events take many.
+        """
+        if self._max_kept is not None:
+            return len(self._kept) < self._max_kept
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return descriptor < max(soft - _RESERVED_DESCRIPTORS, soft // 2)
 
     def _open_transient(self, path: str) -> TransientFile:
         inode = self.inode(path)

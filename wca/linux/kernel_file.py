@@ -46,6 +46,8 @@ def read_failure(error: OSError, path: str) -> WcaError:
         return TargetGone(f"{path} is gone")
     if error.errno == errno.ENOENT:
         return NotAvailable(f"{path} does not exist")
+    if error.errno in (errno.EMFILE, errno.ENFILE):  # for now, and nothing that it lacks
+        return WcaError(f"{path} cannot be opened: {os.strerror(error.errno)}")
     return NotAvailable(f"{path} cannot be read: {os.strerror(error.errno or 0)}")
 
 
