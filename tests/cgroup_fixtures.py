@@ -13,7 +13,7 @@ from tests.services import missing
 from wca.linux.cgroups import Cgroup, CgroupHierarchies
 from wca.linux.files import Kernel
 
-_HIERARCHIES = ("cpu", "cpuacct", "memory", "perf_event", "psi")
+_HIERARCHIES = ("cpu", "cpuacct", "memory", "blkio", "io", "pids", "perf_event", "psi")
 _parents = itertools.count()
 
 
@@ -121,7 +121,7 @@ class RealCgroups:
     def _delegate(self, folder: str) -> None:
         """On cgroup v2 a group has the files of a controller only when the one above says so."""
         with contextlib.suppress(OSError):
-            wanted = {"cpu", "memory", "io"} & _words(f"{folder}/cgroup.controllers")
+            wanted = {"cpu", "memory", "io", "pids"} & _words(f"{folder}/cgroup.controllers")
             missing = wanted - _words(f"{folder}/cgroup.subtree_control")
             for name in sorted(missing):
                 _write(f"{folder}/cgroup.subtree_control", f"+{name}")

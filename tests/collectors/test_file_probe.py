@@ -97,6 +97,32 @@ def test_nothing_of_a_target_that_vanished_is_added():
     assert out == {}
 
 
+def both(values):
+    """The sum, where both are there."""
+    return {"sum": values["a"] + values["b"]} if values.keys() >= {"a", "b"} else {}
+
+
+def test_what_follows_from_two_files_follows_each_of_them_and_vanishes_with_each():
+    first, second = File(b"1\n"), File(b"2\n")
+    probe = FileProbe([(first, number("a")), (second, limit("b"))], [both])
+    assert read(probe) == {"a": 1, "b": 2, "sum": 3}
+    second.content = b"5\n"
+    assert read(probe) == {"a": 1, "b": 5, "sum": 6}
+    second.content = b"max\n"
+    assert read(probe) == {"a": 1}
+    second.content = b"7\n"
+    assert [read(probe), read(probe)] == [{"a": 1, "b": 7, "sum": 8}] * 2
+    first.content = NotAvailable("refused")
+    assert read(probe) == {"b": 7}
+
+
+def test_what_is_derived_stays_so_when_probes_are_joined():
+    derived = FileProbe([(File(b"1\n"), number("a")), (File(b"2\n"), number("b"))], [both])
+    other = FileProbe([(File(b"3\n"), number("c"))])
+    (joined,) = join_file_probes({"A": derived, "C": other}).values()
+    assert read(joined) == {"a": 1, "b": 2, "c": 3, "sum": 3}
+
+
 class Other:
     """A probe that is more than files."""
 

@@ -2,19 +2,33 @@
 
 import dataclasses
 import os
+import re
+from functools import partial
 
 import pytest
 
 from wca.collectors import NotAvailable
 from wca.collectors.node_cpu import NodeCpuCollector
 from wca.collectors.node_memory import NodeMemoryCollector
+from wca.collectors.node_psi import NodePsiCollector
 from wca.collectors.node_topology import NodeTopologyCollector
 from wca.collectors.node_vmstat import NodeVmstatCollector
+from wca.collectors.node_zoneinfo import NodeZoneinfoCollector
+from wca.errors import ValidationError
 from wca.linux.files import Kernel
 from wca.metrics import CATALOGUE
 from wca.testing.kernel import KernelTree
 
-COLLECTORS = [NodeCpuCollector, NodeMemoryCollector, NodeTopologyCollector, NodeVmstatCollector]
+COLLECTORS = [
+    NodeCpuCollector,
+    NodeMemoryCollector,
+    NodePsiCollector,
+    NodeTopologyCollector,
+    NodeVmstatCollector,
+    partial(NodeVmstatCollector, keys=True),
+    NodeZoneinfoCollector,
+]
+FILES = [1, 4, 4, 1, 1, 4, 1]  # of a machine with two NUMA nodes
 KIB = 1024
 
 
@@ -41,17 +55,23 @@ def measure(collector, kernel):
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 def test_a_collector_emits_what_it_says_and_the_catalogue_knows(tree, collector):
-    assert measure(collector, tree.kernel).keys() == set(collector.emits)
-    assert set(collector.emits) <= CATALOGUE.keys()
-    assert collector.scope == "node"
+    measured, one = measure(collector, tree.kernel), collector()
+    optional = (
+        {"platform_vmstat", "platform_node_vmstat"} if collector is NodeVmstatCollector else set()
+    )
+    assert measured.keys() == set(one.emits) - optional
+    assert set(one.emits) <= CATALOGUE.keys()
+    assert one.scope == "node"
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 def test_on_this_machine_every_number_is_there_and_levels_are_text(collector):
     kernel = Kernel()
+    if collector is NodePsiCollector and not kernel.exists("/proc/pressure"):
+        pytest.skip("this kernel has no PSI")
     measured = measure(collector, kernel)
     kernel.close()
-    assert measured.keys() <= set(collector.emits)
+    assert measured.keys() <= set(collector().emits)
     assert measured
     for value in measured.values():
         while isinstance(value, dict):
@@ -67,11 +87,10 @@ def test_a_machine_without_the_files_is_not_available(tmp_path, collector):
         collector().attach(Kernel(str(tmp_path)))
 
 
-@pytest.mark.parametrize("collector", COLLECTORS)
-def test_in_steady_state_every_file_costs_one_read_and_nothing_else(tree, collector):
+@pytest.mark.parametrize(("collector", "files"), [*zip(COLLECTORS, FILES, strict=True)])
+def test_in_steady_state_every_file_costs_one_read_and_nothing_else(tree, collector, files):
     probe = collector().attach(tree.kernel)
     read(probe)
-    files = 3 if collector is NodeMemoryCollector else 1
     before = dataclasses.replace(tree.kernel.calls)
     read(probe)
     assert tree.kernel.calls == dataclasses.replace(before, reads=before.reads + files)
@@ -173,6 +192,106 @@ def test_a_vmstat_key_is_not_taken_for_another_that_begins_alike(tree):
         "platform_vmstat_numa_hint_faults_local": 97909,
         "platform_vmstat_pgfaults": 11,
     }
+
+
+def test_all_keys_of_vmstat_are_given_by_option_for_the_machine_and_each_node(tree):
+    tree.set_vmstat(numa_hint_faults=3, pgfault=11)
+    measured = measure(partial(NodeVmstatCollector, keys=True), tree.kernel)
+    assert measured["platform_vmstat_pgfaults"] == 11
+    assert measured["platform_vmstat"]["numa_hint_faults"] == 3
+    assert measured["platform_vmstat"]["nr_free_pages"] == 100
+    assert measured["platform_node_vmstat"]["1"]["numa_hit"] == 101
+
+
+def test_keys_of_vmstat_are_chosen_by_how_they_begin(tree):
+    tree.set_vmstat(numa_hint_faults=3, numa_hint_faults_local=2, pgfault=11)
+    chosen = measure(partial(NodeVmstatCollector, keys="numa_hi"), tree.kernel)
+    assert chosen["platform_vmstat"] == {"numa_hint_faults": 3, "numa_hint_faults_local": 2}
+    assert chosen["platform_node_vmstat"] == {"0": {"numa_hit": 100}, "1": {"numa_hit": 101}}
+    chosen = measure(partial(NodeVmstatCollector, keys="numa_hint_faults$"), tree.kernel)
+    assert chosen["platform_vmstat"] == {"numa_hint_faults": 3}
+
+
+def test_numbers_of_nodes_keep_the_nodes_numbers_where_these_have_gaps(tree):
+    for name in ("meminfo", "vmstat"):
+        text = tree.kernel.read(f"/sys/devices/system/node/node1/{name}").decode()
+        tree.write(f"/sys/devices/system/node/node4/{name}", text.replace("Node 1", "Node 4"))
+    tree.remove("/sys/devices/system/node/node1")
+    memory = measure(NodeMemoryCollector, tree.kernel)
+    assert memory["platform_mem_numa_free_bytes"] == {"0": 1 << 30, "4": 2 << 30}
+    vmstat = measure(partial(NodeVmstatCollector, keys="numa_hit"), tree.kernel)
+    assert vmstat["platform_node_vmstat"] == {"0": {"numa_hit": 100}, "4": {"numa_hit": 101}}
+
+
+def test_a_node_that_comes_online_is_measured_and_one_that_goes_is_not(tree):
+    probe = NodeMemoryCollector().attach(tree.kernel)
+    assert read(probe)["platform_mem_numa_free_bytes"].keys() == {"0", "1"}
+    folder = "/sys/devices/system/node"
+    text = tree.kernel.read(f"{folder}/node1/meminfo").decode()
+    tree.write(f"{folder}/node2/meminfo", text.replace("Node 1", "Node 2"))
+    tree.remove(f"{folder}/node1")
+    tree.write(f"{folder}/online", "0,2\n")
+    assert read(probe)["platform_mem_numa_free_bytes"].keys() == {"0", "2"}
+    open_files = len(os.listdir("/proc/self/fd"))
+    tree.write(f"{folder}/online", "0\n")
+    read(probe)
+    assert len(os.listdir("/proc/self/fd")) == open_files
+    probe.close()
+
+
+def test_a_kernel_without_numa_has_no_vmstat_of_nodes(tmp_path):
+    measured = measure(
+        partial(NodeVmstatCollector, keys=True), KernelTree(tmp_path, numa_nodes=0).kernel
+    )
+    assert "platform_vmstat" in measured
+    assert "platform_node_vmstat" not in measured
+
+
+@pytest.mark.parametrize("keys", ["(", "*numa", "[z-a]"])
+def test_a_bad_expression_for_vmstat_is_refused_with_what_to_write(keys):
+    with pytest.raises(
+        ValidationError, match=re.escape(f"vmstat: {keys!r} is not a regular expression")
+    ):
+        NodeVmstatCollector(keys=keys)
+
+
+def test_zones_of_each_node(tree):
+    zones = measure(NodeZoneinfoCollector, tree.kernel)["platform_zoneinfo"]
+    assert zones.keys() == {"0", "1"}
+    assert zones["1"]["per-node-stats"] == {"nr_inactive_anon": 2, "nr_mapped": 13338}
+    assert zones["1"]["DMA"]["free"] == 3868
+    chosen = partial(NodeZoneinfoCollector, keys=r"\s+(min|low)\s+(\d+)")
+    assert measure(chosen, tree.kernel)["platform_zoneinfo"]["0"]["Normal"] == {
+        "min": 41,
+        "low": 51,
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ("(", "is not a regular expression"),
+        (r"\s+(\w+)", "is a regular expression with 1 groups"),
+        ("", "is a regular expression with 0 groups"),
+        ("(a)(b)(c)", "is a regular expression with 3 groups"),
+    ],
+)
+def test_a_bad_expression_for_zoneinfo_is_refused_with_what_to_write(keys, reason):
+    with pytest.raises(ValidationError, match=f"zoneinfo: .*{reason}.*; write one with two groups"):
+        NodeZoneinfoCollector(keys=keys)
+
+
+def test_pressure_of_the_machine_is_in_seconds_and_what_is_not_counted_is_absent(tree):
+    assert measure(NodePsiCollector, tree.kernel) == {
+        "platform_psi_cpu_some_seconds": 3.0,
+        "platform_psi_memory_some_seconds": 3.0,
+        "platform_psi_memory_full_seconds": 1.5,
+        "platform_psi_io_some_seconds": 3.0,
+        "platform_psi_io_full_seconds": 1.5,
+        "platform_psi_irq_full_seconds": 0.25,
+    }
+    tree.remove("/proc/pressure/irq")
+    assert "platform_psi_irq_full_seconds" not in measure(NodePsiCollector, tree.kernel)
 
 
 def test_topology_counts_sockets_cores_and_cpus(tree):

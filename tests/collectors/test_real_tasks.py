@@ -11,13 +11,23 @@ import pytest
 from tests.services import program
 from wca.collectors import NotAvailable, TargetGone
 from wca.collectors.task_cpu import TaskCpuCollector
+from wca.collectors.task_io import TaskIoCollector
 from wca.collectors.task_memory import TaskMemoryCollector
+from wca.collectors.task_memory_events import TaskMemoryEventsCollector
+from wca.collectors.task_pids import TaskPidsCollector
 from wca.collectors.task_psi import TaskPsiCollector
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
 
 MIB = 1 << 20
-COLLECTORS = [TaskCpuCollector, TaskMemoryCollector, TaskPsiCollector]
+COLLECTORS = [
+    TaskCpuCollector,
+    TaskMemoryCollector,
+    TaskMemoryEventsCollector,
+    TaskPsiCollector,
+    TaskIoCollector,
+    TaskPidsCollector,
+]
 
 
 def attach(collector, cgroups, path):

@@ -51,8 +51,8 @@ def test_a_path_without_groups_does_not_exist(tree):
 
 def test_a_controller_without_a_group_is_not_available_while_the_task_is_there(tree):
     tree.add_task("/job")
-    with pytest.raises(NotAvailable, match="/job has no group for blkio"):
-        located(tree).open("blkio", "blkio.weight")
+    with pytest.raises(NotAvailable, match="/job has no group for hugetlb"):
+        located(tree).open("hugetlb", "hugetlb.weight")
 
 
 def test_on_v2_a_controller_that_is_not_enabled_for_the_group_is_absent(tmp_path):
@@ -166,7 +166,7 @@ def test_processes_of_the_group_and_of_those_below(tree):
     cgroup = located(tree)
     assert cgroup.procs() == [4, 30]
     assert cgroup.procs("memory", recursive=True) == [4, 5, 30]
-    assert cgroup.procs("blkio") == []
+    assert cgroup.procs("hugetlb") == []
 
 
 @pytest.mark.parametrize(

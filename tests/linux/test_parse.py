@@ -22,7 +22,7 @@ from wca.linux.procfs import (
     parse_mountinfo,
     parse_process_cgroups,
 )
-from wca.linux.psi import parse_pressure
+from wca.linux.psi import parse_irq_pressure, parse_pressure
 
 numbers = st.integers(min_value=0, max_value=2**64 - 1)
 keys = st.text(string.ascii_lowercase + "_", min_size=1, max_size=12)
@@ -195,6 +195,14 @@ def test_stall_times_are_read_back(some, full):
 def test_pressure_of_another_form_is_malformed(data):
     with pytest.raises(Malformed):
         parse_pressure(data)
+
+
+def test_interrupts_have_one_line():
+    line = b"full avg10=0.00 avg60=0.00 avg300=0.00 total=1234\n"
+    assert parse_irq_pressure(line) == 1234
+    for other in (b"", line * 2, line[:-1], line.replace(b"full", b"some")):
+        with pytest.raises(Malformed):
+            parse_irq_pressure(other)
 
 
 # /proc

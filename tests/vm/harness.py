@@ -25,6 +25,11 @@ KERNELS = "/boot/vmlinuz-*-cloud-amd64"
 FIRMWARE = ("/usr/share/qemu", "/usr/share/seabios")
 # Seconds to boot, to load the image and to switch off; beyond them the emulator is stopped.
 BOOT_ALLOWANCE = 60.0
+# More emulated CPUs than these take turns on one thread: as threads of their own they would starve
+# each other while one waits for an answer of another.
+MANY_CPUS = 8
+# Turns of the kernel's delay loop in a tick; delays are timed by a clock where there is one.
+DELAY = 4_000_000
 
 
 class VmUnavailable(Exception):  # noqa: N818 - a state of the machine, not a mistake
@@ -66,6 +71,7 @@ def run_in_vm(
     pmu: bool = False,
     cpus: int = 2,
     memory: int = 768,
+    disk: int = 0,
     timeout: float = 90.0,
 ) -> VmResult:
     """Boot a guest, run `script` in it as root with Python, switch it off.
@@ -83,6 +89,7 @@ def run_in_vm(
         pmu: counting hardware events. Needs the patched emulator.
         cpus: how many, without `numa`.
         memory: MiB.
+        disk: MiB of an empty disk, /dev/nvme0n1; 0: none.
         timeout: seconds for the script.
 
     Raises:
@@ -99,6 +106,7 @@ def run_in_vm(
             )
         command = [emulator, "-kernel", kernel, "-initrd", image]
         command += _machine(numa=numa, intel=rdt or pmu, cpus=cpus, memory=memory)
+        command += _disk(folder, disk) if disk else []
         command += _console(folder)
         environment = os.environ | ({"WCA_RDT": "1"} if rdt else {})
         environment |= {"WCA_PMU": "1"} if pmu else {}
@@ -132,7 +140,8 @@ def _kernel() -> str:
 
 def _machine(*, numa: bool, intel: bool, cpus: int, memory: int) -> list[str]:
     model = "Icelake-Server,level=0x1f,model=106" if intel else "max"
-    options = ["-accel", "tcg", "-m", str(memory), "-cpu", model]
+    accelerator = "tcg" if cpus <= MANY_CPUS else "tcg,thread=single"
+    options = ["-accel", accelerator, "-m", str(memory), "-cpu", model]
     if not numa:
         return [*options, "-smp", str(cpus)]
     options += ["-smp", "4,sockets=2,cores=2"]
@@ -142,12 +151,21 @@ def _machine(*, numa: bool, intel: bool, cpus: int, memory: int) -> list[str]:
     return options
 
 
+def _disk(folder: str, size: int) -> list[str]:
+    path = os.path.join(folder, "disk")
+    with open(path, "wb") as empty:
+        empty.truncate(size << 20)
+    drive = f"file={path},if=none,id=disk,format=raw,cache=unsafe"
+    return ["-drive", drive, "-device", "nvme,serial=wca,drive=disk"]
+
+
 def _console(folder: str) -> list[str]:
     options = ["-display", "none", "-monitor", "none", "-no-reboot", "-nic", "none"]
     options += ["-serial", f"file:{folder}/console", "-serial", f"file:{folder}/result"]
     for path in filter(os.path.isdir, FIRMWARE):
         options += ["-L", path]
-    return [*options, "-append", "console=ttyS0 quiet panic=-1 psi=1 nmi_watchdog=0"]
+    # lpj: with many CPUs on few real ones the kernel cannot measure its delay loop, and tries long.
+    return [*options, "-append", f"console=ttyS0 quiet panic=-1 psi=1 nmi_watchdog=0 lpj={DELAY}"]
 
 
 def _boot(command: list[str], environment: dict[str, str], timeout: float, folder: str) -> None:

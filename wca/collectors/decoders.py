@@ -4,10 +4,19 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from wca.linux.parse import KeyedNumbers, parse_limit, parse_number
-from wca.linux.psi import parse_pressure
+from wca.linux.psi import parse_irq_pressure, parse_pressure
 from wca.metrics import Measurements
 
-__all__ = ["Decoder", "Field", "keyed", "limit", "number", "pressure", "scaled"]
+__all__ = [
+    "Decoder",
+    "Field",
+    "irq_pressure",
+    "keyed",
+    "limit",
+    "number",
+    "pressure",
+    "scaled",
+]
 
 #: The measurements of one file; what is not in it is left out. May raise ``Malformed``.
 Decoder = Callable[[bytes], Measurements]
@@ -78,3 +87,9 @@ def pressure(some: str, full: str) -> Decoder:
         return {some: some_total / 1e6, full: full_total / 1e6}
 
     return decode
+
+
+@cache
+def irq_pressure(full: str) -> Decoder:
+    """Decoder of irq.pressure; the metric is in seconds."""
+    return lambda data: {full: parse_irq_pressure(data) / 1e6}

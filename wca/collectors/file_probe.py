@@ -9,7 +9,17 @@ from wca.errors import PLUGIN_ERRORS
 from wca.linux.file_group import FileGroup
 from wca.metrics import Measurements
 
-__all__ = ["FileProbe", "attach_files", "join_file_probes", "node_of", "task_cgroup"]
+__all__ = [
+    "Derivation",
+    "FileProbe",
+    "attach_files",
+    "join_file_probes",
+    "node_of",
+    "task_cgroup",
+]
+
+#: Numbers that follow from those of several files; what cannot be told is left out.
+Derivation = Callable[[Measurements], Measurements]
 
 
 class FileProbe:
@@ -20,16 +30,21 @@ class FileProbe:
 
     Args:
         sources: open files with the decoder of each.
+        derived: what to make of the numbers of all files together.
     """
 
-    __slots__ = ("_contents", "_decoders", "_files", "_merged", "_values")
+    __slots__ = ("_contents", "_decoders", "_files", "_merged", "_values", "derived")
 
-    def __init__(self, sources: Sequence[tuple[Readable, Decoder]]) -> None:
+    def __init__(
+        self, sources: Sequence[tuple[Readable, Decoder]], derived: Sequence[Derivation] = ()
+    ) -> None:
         self._files = FileGroup([file for file, _ in sources])
         self._decoders = [decode for _, decode in sources]
         self._contents: list[bytes | None] = [None] * len(sources)
-        self._values: list[Measurements] = [{}] * len(sources)  # of each file
-        self._merged: Measurements = {}  # of all of them
+        # Of each file, and last what was derived from them.
+        self._values: list[Measurements] = [{}] * (len(sources) + 1)
+        self._merged: Measurements = {}  # all of it
+        self.derived = tuple(derived)
 
     @property
     def sources(self) -> list[tuple[Readable, Decoder]]:
@@ -70,11 +85,23 @@ class FileProbe:
             self._merged.update(values)
         overlap = sum(map(len, self._values)) != len(self._merged)
         if not complete or overlap:  # what is not counted must not stay; the last file wins
+            self._values[-1] = {}
             self._merged = {
                 name: value for values in self._values for name, value in values.items()
             }
+        if self.derived:
+            self._derive()
         self._contents = contents
         return failure
+
+    def _derive(self) -> None:
+        values: Measurements = {}
+        for derive in self.derived:
+            values.update(derive(self._merged))
+        for name in self._values[-1].keys() - values.keys():
+            del self._merged[name]
+        self._merged.update(values)
+        self._values[-1] = values
 
 
 def join_file_probes(probes: Mapping[str, Probe]) -> dict[str, Probe]:
@@ -88,18 +115,24 @@ def join_file_probes(probes: Mapping[str, Probe]) -> dict[str, Probe]:
     files = {name: probe for name, probe in probes.items() if isinstance(probe, FileProbe)}
     if len(files) < 2:
         return dict(probes)
-    joined = FileProbe([source for probe in files.values() for source in probe.sources])
+    joined = FileProbe(
+        [source for probe in files.values() for source in probe.sources],
+        [derive for probe in files.values() for derive in probe.derived],
+    )
     others = {name: probe for name, probe in probes.items() if name not in files}
     return {", ".join(files): joined, **others}
 
 
-def attach_files(wanted: Iterable[tuple[Callable[[], Readable], Decoder]]) -> FileProbe:
+def attach_files(
+    wanted: Iterable[tuple[Callable[[], Readable], Decoder]], derived: Sequence[Derivation] = ()
+) -> FileProbe:
     """Open the files that this machine has.
 
     Each is read once: some kernels show a file that they refuse to read (EOPNOTSUPP).
 
     Args:
         wanted: what opens each file, and its decoder.
+        derived: what to make of the numbers of all files together.
 
     Raises:
         NotAvailable: there is none of them; the reason is that of the first.
@@ -118,7 +151,7 @@ def attach_files(wanted: Iterable[tuple[Callable[[], Readable], Decoder]]) -> Fi
         raise
     if not opened:
         raise NotAvailable(reasons[0] if reasons else "there is nothing to read")
-    return FileProbe(opened)
+    return FileProbe(opened, derived)
 
 
 def _open_readable(open_file: Callable[[], Readable]) -> Readable:

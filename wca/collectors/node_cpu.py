@@ -50,6 +50,9 @@ class NodeCpuCollector(Collector):
     With more than 16 CPUs the modes are those of the whole machine, as ``cpu="all"``.
 
     Source: /proc/stat.
+
+    Args:
+        interval: time between two readings; the runner's when left out.
     """
 
     scope = "node"

@@ -2,18 +2,10 @@
 
 from functools import partial
 
-from wca.collectors.api import (
-    Collector,
-    NodeTarget,
-    NotAvailable,
-    Probe,
-    Readable,
-    TargetGone,
-    TaskTarget,
-)
+from wca.collectors.api import Collector, NodeTarget, Probe, TaskTarget
 from wca.collectors.file_probe import FileProbe, attach_files, node_of
+from wca.collectors.numa_files import NumaNodeFiles
 from wca.linux.parse import KeyedNumbers
-from wca.linux.topology import numa_nodes
 from wca.metrics import Measurements
 
 __all__ = ["NodeMemoryCollector"]
@@ -42,41 +34,23 @@ class _Meminfo:
         return values
 
 
-class _NumaNode:
-    """The meminfo file of one NUMA node."""
-
-    def __init__(self, name: str, file: Readable) -> None:
-        prefix = b"Node " + name.encode() + b" "
-        self._numbers = KeyedNumbers((prefix + b"MemFree:", prefix + b"MemUsed:"), unit=b" kB")
-        self._file = file
-        self.name = name
-        self.close = file.close
-
-    def read(self) -> tuple[int | None, int | None]:
-        """Free and used memory in KiB; None and None when the node was taken offline."""
-        try:
-            free, used = self._numbers.parse(self._file.read())
-        except (NotAvailable, TargetGone):
-            return None, None
-        return free, used
-
-
 class _NodeMemoryProbe:
-    def __init__(self, meminfo: FileProbe, nodes: list[_NumaNode]) -> None:
+    def __init__(self, meminfo: FileProbe, nodes: NumaNodeFiles) -> None:
         self._meminfo = meminfo
         self._nodes = nodes
+        self._parsers: dict[str, KeyedNumbers] = {}  # by number of the node
 
     def read(self, out: Measurements) -> None:
         """Add the numbers of the machine and of each node."""
         self._meminfo.read(out)
         free_by_node: dict[str, int] = {}
         used_by_node: dict[str, int] = {}
-        for node in self._nodes:
-            free, used = node.read()
+        for number, data in self._nodes.read().items():
+            free, used = self._parser(number).parse(data)
             if free is not None:
-                free_by_node[node.name] = free * _KIB
+                free_by_node[number] = free * _KIB
             if used is not None:
-                used_by_node[node.name] = used * _KIB
+                used_by_node[number] = used * _KIB
         if free_by_node:
             out[_FREE] = free_by_node
         if used_by_node:
@@ -85,25 +59,23 @@ class _NodeMemoryProbe:
     def close(self) -> None:
         """Close all files; safe twice."""
         self._meminfo.close()
-        for node in self._nodes:
-            node.close()
+        self._nodes.close()
 
-
-def _open_nodes(target: NodeTarget) -> list[_NumaNode]:
-    nodes = []
-    for number in numa_nodes(target):
-        try:
-            file = target.open(f"/sys/devices/system/node/node{number}/meminfo")
-        except NotAvailable:
-            continue
-        nodes.append(_NumaNode(str(number), file))
-    return nodes
+    def _parser(self, number: str) -> KeyedNumbers:
+        if number not in self._parsers:
+            prefix = f"Node {number} ".encode()
+            keys = (prefix + b"MemFree:", prefix + b"MemUsed:")
+            self._parsers[number] = KeyedNumbers(keys, unit=b" kB")
+        return self._parsers[number]
 
 
 class NodeMemoryCollector(Collector):
     """Memory in use, available and in all, and free and used memory of each NUMA node.
 
     Source: /proc/meminfo and /sys/devices/system/node/node*/meminfo.
+
+    Args:
+        interval: time between two readings; the runner's when left out.
     """
 
     scope = "node"
@@ -119,4 +91,4 @@ class NodeMemoryCollector(Collector):
         """Open the files. Raises NotAvailable when there is no /proc/meminfo."""
         node = node_of(target)
         meminfo = attach_files([(partial(node.open, "/proc/meminfo"), _Meminfo())])
-        return _NodeMemoryProbe(meminfo, _open_nodes(node))
+        return _NodeMemoryProbe(meminfo, NumaNodeFiles(node, "meminfo"))

@@ -31,6 +31,9 @@ class NodeTopologyCollector(Collector):
     """Sockets, physical cores, and logical CPUs that are online.
 
     Source: /sys/devices/system/cpu. Where sysfs has no topology, sockets and cores are left out.
+
+    Args:
+        interval: time between two readings; the runner's when left out.
     """
 
     scope = "node"

@@ -1,26 +1,48 @@
 """CPU time and throttling of a task."""
 
+import os
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Annotated
 
-from wca.collectors.api import Collector, NodeTarget, Probe, TaskTarget
-from wca.collectors.decoders import Field, keyed, scaled
+from wca.collectors.api import (
+    INTERVAL,
+    Cgroup,
+    Collector,
+    NodeTarget,
+    Probe,
+    Readable,
+    TaskTarget,
+)
+from wca.collectors.decoders import Decoder, Field, keyed, scaled
 from wca.collectors.file_probe import attach_files, task_cgroup
 
 __all__ = ["TaskCpuCollector"]
+
+_USAGE = "task_cpu_usage_seconds"
+_USER, _SYSTEM = "task_cpu_user_seconds", "task_cpu_system_seconds"
+_BURSTS, _BURST_SECONDS = "task_cpu_bursts", "task_cpu_burst_seconds"
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 _PERIODS: tuple[Field, ...] = (
     (b"nr_periods ", "task_cpu_periods", None),
     (b"nr_throttled ", "task_cpu_throttled_periods", None),
 )
-_THROTTLED_V1: tuple[Field, ...] = (
-    *_PERIODS,
-    (b"throttled_time ", "task_cpu_throttled_seconds", 1e9),
+# By version of the hierarchy, as are the following.
+_QUOTA: dict[int, tuple[Field, ...]] = {
+    1: (*_PERIODS, (b"throttled_time ", "task_cpu_throttled_seconds", 1e9)),
+    2: (*_PERIODS, (b"throttled_usec ", "task_cpu_throttled_seconds", 1e6)),
+}
+_BURST: dict[int, tuple[Field, ...]] = {
+    1: ((b"nr_bursts ", _BURSTS, None), (b"burst_time ", _BURST_SECONDS, 1e9)),
+    2: ((b"nr_bursts ", _BURSTS, None), (b"burst_usec ", _BURST_SECONDS, 1e6)),
+}
+_USED_V2: tuple[Field, ...] = ((b"usage_usec ", _USAGE, 1e6),)
+_MODES_V1: tuple[Field, ...] = (
+    (b"user ", _USER, _TICKS_PER_SECOND),
+    (b"system ", _SYSTEM, _TICKS_PER_SECOND),
 )
-_THROTTLED_V2: tuple[Field, ...] = (
-    *_PERIODS,
-    (b"throttled_usec ", "task_cpu_throttled_seconds", 1e6),
-)
-_USAGE_V2: tuple[Field, ...] = ((b"usage_usec ", "task_cpu_usage_seconds", 1e6),)
+_MODES_V2: tuple[Field, ...] = ((b"user_usec ", _USER, 1e6), (b"system_usec ", _SYSTEM, 1e6))
 
 
 class TaskCpuCollector(Collector):
@@ -29,28 +51,46 @@ class TaskCpuCollector(Collector):
     Source: ``cpuacct.usage`` and ``cpu.stat`` of cgroup v1, ``cpu.stat`` of v2. The two
     controllers of v1 may be mounted apart. On v2 the CPU time is counted for every group, the
     throttling only where the cpu controller is enabled.
+
+    Args:
+        interval: time between two readings; the runner's when left out.
+        details: measure also user and system time (``cpuacct.stat`` on v1, in clock ticks) and
+            the use of bursts beyond the quota (Linux 5.16).
     """
 
     emits = (
-        "task_cpu_usage_seconds",
+        _USAGE,
         "task_cpu_periods",
         "task_cpu_throttled_periods",
         "task_cpu_throttled_seconds",
+        _USER,
+        _SYSTEM,
+        _BURSTS,
+        _BURST_SECONDS,
     )
+
+    def __init__(
+        self, interval: Annotated[float, INTERVAL] | None = None, details: bool = False
+    ) -> None:
+        super().__init__(interval)
+        self._details = details
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Open the files of the task. Raises NotAvailable and TargetGone."""
-        cgroup = task_cgroup(target)
+        return attach_files(self._files(task_cgroup(target)))
+
+    def _files(self, cgroup: Cgroup) -> Iterator[tuple[Callable[[], Readable], Decoder]]:
         usage, quota = cgroup.version("cpuacct"), cgroup.version("cpu")
-        files = []
         if usage == 2:  # one file for both, unless the cpu controller is in v1
-            fields = _USAGE_V2 if quota == 1 else (*_USAGE_V2, *_THROTTLED_V2)
-            files.append((partial(cgroup.open, "cpuacct", "cpu.stat"), keyed(fields)))
+            fields = _USED_V2 if quota == 1 else (*_USED_V2, *self._quota(2))
+            fields += _MODES_V2 if self._details else ()
+            yield partial(cgroup.open, "cpuacct", "cpu.stat"), keyed(fields)
         else:
-            decode = scaled("task_cpu_usage_seconds", 1e9)
-            files.append((partial(cgroup.open, "cpuacct", "cpuacct.usage"), decode))
-        if quota == 1:
-            files.append((partial(cgroup.open, "cpu", "cpu.stat"), keyed(_THROTTLED_V1)))
-        elif quota == 2 and usage != 2:
-            files.append((partial(cgroup.open, "cpu", "cpu.stat"), keyed(_THROTTLED_V2)))
-        return attach_files(files)
+            yield partial(cgroup.open, "cpuacct", "cpuacct.usage"), scaled(_USAGE, 1e9)
+            if self._details:
+                yield partial(cgroup.open, "cpuacct", "cpuacct.stat"), keyed(_MODES_V1)
+        if quota == 1 or (quota == 2 and usage != 2):
+            yield partial(cgroup.open, "cpu", "cpu.stat"), keyed(self._quota(quota))
+
+    def _quota(self, version: int) -> tuple[Field, ...]:
+        return _QUOTA[version] + (_BURST[version] if self._details else ())

@@ -1,17 +1,32 @@
-"""Memory of a task: usage, limits, page faults, NUMA pages."""
+"""Memory of a task: usage, working set, limits, page faults, NUMA pages."""
 
 import os
 from functools import partial
+from typing import Annotated
 
-from wca.collectors.api import Collector, NodeTarget, Probe, TaskTarget
-from wca.collectors.decoders import Decoder, keyed, limit, number
+from wca.collectors.api import INTERVAL, Collector, NodeTarget, Probe, TaskTarget
+from wca.collectors.decoders import Decoder, Field, keyed, limit, number
 from wca.collectors.file_probe import attach_files, task_cgroup
 from wca.linux.numa import parse_numa_stat_v1, parse_numa_stat_v2
 from wca.metrics import Measurements
 
 __all__ = ["TaskMemoryCollector"]
 
+_USAGE, _WORKING_SET = "task_mem_usage_bytes", "task_mem_working_set_bytes"
+_INACTIVE, _SWAP = "task_mem_inactive_file_bytes", "task_mem_swap_bytes"
 _PAGE_SIZE = os.sysconf("SC_PAGESIZE")
+
+_STAT: dict[bytes, str] = {
+    b"pgfault ": "task_mem_page_faults",
+    b"pgmajfault ": "task_mem_major_page_faults",
+    b"inactive_file ": _INACTIVE,
+    b"workingset_refault_anon ": "task_mem_refaults_anon",
+    b"workingset_refault_file ": "task_mem_refaults_file",
+}
+_ACTIVATIONS: dict[bytes, str] = {
+    b"workingset_activate_anon ": "task_mem_activations_anon",
+    b"workingset_activate_file ": "task_mem_activations_file",
+}
 
 
 def _pages_v1(data: bytes) -> Measurements:
@@ -22,58 +37,86 @@ def _pages_v2(data: bytes) -> Measurements:
     return {"task_mem_numa_pages": parse_numa_stat_v2(data, _PAGE_SIZE)}
 
 
-def _faults(prefix: bytes) -> Decoder:
-    return keyed(
-        (
-            (prefix + b"pgfault ", "task_mem_page_faults", None),
-            (prefix + b"pgmajfault ", "task_mem_major_page_faults", None),
-        )
-    )
+def _working_set(values: Measurements) -> Measurements:
+    """What cannot be reclaimed at once. The two files are read one after the other."""
+    usage, inactive = values.get(_USAGE), values.get(_INACTIVE)
+    if usage is None or inactive is None:
+        return {}
+    return {_WORKING_SET: max(0, usage - inactive)}
+
+
+def _stat(keys: dict[bytes, str], prefix: bytes = b"") -> Decoder:
+    fields: list[Field] = [(prefix + key, name, None) for key, name in keys.items()]
+    return keyed(fields)
 
 
 def _files_v1() -> tuple[tuple[str, Decoder], ...]:
     return (
-        ("memory.usage_in_bytes", number("task_mem_usage_bytes")),
+        ("memory.usage_in_bytes", number(_USAGE)),
         ("memory.max_usage_in_bytes", number("task_mem_max_usage_bytes")),
         ("memory.limit_in_bytes", limit("task_mem_limit_bytes")),
         ("memory.soft_limit_in_bytes", limit("task_mem_soft_limit_bytes")),
-        ("memory.stat", _faults(b"total_")),
+        ("memory.stat", _stat(_STAT | {b"swap ": _SWAP}, b"total_")),
         ("memory.numa_stat", _pages_v1),
     )
 
 
-def _files_v2() -> tuple[tuple[str, Decoder], ...]:
+def _files_v2(*, details: bool) -> tuple[tuple[str, Decoder], ...]:
     return (
-        ("memory.current", number("task_mem_usage_bytes")),
+        ("memory.current", number(_USAGE)),
         ("memory.peak", number("task_mem_max_usage_bytes")),
         ("memory.max", limit("task_mem_limit_bytes")),
         ("memory.high", limit("task_mem_soft_limit_bytes")),
-        ("memory.stat", _faults(b"")),
+        ("memory.stat", _stat(_STAT | (_ACTIVATIONS if details else {}))),
         ("memory.numa_stat", _pages_v2),
+        ("memory.swap.current", number(_SWAP)),
     )
 
 
 class TaskMemoryCollector(Collector):
-    """Memory charged to a task, its limits, its page faults and where its pages lie.
+    """Memory charged to a task, its working set, limits, page faults and where its pages lie.
+
+    The working set is the usage without the page cache that is reclaimed first
+    (``inactive_file``). Refaults are pages that were reclaimed and soon needed again: they count
+    up where a task has less memory than it works with.
 
     Source: the ``memory.*`` files of either cgroup version. A kernel without one of them
-    (``memory.peak`` before Linux 5.19, ``memory.numa_stat`` without NUMA) leaves out its number.
+    (``memory.peak`` before Linux 5.19, ``memory.numa_stat`` without NUMA, refaults of v1 before
+    Linux 6) leaves out its number.
+
+    Args:
+        interval: time between two readings; the runner's when left out.
+        details: measure also refaults of pages that were in active use (cgroup v2).
     """
 
     emits = (
-        "task_mem_usage_bytes",
+        _USAGE,
         "task_mem_max_usage_bytes",
         "task_mem_limit_bytes",
         "task_mem_soft_limit_bytes",
         "task_mem_page_faults",
         "task_mem_major_page_faults",
+        _INACTIVE,
+        _WORKING_SET,
+        "task_mem_refaults_anon",
+        "task_mem_refaults_file",
+        _SWAP,
         "task_mem_numa_pages",
+        *_ACTIVATIONS.values(),
     )
+
+    def __init__(
+        self, interval: Annotated[float, INTERVAL] | None = None, details: bool = False
+    ) -> None:
+        super().__init__(interval)
+        self._details = details
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Open the files of the task. Raises NotAvailable and TargetGone."""
         cgroup = task_cgroup(target)
-        files = _files_v2() if cgroup.version("memory") == 2 else _files_v1()
+        second = cgroup.version("memory") == 2
+        files = _files_v2(details=self._details) if second else _files_v1()
         return attach_files(
-            (partial(cgroup.open, "memory", name), decode) for name, decode in files
+            ((partial(cgroup.open, "memory", name), decode) for name, decode in files),
+            [_working_set],
         )

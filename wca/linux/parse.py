@@ -12,6 +12,7 @@ __all__ = [
     "KeyedNumbers",
     "Malformed",
     "parse_cpu_list",
+    "parse_key_numbers",
     "parse_limit",
     "parse_number",
     "to_number",
@@ -104,6 +105,22 @@ class KeyedNumbers:
     def _without_unit(self, token: bytes) -> bytes:
         number = token.strip().removesuffix(self._unit)
         return number if len(number) < len(token.strip()) else b""
+
+
+def parse_key_numbers(data: bytes) -> dict[str, int]:
+    """All numbers of a file of lines ``key number``, such as /proc/vmstat.
+
+    Raises:
+        Malformed: a line has another form.
+    """
+    numbers: dict[str, int] = {}
+    for line in data.splitlines():
+        key, _, digits = line.partition(b" ")
+        number = to_number(digits)
+        if number is None or not key:
+            raise Malformed(f"expected a line of key and number, got {line[:40]!r}")
+        numbers[key.decode("ascii", "replace")] = number
+    return numbers
 
 
 def parse_cpu_list(data: bytes) -> list[int]:

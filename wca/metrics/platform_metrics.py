@@ -28,7 +28,33 @@ def _vmstat(name: str, key: str, help_: str) -> MetricMetadata:
     return _platform(f"platform_vmstat_{name}", _C, _N, help_, f"/proc/vmstat {key}")
 
 
+def _psi(resource: str, kind: str, stalled: str) -> MetricMetadata:
+    return _platform(
+        f"platform_psi_{resource}_{kind}_seconds",
+        _C,
+        _S,
+        f"Time in which {stalled} of the machine waited for {resource}.",
+        f"/proc/pressure/{resource} {kind} total",
+        needs="kernel with PSI",
+    )
+
+
 PLATFORM_METRICS: tuple[MetricMetadata, ...] = (
+    _platform("platform_ended_tasks", _C, _N, "Tasks that have ended while measured.", "internal"),
+    _platform(
+        "platform_ended_tasks_cpu_seconds",
+        _C,
+        _S,
+        "CPU time of the tasks that have ended, as their last samples said.",
+        "task_cpu_usage_seconds",
+    ),
+    _platform(
+        "platform_ended_tasks_oom_kills",
+        _C,
+        _N,
+        "OOM kills in the tasks that have ended, as their last samples said.",
+        "task_mem_oom_kills",
+    ),
     _platform("platform_topology_sockets", _G, _N, "CPU sockets.", "sysfs topology"),
     _platform("platform_topology_cores", _G, _N, "Physical cores.", "sysfs topology"),
     _platform("platform_topology_cpus", _G, _N, "Logical CPUs that are online.", "sysfs topology"),
@@ -89,6 +115,46 @@ PLATFORM_METRICS: tuple[MetricMetadata, ...] = (
         "Faults taken by NUMA balancing on pages that were local.",
     ),
     _vmstat("pgfaults", "pgfault", "Page faults, minor and major."),
+    _platform(
+        "platform_vmstat",
+        _G,
+        _N,
+        "Number of /proc/vmstat by key: a level such as nr_free_pages, or a count that only grows.",
+        "/proc/vmstat",
+        levels=("key",),
+        needs="vmstat",
+    ),
+    _platform(
+        "platform_node_vmstat",
+        _G,
+        _N,
+        "Number of vmstat of each NUMA node by key: a level, or a count that only grows.",
+        "/sys/devices/system/node/node*/vmstat",
+        levels=("numa_node", "key"),
+        needs="vmstat",
+    ),
+    _platform(
+        "platform_zoneinfo",
+        _G,
+        _N,
+        "Number of each memory zone by key, mostly in pages: a level, or a count that only grows.",
+        "/proc/zoneinfo",
+        levels=("numa_node", "zone", "key"),
+        needs="zoneinfo",
+    ),
+    _psi("cpu", "some", "at least one task"),
+    _psi("memory", "some", "at least one task"),
+    _psi("memory", "full", "every task"),
+    _psi("io", "some", "at least one task"),
+    _psi("io", "full", "every task"),
+    _platform(
+        "platform_psi_irq_full_seconds",
+        _C,
+        _S,
+        "Time that interrupts took from the tasks of the machine.",
+        "/proc/pressure/irq full total",
+        needs="kernel with PSI and IRQ_TIME_ACCOUNTING (Linux 6.1)",
+    ),
     _platform(
         "platform_last_seen",
         _G,

@@ -5,7 +5,7 @@ from wca.metrics.metric import MetricGranularity, MetricType, MetricUnit
 
 __all__ = ["TASK_METRICS"]
 
-_UNLIMITED = "absent when unlimited"
+_CPU_DETAILS = "TaskCpuCollector with details"
 
 
 def _task(
@@ -52,6 +52,14 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         "Containers of the task that have a cgroup of their own.",
         "node",
     ),
+    _task(
+        "task_measuring_cpu_seconds",
+        _G,
+        _S,
+        "CPU time of the agent for reading the task once, when that was measured last: one task in "
+        "each iteration, in turn.",
+        "thread clock",
+    ),
     _task("task_requested_cpus", _G, _N, "CPUs requested for the task, in cores.", "node"),
     _task("task_requested_mem_bytes", _G, _B, "Memory requested for the task.", "node"),
     _task(
@@ -86,54 +94,36 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         needs="cpu controller",
     ),
     _task(
-        "task_mem_usage_bytes",
-        _G,
-        _B,
-        "Memory charged to the task, page cache included.",
-        "v1: memory.usage_in_bytes; v2: memory.current",
+        "task_cpu_user_seconds",
+        _C,
+        _S,
+        "CPU time used by the task outside the kernel.",
+        "v1: cpuacct.stat user, in clock ticks; v2: cpu.stat user_usec",
+        needs=_CPU_DETAILS,
     ),
     _task(
-        "task_mem_max_usage_bytes",
-        _G,
-        _B,
-        "Highest memory usage of the task so far.",
-        "v1: memory.max_usage_in_bytes; v2: memory.peak (Linux 5.19)",
+        "task_cpu_system_seconds",
+        _C,
+        _S,
+        "CPU time used by the kernel for the task.",
+        "v1: cpuacct.stat system, in clock ticks; v2: cpu.stat system_usec",
+        needs=_CPU_DETAILS,
     ),
     _task(
-        "task_mem_limit_bytes",
-        _G,
-        _B,
-        f"Memory the task may use; {_UNLIMITED}.",
-        "v1: memory.limit_in_bytes; v2: memory.max",
-    ),
-    _task(
-        "task_mem_soft_limit_bytes",
-        _G,
-        _B,
-        f"Memory above which the task is reclaimed first; {_UNLIMITED}.",
-        "v1: memory.soft_limit_in_bytes; v2: memory.high",
-    ),
-    _task(
-        "task_mem_page_faults",
+        "task_cpu_bursts",
         _C,
         _N,
-        "Page faults of the task, minor and major.",
-        "v1: memory.stat total_pgfault; v2: memory.stat pgfault",
+        "Enforcement periods in which the task used more than its CPU quota.",
+        "v1 and v2: cpu.stat nr_bursts (Linux 5.16)",
+        needs=_CPU_DETAILS,
     ),
     _task(
-        "task_mem_major_page_faults",
+        "task_cpu_burst_seconds",
         _C,
-        _N,
-        "Page faults of the task that needed a read from disk.",
-        "v1: memory.stat total_pgmajfault; v2: memory.stat pgmajfault",
-    ),
-    _task(
-        "task_mem_numa_pages",
-        _G,
-        _N,
-        "Pages of the task on each NUMA node.",
-        "v1: memory.numa_stat hierarchical_total; v2: memory.numa_stat anon + file, in pages",
-        levels=("numa_node",),
+        _S,
+        "CPU time used beyond the quota, out of what was left of earlier periods.",
+        "v1: cpu.stat burst_time; v2: cpu.stat burst_usec (Linux 5.16)",
+        needs=_CPU_DETAILS,
     ),
     _psi("cpu", "some", "at least one thread"),
     _psi("cpu", "full", "every thread"),
@@ -141,4 +131,12 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
     _psi("memory", "full", "every thread"),
     _psi("io", "some", "at least one thread"),
     _psi("io", "full", "every thread"),
+    _task(
+        "task_psi_irq_full_seconds",
+        _C,
+        _S,
+        "Time in which interrupts held up every thread of the task.",
+        "v2 and hybrid: irq.pressure, full total",
+        needs="kernel with PSI and IRQ_TIME_ACCOUNTING (Linux 6.1)",
+    ),
 )

@@ -16,15 +16,16 @@ from wca.testing import kernel_files as content
 
 __all__ = ["KernelTree", "Layout"]
 
-#: ``v1_apart``: cpu, cpuacct and memory each mounted alone. ``v1_together``: cpu and cpuacct in
+#: ``v1_apart``: every controller mounted alone. ``v1_together``: cpu and cpuacct in
 #: one mount. ``v2``: the unified hierarchy alone. ``hybrid``: v1 as mounted together, and a
 #: unified hierarchy without controllers beside it, as systemd does.
 Layout = Literal["v1_apart", "v1_together", "v2", "hybrid"]
 
 _CGROUPS = "/sys/fs/cgroup"
-_TOGETHER = {"cpu,cpuacct": "cpu,cpuacct", "memory": "memory"}
+_OTHERS = {"blkio": "blkio", "pids": "pids"}
+_TOGETHER = {"cpu,cpuacct": "cpu,cpuacct", "memory": "memory"} | _OTHERS
 _V1_MOUNTS: dict[Layout, dict[str, str]] = {  # folder to controllers
-    "v1_apart": {"cpu": "cpu", "cpuacct": "cpuacct", "memory": "memory"},
+    "v1_apart": {"cpu": "cpu", "cpuacct": "cpuacct", "memory": "memory"} | _OTHERS,
     "v1_together": _TOGETHER,
     "v2": {},
     "hybrid": _TOGETHER,
@@ -47,7 +48,7 @@ class KernelTree:
         cores: cores of each socket.
         threads: CPUs of each core.
         numa_nodes: NUMA nodes, CPUs spread over them in order; 0: a kernel without NUMA.
-        pressure: whether the kernel has PSI, where the layout has a unified hierarchy.
+        pressure: whether the kernel has PSI; tasks have it where there is a unified hierarchy.
     """
 
     def __init__(
@@ -119,6 +120,9 @@ class KernelTree:
         numa_pages: list[int] | None = None,
         stall_seconds: float = 0.5,
         pids: tuple[int, ...] = (100, 101),
+        inactive_file: int = 1 << 16,
+        oom_kills: int = 0,
+        io: dict[str, tuple[int, int]] | None = None,
     ) -> None:
         """Make a task's groups in all hierarchies, or write the files of one anew.
 
@@ -131,16 +135,22 @@ class KernelTree:
             page_faults: of which one in ten is major.
             numa_pages: by node; None: the usage spread evenly.
             stall_seconds: ``some`` of each pressure file; ``full`` is half of it.
-            pids: processes in the group.
+            pids: processes in the group; no more than ten times as many may be there.
+            inactive_file: page cache in bytes that was not used lately.
+            oom_kills: processes killed for want of memory; the limit was met ten times as often.
+            io: bytes read and written by block device; None: none yet.
         """
         nodes = max(1, self._numa_nodes)
         pages = numa_pages or [memory // 4096 // nodes] * nodes
-        faults = (page_faults, page_faults // 10)
+        faults = (page_faults, page_faults // 10, inactive_file)
         groups = self.groups(cgroup_path)
         for folder in dict.fromkeys(groups.values()):
             self.write(f"{folder}/cgroup.procs", "".join(f"{pid}\n" for pid in pids))
         if "cpuacct" in groups:
             self.write(f"{groups['cpuacct']}/cpuacct.usage", f"{int(cpu_seconds * 1e9)}\n")
+            ticks = int(cpu_seconds * os.sysconf("SC_CLK_TCK"))
+            modes = f"user {ticks // 2}\nsystem {ticks - ticks // 2}\n"
+            self.write(f"{groups['cpuacct']}/cpuacct.stat", modes)
             stat = content.cpu_stat_v1(throttled * 10, throttled, throttled * 10**7)
             self.write(f"{groups['cpu']}/cpu.stat", stat)
             self._write_memory_v1(groups["memory"], memory, memory_limit, faults, pages)
@@ -153,6 +163,9 @@ class KernelTree:
             controllers = "cpu io memory pids\n" if self.layout == "v2" else "\n"
             self.write(f"{groups['v2']}/cgroup.controllers", controllers)
             self._write_pressure(groups["v2"], stall_seconds)
+        self._write_events(groups, oom_kills)
+        self._write_pids(groups.get("pids") or groups["v2"], len(pids))
+        self._write_io(groups, io or {})
 
     def remove_task(self, cgroup_path: str) -> None:
         """Remove a task's groups."""
@@ -235,6 +248,14 @@ class KernelTree:
             pgmigrate_fail=4,
         )
         self.write("/proc/cpuinfo", content.cpuinfo(self.cpus, "Example CPU @ 2.00GHz"))
+        self.write("/proc/zoneinfo", content.zoneinfo(list(range(max(1, self._numa_nodes)))))
+        for resource in ("cpu", "memory", "io") if self._pressure else ():
+            self.write(f"/proc/pressure/{resource}", content.pressure(3_000_000, 1_500_000))
+        if self._pressure:
+            self.write("/proc/pressure/irq", content.irq_pressure(250_000))
+        if self._numa_nodes:
+            online = ",".join(map(str, range(self._numa_nodes)))
+            self.write("/sys/devices/system/node/online", online + "\n")
         for node in range(self._numa_nodes):
             self._write_node(node)
 
@@ -257,32 +278,57 @@ class KernelTree:
         self.write(f"{folder}/distance", distances + "\n")
         text = content.node_meminfo(node, total=4 << 20, free=(1 + node) << 20)
         self.write(f"{folder}/meminfo", text)
+        self.write(f"{folder}/vmstat", content.vmstat({"numa_hit": 100 + node, "numa_miss": 1}))
 
     def _write_memory_v1(
-        self, folder: str, usage: int, limit: int | None, faults: tuple[int, int], pages: list[int]
+        self, folder: str, usage: int, limit: int | None, stat: tuple[int, ...], pages: list[int]
     ) -> None:
         self.write(f"{folder}/memory.usage_in_bytes", f"{usage}\n")
         self.write(f"{folder}/memory.max_usage_in_bytes", f"{usage * 2}\n")
         self.write(f"{folder}/memory.limit_in_bytes", f"{limit or _UNLIMITED}\n")
         soft = limit // 2 if limit else _UNLIMITED
         self.write(f"{folder}/memory.soft_limit_in_bytes", f"{soft}\n")
-        self.write(f"{folder}/memory.stat", content.memory_stat_v1(*faults))
+        self.write(f"{folder}/memory.stat", content.memory_stat_v1(*stat))
         if self._numa_nodes:
             self.write(f"{folder}/memory.numa_stat", content.numa_stat_v1(pages))
 
     def _write_memory_v2(
-        self, folder: str, usage: int, limit: int | None, faults: tuple[int, int], pages: list[int]
+        self, folder: str, usage: int, limit: int | None, stat: tuple[int, ...], pages: list[int]
     ) -> None:
         self.write(f"{folder}/memory.current", f"{usage}\n")
         self.write(f"{folder}/memory.peak", f"{usage * 2}\n")
         self.write(f"{folder}/memory.max", f"{limit or 'max'}\n")
         self.write(f"{folder}/memory.high", f"{limit // 2 if limit else 'max'}\n")
-        self.write(f"{folder}/memory.stat", content.memory_stat_v2(*faults))
+        self.write(f"{folder}/memory.stat", content.memory_stat_v2(*stat))
         if self._numa_nodes:
             page_size = os.sysconf("SC_PAGESIZE")
             self.write(f"{folder}/memory.numa_stat", content.numa_stat_v2(pages, page_size))
 
     def _write_pressure(self, folder: str, seconds: float) -> None:
+        some = int(seconds * 1e6)
         for resource in ("cpu", "memory", "io") if self._pressure else ():
-            some = int(seconds * 1e6)
             self.write(f"{folder}/{resource}.pressure", content.pressure(some, some // 2))
+        if self._pressure:
+            self.write(f"{folder}/irq.pressure", content.irq_pressure(some // 2))
+
+    def _write_events(self, groups: dict[str, str], kills: int) -> None:
+        if "memory" in groups:
+            self.write(f"{groups['memory']}/memory.failcnt", f"{kills * 10}\n")
+            self.write(f"{groups['memory']}/memory.oom_control", content.oom_control(kills))
+        else:
+            events = content.memory_events(high=0, hits=kills * 10, kills=kills)
+            self.write(f"{groups['v2']}/memory.events", events)
+            self.write(f"{groups['v2']}/memory.swap.current", "8192\n")
+
+    def _write_pids(self, folder: str, count: int) -> None:
+        self.write(f"{folder}/pids.current", f"{count}\n")
+        self.write(f"{folder}/pids.max", f"{count * 10}\n")
+        self.write(f"{folder}/pids.events", "max 0\n")
+
+    def _write_io(self, groups: dict[str, str], io: dict[str, tuple[int, int]]) -> None:
+        if "blkio" not in groups:
+            self.write(f"{groups['v2']}/io.stat", content.io_stat(io))
+            return
+        folder = f"{groups['blkio']}/blkio.throttle"
+        self.write(f"{folder}.io_service_bytes_recursive", content.blkio(io))
+        self.write(f"{folder}.io_serviced_recursive", content.blkio(io, 4096))

@@ -1,18 +1,24 @@
 """Contents of kernel files as real machines give them, for the kernel-tree builder."""
 
 __all__ = [
+    "blkio",
     "cpu_stat_v1",
     "cpu_stat_v2",
     "cpuinfo",
+    "io_stat",
+    "irq_pressure",
     "meminfo",
+    "memory_events",
     "memory_stat_v1",
     "memory_stat_v2",
     "node_meminfo",
     "numa_stat_v1",
     "numa_stat_v2",
+    "oom_control",
     "pressure",
     "proc_stat",
     "vmstat",
+    "zoneinfo",
 ]
 
 
@@ -33,20 +39,65 @@ def cpu_stat_v2(usage: int, periods: int, throttled: int, microseconds: int) -> 
     )
 
 
-def memory_stat_v1(faults: int, major: int) -> str:
+def memory_stat_v1(faults: int, major: int, inactive_file: int = 0) -> str:
     """``memory.stat`` of cgroup v1; the group's own numbers are half of the total."""
-    own = {"cache": 135168, "rss": 270336, "pgfault": faults // 2, "pgmajfault": major // 2}
-    total = {"cache": 270336, "rss": 540672, "pgfault": faults, "pgmajfault": major}
+    total = {"cache": 270336, "rss": 540672, "workingset_refault_anon": 4}
+    total |= {"workingset_refault_file": 6, "swap": 8192, "pgfault": faults, "pgmajfault": major}
+    total["inactive_file"] = inactive_file
+    own = {key: value // 2 for key, value in total.items()}
     limits = {"hierarchical_memory_limit": 9223372036854771712}
     rows = own | limits | {f"total_{key}": value for key, value in total.items()}
     return "".join(f"{key} {value}\n" for key, value in rows.items())
 
 
-def memory_stat_v2(faults: int, major: int) -> str:
+def memory_stat_v2(faults: int, major: int, inactive_file: int = 0) -> str:
     """``memory.stat`` of cgroup v2."""
-    rows = {"anon": 540672, "file": 270336, "kernel": 65536, "slab": 32768}
+    rows = {"anon": 540672, "file": 270336, "kernel": 65536, "inactive_file": inactive_file}
+    rows |= {"slab": 32768, "workingset_refault_anon": 4, "workingset_refault_file": 6}
+    rows |= {"workingset_activate_anon": 1, "workingset_activate_file": 2}
     rows |= {"pgfault": faults, "pgmajfault": major, "pgrefill": 0, "pgscan": 0}
     return "".join(f"{key} {value}\n" for key, value in rows.items())
+
+
+def memory_events(*, high: int, hits: int, kills: int) -> str:
+    """``memory.events`` of cgroup v2; ``hits`` are those of the limit."""
+    rows = {"low": 0, "high": high, "max": hits, "oom": kills, "oom_kill": kills}
+    rows["oom_group_kill"] = 0
+    return "".join(f"{key} {value}\n" for key, value in rows.items())
+
+
+def oom_control(kills: int) -> str:
+    """``memory.oom_control`` of cgroup v1."""
+    return f"oom_kill_disable 0\nunder_oom 0\noom_kill {kills}\n"
+
+
+def io_stat(devices: dict[str, tuple[int, int]]) -> str:
+    """``io.stat`` of cgroup v2.
+
+    Args:
+        devices: bytes read and written by device, in operations of 4 KiB; a tenth is discarded.
+    """
+    return "".join(
+        f"{device} rbytes={read} wbytes={written} rios={read // 4096} wios={written // 4096} "
+        f"dbytes={written // 10} dios={written // 40960}\n"
+        for device, (read, written) in devices.items()
+    )
+
+
+def blkio(devices: dict[str, tuple[int, int]], size: int = 1) -> str:
+    """``blkio.throttle.io_service_bytes_recursive`` and its like of cgroup v1.
+
+    Args:
+        devices: bytes read and written by device; a tenth is discarded.
+        size: bytes of what is counted: 4096 for operations.
+    """
+    rows = []
+    for device, (read, written) in devices.items():
+        kinds = {"Read": read, "Write": written, "Sync": read, "Async": written}
+        kinds |= {"Discard": written // 10, "Total": read + written + written // 10}
+        rows += [f"{device} {kind} {count // size}\n" for kind, count in kinds.items()]
+    total = sum(sum(counts) + counts[1] // 10 for counts in devices.values())
+    return "".join([*rows, f"Total {total // size}\n"])
 
 
 def numa_stat_v1(pages: list[int]) -> str:
@@ -80,6 +131,11 @@ def pressure(some: int, full: int) -> str:
     """A pressure file; times in microseconds."""
     averages = "avg10=0.00 avg60=1.25 avg300=0.40"
     return f"some {averages} total={some}\nfull {averages} total={full}\n"
+
+
+def irq_pressure(full: int) -> str:
+    """``irq.pressure``, which has one line; in microseconds."""
+    return f"full avg10=0.00 avg60=1.25 avg300=0.40 total={full}\n"
 
 
 def proc_stat(cpus: list[int], ticks: tuple[int, ...]) -> str:
@@ -116,4 +172,25 @@ def cpuinfo(cpus: list[int], model: str) -> str:
     return "".join(
         f"processor\t: {cpu}\nvendor_id\t: GenuineIntel\nmodel\t\t: 85\nmodel name\t: {model}\n\n"
         for cpu in cpus
+    )
+
+
+def zoneinfo(nodes: list[int]) -> str:
+    """``/proc/zoneinfo`` with the zones DMA and Normal of each NUMA node."""
+    return "".join(
+        f"Node {node}, zone      DMA\n  per-node stats\n      nr_inactive_anon {node + 1}\n"
+        "      nr_mapped    13338\n"
+        + _zone(3867 + node)
+        + f"Node {node}, zone   Normal\n"
+        + _zone(21182724)
+        for node in nodes
+    )
+
+
+def _zone(free: int) -> str:
+    return (
+        f"  pages free     {free}\n        min      41\n        low      51\n"
+        "        spanned  4095\n        protection: (0, 2981, 7893, 7893, 7893)\n"
+        f"      nr_free_pages {free}\n      numa_hit     2\n  pagesets\n    cpu: 0\n"
+        "              count:    0\n  vm stats threshold: 6\n  start_pfn:           1\n"
     )
