@@ -1,22 +1,31 @@
 """Perf events of real tasks: what they say, what they need, and what is left when they are gone."""
 
 import contextlib
+import ctypes
 import errno
+import json
+import logging
 import os
 import resource
+import struct
 from types import SimpleNamespace
 
 import pytest
 
 from wca.collectors import NotAvailable, TargetGone
-from wca.collectors.perf_probe import CpuGroup, PerfProbe
 from wca.collectors.task_perf import TaskPerfCollector
 from wca.errors import ValidationError, WcaError
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
-from wca.linux.perf import GroupReading
-from wca.linux.perf_events import KNOWN_EVENTS, parse_events
+from wca.linux.perf.counting import PerfGroup
+from wca.linux.perf.events import KNOWN_EVENTS
+from wca.metrics import CATALOGUE, Batch
+from wca.metrics.export import Exporter
+from wca.nodes.static import StaticNode
+from wca.runners import MeasurementRunner
+from wca.storage import Storage
 
+CAP_PERFMON = 38  # include/uapi/linux/capability.h
 SOFTWARE = [
     "task_clock_seconds",
     "task_context_switches",
@@ -25,8 +34,12 @@ SOFTWARE = [
 ]
 
 
+def target_of(cgroups, path):
+    return SimpleNamespace(cgroup=cgroups.locate(path), node=cgroups.kernel)
+
+
 def attach(cgroups, path, names=SOFTWARE, collector=None):
-    target = SimpleNamespace(cgroup=cgroups.locate(path))
+    target = target_of(cgroups, path)
     try:
         return (collector or TaskPerfCollector(list(names))).attach(target)
     except NotAvailable as missing:
@@ -115,6 +128,27 @@ def test_counters_never_go_backwards(parked):
         before = after
 
 
+def test_by_cpu_every_number_is_a_series_of_its_own(real_cgroups):
+    path = real_cgroups.make("task")
+    worker = real_cgroups.worker(path)
+    collector = TaskPerfCollector(SOFTWARE, aggregate_cpus=False)
+    probe = attach(real_cgroups, path, collector=collector)
+    cpu = min(os.sched_getaffinity(0))
+    worker.do(f"os.sched_setaffinity(0, {{{cpu}}})")
+    before = read(probe)["task_clock_seconds"][str(cpu)]
+    used = worker.burn(0.5)
+    out = read(probe)
+    assert out["task_clock_seconds"][str(cpu)] - before == pytest.approx(used, rel=0.1)
+    catalogue = {**CATALOGUE, **{entry.name: entry for entry in collector.metrics}}
+    batch = Batch(0.0)
+    Exporter({"task_id": "a"}, catalogue).export(out, batch)
+    assert {(metric.name, metric.labels["cpu"]) for metric in batch} == {
+        (name, str(number)) for name in SOFTWARE for number in collector_cpus()
+    }
+    assert {metric.type for metric in batch} == {"counter"}
+    probe.close()
+
+
 def test_a_removed_task_is_gone_although_its_events_can_still_be_read(real_cgroups):
     path = real_cgroups.make("short")
     collector = TaskPerfCollector(SOFTWARE)
@@ -139,6 +173,8 @@ def test_a_hundred_tasks_give_back_every_descriptor(real_cgroups):
         read(probe)
         probe.close()
         probe.close()
+    collector.close(1.0)
+    collector.close(1.0)
     assert descriptors() == before
 
 
@@ -234,42 +270,124 @@ def test_a_group_in_another_hierarchy_is_not_taken_for_an_event_that_is_not_ther
         directory=lambda controller: elsewhere.directory("cpu"),
         open=lambda controller, name: elsewhere.open("cpu", name),
     )
+    target = SimpleNamespace(cgroup=cgroup, node=real_cgroups.kernel)
     with pytest.raises(NotAvailable, match="hierarchy that holds the perf_event controller"):
-        TaskPerfCollector(SOFTWARE).attach(SimpleNamespace(cgroup=cgroup))
+        TaskPerfCollector(SOFTWARE).attach(target)
 
 
-def test_without_the_right_the_reason_says_what_to_do(real_cgroups):
+def as_nobody(path, capabilities):
+    """What attaching gives a process of an ordinary user: its first numbers, or the reason."""
+    answer, question = os.pipe()
+    child = os.fork()
+    if child == 0:
+        said = "something else was raised"
+        try:
+            kernel = Kernel()
+            target = SimpleNamespace(cgroup=CgroupHierarchies(kernel).locate(path), node=kernel)
+            become_nobody(capabilities)
+            said = ", ".join(read(TaskPerfCollector(SOFTWARE).attach(target)))
+        except NotAvailable as absent:
+            said = absent.reason
+        finally:
+            os.write(question, said.encode())
+            os._exit(0)
+    os.close(question)
+    os.waitpid(child, 0)
+    with os.fdopen(answer) as file:
+        return file.read()
+
+
+def become_nobody(capabilities):
+    """Give up root, but for these capabilities (man 2 capset, version 3)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    keep_capabilities = 8
+    assert libc.prctl(keep_capabilities, 1, 0, 0, 0) == 0
+    os.setresuid(65534, 65534, 65534)
+    low, high = capabilities & 0xFFFFFFFF, capabilities >> 32
+    header = struct.pack("=Ii", 0x20080522, 0)
+    assert libc.capset(header, struct.pack("=6I", low, low, 0, high, high, 0)) == 0
+
+
+@pytest.fixture
+def restricted(real_cgroups):
+    """A group, on a kernel that does not let everybody count."""
     path = real_cgroups.make("task")
     attach(real_cgroups, path).close()
     with open("/proc/sys/kernel/perf_event_paranoid") as file:
         if int(file.read()) < 1:
             pytest.skip("this kernel lets everybody count")
+    return path
+
+
+def test_without_the_right_the_reason_says_what_to_do(restricted):
+    reason = as_nobody(restricted, 0)
+    assert "perf_event_open is refused (perf_event_paranoid is " in reason
+    assert "give the agent CAP_PERFMON" in reason
+
+
+def test_the_capability_that_the_reason_names_is_enough(restricted):
+    assert as_nobody(restricted, 1 << CAP_PERFMON) == ", ".join(SOFTWARE)
+
+
+class Kept(Storage):
+    """Keeps the metrics of the last interval."""
+
+    def store(self, metrics):
+        self.metrics = list(metrics)
+
+
+def test_an_agent_without_the_right_says_so_once_and_measures_the_rest(real_cgroups, restricted):
+    paths = [restricted, *(real_cgroups.make(f"other{number}") for number in range(2))]
     answer, question = os.pipe()
     child = os.fork()
     if child == 0:
-        text = b"nothing was raised"
+        said = ["something was raised"]
         try:
-            hierarchies = CgroupHierarchies(Kernel())
-            os.setresuid(65534, 65534, 65534)
-            target = SimpleNamespace(cgroup=hierarchies.locate(path))
-            TaskPerfCollector(SOFTWARE).attach(target)
-        except NotAvailable as missing:
-            text = missing.reason.encode()
+            said = agent_as_nobody(paths)
         finally:
-            os.write(question, text)
+            os.write(question, json.dumps(said).encode())
             os._exit(0)
     os.close(question)
     os.waitpid(child, 0)
     with os.fdopen(answer) as file:
-        reason = file.read()
-    assert "perf_event_open is refused (perf_event_paranoid is " in reason
-    assert "give the agent CAP_PERFMON" in reason
+        lines, state, tasks = json.load(file)
+    assert len(lines) == 1
+    assert "TaskPerfCollector is not available: perf_event_open is refused" in lines[0]
+    assert state == [["unavailable", 1]]
+    assert tasks == len(paths)
+
+
+def agent_as_nobody(paths):
+    """The lines about perf in the log of some iterations, the collector's state, and the tasks."""
+    lines, kept = [], Kept()
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("wca").setLevel(logging.INFO)
+    runner = MeasurementRunner(
+        StaticNode(tasks=[path.lstrip("/") for path in paths]),
+        kept,
+        interval=0.05,
+        discovery_interval=0.05,
+        event_names=SOFTWARE,
+    )
+    runner.stop_after(6)
+    become_nobody(0)
+    runner.run()
+    state = [
+        (metric.labels["state"], metric.value)
+        for metric in kept.metrics
+        if metric.name == "wca_collector_state"
+        and metric.labels["collector"] == "TaskPerfCollector"
+    ]
+    tasks = sum(metric.name == "task_cpu_usage_seconds" for metric in kept.metrics)
+    return [line for line in lines if "perf" in line], state, tasks
 
 
 def test_nothing_is_opened_before_the_first_task():
     before = descriptors()
     collector = TaskPerfCollector(["task_cycles", "some__r0302"])
-    assert [event.name for event in collector.events] == ["task_cycles", "some__r0302"]
+    assert collector.event_names == ("task_cycles", "some__r0302")
     assert descriptors() == before
 
 
@@ -278,84 +396,23 @@ def test_an_unknown_name_is_refused_at_once():
         TaskPerfCollector(["task_cycle"])
 
 
-class Readings:
-    """Stands for an open group: gives what a test lists, reading after reading."""
-
-    def __init__(self, *readings):
-        self._readings = list(readings)
-
-    def read(self):
-        return self._readings.pop(0)
-
-    def close(self):
-        """Nothing to give back."""
-
-
-def probe_of(*cpus):
-    events = parse_events(["task_cycles", "task_instructions"])
-    alive = SimpleNamespace(read=lambda: b"", close=lambda: None)
-    return PerfProbe(alive, [CpuGroup(Readings(*readings), events) for readings in cpus])
-
-
-def reading(enabled, running, *values):
-    return GroupReading(enabled, running, values)
-
-
-def test_cpus_are_summed_after_each_was_scaled_by_its_own_time():
-    probe = probe_of([reading(100, 100, 1000, 800)], [reading(100, 50, 500, 400)])
-    assert read(probe) == {
-        "task_cycles": 2000,
-        "task_instructions": 1600,
-        "task_scaling_factor_avg": 1.5,
-        "task_scaling_factor_max": 2.0,
-    }
-
-
-def test_a_task_that_ran_uncounted_has_no_number_instead_of_zero():
-    probe = probe_of([reading(100, 0, 0, 0), reading(200, 100, 10, 8)], [reading(0, 0, 0, 0)] * 2)
-    assert read(probe) == {}
-    assert read(probe)["task_cycles"] == 20
-
-
-def test_zero_is_not_said_any_more_once_a_task_has_run_uncounted():
-    probe = probe_of([reading(0, 0, 0, 0), reading(100, 0, 0, 0), reading(200, 200, 10, 8)])
-    assert read(probe) == {"task_cycles": 0, "task_instructions": 0}
-    assert read(probe) == {}
-    assert read(probe)["task_cycles"] == 10
-
-
-def test_a_cpu_that_went_offline_keeps_what_it_had_counted():
-    probe = probe_of([reading(100, 100, 10, 8), None], [reading(0, 0, 0, 0), reading(9, 9, 5, 4)])
-    assert read(probe)["task_cycles"] == 10
-    assert read(probe)["task_cycles"] == 15
-
-
 def test_every_event_is_announced():
     assert set(TaskPerfCollector.emits) >= set(KNOWN_EVENTS)
 
 
-def test_a_task_that_vanishes_during_the_first_questions_leaves_no_wrong_answer(
-    monkeypatch, real_cgroups
-):
-    from wca.collectors import task_perf
-
-    real = task_perf.PerfGroup
+def test_a_task_that_vanishes_during_the_first_questions_leaves_no_wrong_answer(real_cgroups):
     path = real_cgroups.make("short")
     attach(real_cgroups, path).close()
     left = [path]
 
-    class Vanishing:
-        """The kernel, with a task that is removed after the first question."""
+    def open_group(events, folder, cpu):
+        """As the kernel does, with a task that is removed after the first question."""
+        group = PerfGroup.open(events, folder, cpu)
+        if left:
+            real_cgroups.remove(left.pop())
+        return group
 
-        @staticmethod
-        def open(events, folder, cpu):
-            group = real.open(events, folder, cpu)
-            if left:
-                real_cgroups.remove(left.pop())
-            return group
-
-    monkeypatch.setattr(task_perf, "PerfGroup", Vanishing)
-    collector = TaskPerfCollector(SOFTWARE)
+    collector = TaskPerfCollector(SOFTWARE, open_group=open_group)
     with pytest.raises(TargetGone):
         attach(real_cgroups, path, collector=collector)
     other = attach(real_cgroups, real_cgroups.make("other"), collector=collector)
@@ -363,26 +420,21 @@ def test_a_task_that_vanishes_during_the_first_questions_leaves_no_wrong_answer(
     other.close()
 
 
-def test_a_group_larger_than_the_processor_takes_is_split(monkeypatch, real_cgroups):
+def test_a_group_larger_than_the_processor_takes_is_split(real_cgroups):
     """The kernel answers EINVAL to the member for which there is no counter left."""
-    from wca.collectors import task_perf
-
     sizes = []
 
-    class Small:
-        @staticmethod
-        def open(events, folder, cpu):
-            sizes.append(len(events))
-            if len(events) > 2:
-                raise OSError(errno.EINVAL, "no counter left")
-            return SimpleNamespace(enable=lambda: None, close=lambda: None)
+    def open_group(events, folder, cpu):
+        sizes.append(len(events))
+        if len(events) > 2:
+            raise OSError(errno.EINVAL, "no counter left")
+        return SimpleNamespace(enable=lambda: None, close=lambda: None, read=lambda: None)
 
-    monkeypatch.setattr(task_perf, "PerfGroup", Small)
     names = ["task_cycles", "task_instructions", "task_cache_references", "task_cache_misses"]
-    collector = TaskPerfCollector(names)
-    target = SimpleNamespace(cgroup=real_cgroups.locate(real_cgroups.make("task")))
+    collector = TaskPerfCollector(names, open_group=open_group)
+    target = target_of(real_cgroups, real_cgroups.make("task"))
     collector.attach(target).close()
-    assert sizes[5] == 4  # after one question for each event
+    assert sizes[5] == 4  # after one question for each event, and one whether there is perf
     assert sizes[-1] == 2
     del sizes[:]
     collector.attach(target).close()

@@ -3,15 +3,24 @@
 import ctypes
 import errno
 import os
+import platform
 import resource
+import socket
 import struct
+import subprocess
+import time
 
 import pytest
 
-from wca.linux.perf import PerfAttr, PerfGroup
-from wca.linux.perf_events import PerfEvent, parse_events
+from tests.services import missing, program
+from wca.linux.perf import counting as perf
+from wca.linux.perf.counting import SYSCALLS, PerfAttr, PerfGroup
+from wca.linux.perf.events import PerfEvent, parse_event
 
-SOFTWARE = parse_events(["task_clock_seconds", "task_context_switches", "task_perf_page_faults"])
+SOFTWARE = [
+    parse_event(name)
+    for name in ("task_clock_seconds", "task_context_switches", "task_perf_page_faults")
+]
 NO_SUCH = PerfEvent("no_such_event", 1, 999)
 
 
@@ -35,10 +44,96 @@ def descriptors():
 
 def test_the_attributes_have_the_size_that_is_told_to_the_kernel():
     assert ctypes.sizeof(PerfAttr) == 112  # PERF_ATTR_SIZE_VER5
-    offsets = {name: getattr(PerfAttr, name).offset for name, _ in PerfAttr._fields_}
-    expected = {"config": 8, "read_format": 32, "flags": 40, "config1": 56, "config2": 64}
-    expected |= {"sample_regs_user": 80, "sample_regs_intr": 96, "aux_watermark": 104}
-    assert {name: offsets[name] for name in expected} == expected
+
+
+@pytest.fixture
+def compiled(tmp_path):
+    """Compiles a C program with the kernel's headers and gives what it prints, as numbers."""
+    compiler = program("gcc", "cc", package="gcc")
+    if not os.path.exists("/usr/include/linux/perf_event.h"):
+        missing("the kernel's headers are not installed (Debian's package linux-libc-dev)")
+
+    def run(*headers, **expressions):
+        includes = "".join(f"#include <{header}>\n" for header in headers)
+        prints = "".join(
+            f'printf("{name} %ld\\n", (long)({expression}));'
+            for name, expression in expressions.items()
+        )
+        source = tmp_path / "facts.c"
+        source.write_text(f"{includes}\nint main(void) {{ {prints} return 0; }}\n")
+        subprocess.run([compiler, "-o", tmp_path / "facts", source], check=True)
+        out = subprocess.run([tmp_path / "facts"], capture_output=True, text=True, check=True)
+        return {name: int(number) for name, number in map(str.split, out.stdout.splitlines())}
+
+    return run
+
+
+def test_every_field_lies_where_the_kernels_header_has_it(compiled):
+    """The structure holds fixed-width numbers only, so that it is the same on every machine."""
+    fields = [name for name, _ in PerfAttr._fields_ if name not in ("flags", "reserved_2")]
+    found = compiled(
+        "stddef.h",
+        "stdio.h",
+        "linux/perf_event.h",
+        **{name: f"offsetof(struct perf_event_attr, {name})" for name in fields},
+        version_5="PERF_ATTR_SIZE_VER5",
+    )
+    assert found.pop("version_5") == ctypes.sizeof(PerfAttr)
+    assert found == {name: getattr(PerfAttr, name).offset for name in fields}
+    # What stands between is the bit field, whose first bit is ``disabled``.
+    assert PerfAttr.flags.offset == PerfAttr.read_format.offset + 8
+    assert PerfAttr.wakeup_events.offset == PerfAttr.flags.offset + 8
+
+
+def test_the_bits_and_numbers_are_those_of_the_headers(compiled):
+    found = compiled(
+        "stdio.h",
+        "linux/perf_event.h",
+        cgroup="PERF_FLAG_PID_CGROUP",
+        cloexec="PERF_FLAG_FD_CLOEXEC",
+        enabled="PERF_FORMAT_TOTAL_TIME_ENABLED",
+        running="PERF_FORMAT_TOTAL_TIME_RUNNING",
+        group="PERF_FORMAT_GROUP",
+        enable="PERF_EVENT_IOC_ENABLE",
+        whole="PERF_IOC_FLAG_GROUP",
+        disabled="({struct perf_event_attr a = {.disabled = 1}; *((unsigned long *)&a + 5);})",
+    )
+    assert found == {
+        "cgroup": perf._FLAG_PID_CGROUP,
+        "cloexec": perf._FLAG_FD_CLOEXEC,
+        "enabled": perf._FORMAT_ENABLED,
+        "running": perf._FORMAT_RUNNING,
+        "group": perf._FORMAT_GROUP,
+        "enable": perf._IOC_ENABLE,
+        "whole": perf._IOC_FLAG_GROUP,
+        "disabled": perf._ATTR_DISABLED,
+    }
+
+
+def test_the_numbers_of_the_system_call_are_those_of_the_headers(compiled):
+    arm64 = compiled("stdio.h", "asm-generic/unistd.h", number="__NR_perf_event_open")
+    assert SYSCALLS["aarch64"] == arm64["number"]
+    here = compiled("stdio.h", "sys/syscall.h", number="SYS_perf_event_open")
+    assert SYSCALLS.get(platform.machine(), here["number"]) == here["number"]
+
+
+def test_a_machine_of_another_kind_has_no_perf(monkeypatch, folder):
+    perf._perf_event_open.cache_clear()
+    monkeypatch.setattr(platform, "machine", lambda: "sparc64")
+    with pytest.raises(OSError, match="not known on sparc64") as refused:
+        PerfGroup.open(SOFTWARE, folder, 0)
+    assert refused.value.errno == errno.ENOSYS
+    perf._perf_event_open.cache_clear()
+
+
+def test_without_a_control_group_whatever_runs_on_the_cpu_is_counted(folder):
+    whole = PerfGroup.open([PerfEvent("cpu_clock", 1, 0)], None, 0)
+    whole.enable()
+    first = whole.read()
+    time.sleep(0.1)
+    last = whole.read()
+    assert last.enabled - first.enabled == pytest.approx(1e8, rel=0.5)  # idle or not
+    whole.close()
 
 
 def test_a_program_that_is_started_inherits_no_event(folder):
@@ -138,13 +233,32 @@ def test_the_last_values_stay_readable_when_the_group_is_removed(real_cgroups):
     group.close()
 
 
-def test_a_cpu_that_went_offline_has_no_news():
-    """The kernel answers with nothing at all then, as the end of a pipe does."""
-    reader, writer = os.pipe()
-    os.write(writer, struct.pack("=5Q", 2, 200, 100, 2**64 - 1, 7))
-    os.close(writer)
-    group = PerfGroup([reader, os.dup(reader)])
+def answering(*answers):
+    """A descriptor that gives one of the answers for each read, as an event does, then nothing."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        for numbers in answers:
+            ours.send(struct.pack(f"={len(numbers)}Q", *numbers))
+    return theirs.detach()
+
+
+def test_a_cpu_that_went_offline_leaves_each_event_alone_with_its_last_value():
+    """The kernel dissolves the group, and every event answers for itself then (seen on 6.1)."""
+    alone = (1, 300, 200, 2**64 - 1)
+    group = PerfGroup(
+        [answering((2, 200, 100, 2**64 - 9, 7), alone, alone), answering((1, 300, 200, 9))]
+    )
+    assert group.read() == (200, 100, (2**64 - 9, 7))
+    assert not group.ended
+    assert group.read() == (300, 200, (2**64 - 1, 9))
+    assert group.ended
+    group.close()
+
+
+def test_what_cannot_be_read_any_more_has_no_news():
+    group = PerfGroup([answering((2, 200, 100, 2**64 - 1, 7)), answering()])
     assert group.read() == (200, 100, (2**64 - 1, 7))
     assert group.read() is None
+    assert group.ended
     assert group.read() is None
     group.close()

@@ -5,13 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wca.errors import ValidationError
-from wca.linux.perf_events import (
-    KNOWN_EVENTS,
-    PerfEvent,
-    group_events,
-    parse_event,
-    parse_events,
-)
+from wca.linux.perf.events import KNOWN_EVENTS, PerfEvent, parse_event
 from wca.metrics.perf_metrics import PERF_METRICS
 
 HARDWARE, SOFTWARE, HW_CACHE, RAW = 0, 1, 3, 4
@@ -114,13 +108,6 @@ def test_what_is_near_a_raw_event_is_one_or_a_sentence(text):
     assert event_or_sentence(text) in (text, "a sentence")
 
 
-def test_a_list_names_each_event_once_and_at_least_one():
-    with pytest.raises(ValidationError, match="'task_cycles' is listed twice"):
-        parse_events(["task_cycles", "task_cycles"])
-    with pytest.raises(ValidationError, match="name at least one"):
-        parse_events([])
-
-
 def test_every_event_is_in_the_catalogue_and_the_other_way_round():
     gauges = {"task_scaling_factor_avg", "task_scaling_factor_max"}
     gauges |= {"task_ipc", "task_ips", "task_cache_hit_ratio"}
@@ -131,30 +118,3 @@ def test_every_event_is_in_the_catalogue_and_the_other_way_round():
     for name, event in KNOWN_EVENTS.items():
         assert entries[name].type == "counter"
         assert (entries[name].unit == "seconds") == (event.divisor == 10**9)
-
-
-@given(st.sets(st.sampled_from(sorted(KNOWN_EVENTS))), st.integers(1, 8))
-def test_groups_hold_every_event_once_and_fit_the_counters(names, size):
-    events = [KNOWN_EVENTS[name] for name in sorted(names)]
-    groups = group_events(events, size)
-    assert sorted(event.name for group in groups for event in group) == sorted(names)
-    for group in groups:
-        kinds = {event.software for event in group}
-        assert len(kinds) == 1
-        assert kinds == {True} or len(group) <= size
-    assert sum(group[0].software for group in groups) <= 1
-
-
-@given(st.sets(st.sampled_from(sorted(KNOWN_EVENTS))), st.integers(2, 8))
-def test_the_sides_of_a_ratio_share_a_group(names, size):
-    events = [KNOWN_EVENTS[name] for name in sorted(names)]
-    groups = [{event.name for event in group} for group in group_events(events, size)]
-    for pair in (
-        {"task_cycles", "task_instructions"},
-        {"task_cache_references", "task_cache_misses"},
-        {"task_branches", "task_branch_misses"},
-        {"task_llc_loads", "task_llc_load_misses"},
-        {"task_dtlb_stores", "task_dtlb_store_misses"},
-    ):
-        if pair <= names:
-            assert sum(pair <= group for group in groups) == 1

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from wca.linux.perf import GroupReading
-from wca.linux.perf_scaling import ScaledGroup
+from wca.linux.perf.counting import GroupReading
+from wca.linux.perf.scaling import ScaledGroup
 
 
 def scaled(*readings):

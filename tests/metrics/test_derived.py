@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wca.metrics import CATALOGUE
-from wca.metrics.derived import COUNTERS, derived_measurements
+from wca.metrics.derived import COUNTERS, SOURCES, derived_measurements
 
 
 def counters(cycles, instructions, references, misses):
@@ -59,6 +59,49 @@ def test_more_misses_than_references_are_no_ratio():
     assert "task_cache_hit_ratio" not in derived
 
 
+def by_cpu(**cpus):
+    """Counters of several CPUs: from {cpu: {name: number}} to {name: {cpu: number}}."""
+    names = {name for counted in cpus.values() for name in counted}
+    return {
+        name: {cpu[3:]: counted[name] for cpu, counted in cpus.items() if name in counted}
+        for name in names
+    }
+
+
+def test_by_cpu_each_has_its_own():
+    after = by_cpu(cpu0=AFTER, cpu1=counters(25, 1100, 50_010, 10_010))
+    assert derived_measurements(by_cpu(cpu0=BEFORE, cpu1=BEFORE), after, 5.0) == {
+        "task_ips": {"0": 2000, "1": 20},
+        "task_ipc": {"0": 1000, "1": 5},
+        "task_cache_misses_per_kilo_instructions": {"0": 1000, "1": 100},
+        "task_cache_hit_ratio": {"0": 0.8, "1": 0.0},
+    }
+
+
+def test_by_cpu_a_key_is_absent_where_nothing_is_defined():
+    """CPU 1 was idle, CPU 2 came later, CPU 3 went, CPU 4 began anew."""
+    before = by_cpu(cpu0=BEFORE, cpu1=AFTER, cpu3=BEFORE, cpu4=AFTER)
+    after = by_cpu(cpu0=AFTER, cpu1=AFTER, cpu2=AFTER, cpu4=BEFORE)
+    derived = derived_measurements(before, after, 5.0)
+    assert derived["task_ips"] == {"0": 2000, "1": 0}
+    assert derived["task_ipc"] == {"0": 1000}
+    assert derived["task_cache_hit_ratio"] == {"0": 0.8}
+
+
+def test_numbers_and_numbers_by_cpu_are_not_compared():
+    assert derived_measurements(BEFORE, by_cpu(cpu0=AFTER), 5.0) == {}
+    assert derived_measurements(by_cpu(cpu0=BEFORE), AFTER, 5.0) == {}
+
+
+def test_nothing_is_derived_from_what_is_not_announced():
+    assert {name for names in SOURCES.values() for name in names} == set(COUNTERS)
+    derived = derived_measurements(BEFORE, AFTER, 5.0)
+    assert derived.keys() == SOURCES.keys()
+    for name, sources in SOURCES.items():
+        alone = {source: AFTER[source] for source in sources}
+        assert derived_measurements(BEFORE, alone, 5.0)[name] == derived[name]
+
+
 COUNTED = st.dictionaries(st.sampled_from(COUNTERS), st.integers(0, 2**64))
 
 
@@ -68,3 +111,21 @@ def test_whatever_was_counted_gives_numbers_of_the_catalogue_or_nothing(before, 
     assert derived.keys() <= CATALOGUE.keys()
     assert all(value >= 0 and not math.isnan(value) for value in derived.values())
     assert derived.get("task_cache_hit_ratio", 0) <= 1
+
+
+BY_CPU = st.dictionaries(
+    st.sampled_from(COUNTERS),
+    st.dictionaries(st.sampled_from("0123"), st.integers(0, 2**64)),
+)
+
+
+@given(BY_CPU, BY_CPU, st.floats(0, 3600))
+def test_by_cpu_it_is_the_same_as_for_each_cpu_alone(before, after, seconds):
+    derived = derived_measurements(before, after, seconds)
+    for cpu in "0123":
+        alone = derived_measurements(of(before, cpu), of(after, cpu), seconds)
+        assert of(derived, cpu) == alone
+
+
+def of(counted, cpu):
+    return {name: numbers[cpu] for name, numbers in counted.items() if cpu in numbers}

@@ -1,6 +1,8 @@
 """From what shared counters saw to what happened: pure arithmetic on the readings of one group."""
 
-from wca.linux.perf import GroupReading
+from operator import add, sub
+
+from wca.linux.perf.counting import GroupReading
 
 __all__ = ["ScaledGroup"]
 
@@ -17,12 +19,14 @@ class ScaledGroup:
         events: how many the group has.
     """
 
-    __slots__ = ("_last", "pending", "started", "totals")
+    __slots__ = ("_last", "gained", "pending", "started", "totals")
 
     def __init__(self, events: int) -> None:
         self._last = GroupReading(0, 0, (0,) * events)
         #: What happened since the beginning, for each event; never goes backwards.
         self.totals = [0] * events
+        #: What the last part added to them.
+        self.gained = [0] * events
         #: Whether there is time that waits to be counted.
         self.pending = False
         #: Whether anything was counted since the beginning.
@@ -43,12 +47,16 @@ class ScaledGroup:
         running = reading.running - last.running
         if running <= 0:
             self.pending = enabled > 0
+            self.gained = [0] * len(self.totals)
             return None
-        enabled = max(enabled, running)
-        for position, (now, before) in enumerate(zip(reading.values, last.values, strict=True)):
-            counted = max(0, now - before)
+        gained = list(map(sub, reading.values, last.values))
+        if enabled > running:
             # Whole numbers: those of a week do not fit into a float.
-            self.totals[position] += (counted * enabled + running // 2) // running
+            gained = [(gain * enabled + running // 2) // running for gain in gained]
+        if min(gained) < 0:
+            gained = [max(0, gain) for gain in gained]
+        self.totals = list(map(add, self.totals, gained))
+        self.gained = gained
         self._last = reading
         self.pending, self.started = False, True
-        return enabled / running
+        return enabled / running if enabled > running else 1.0

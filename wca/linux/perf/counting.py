@@ -1,4 +1,4 @@
-"""``perf_event_open`` for control groups (man 2 perf_event_open), without the perf tool.
+"""``perf_event_open`` (man 2 perf_event_open), without the perf tool.
 
 Numbers in, numbers out: which events to count, and what an error means, others decide.
 """
@@ -14,16 +14,20 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from wca.linux.perf_events import PerfEvent
+from wca.linux.perf.events import PerfEvent
 
-__all__ = ["GroupReading", "PerfAttr", "PerfGroup"]
+__all__ = ["SYSCALLS", "GroupReading", "OpenGroup", "PerfAttr", "PerfGroup"]
 
-# Number of the system call: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic.
-_SYSCALL = {"x86_64": 298, "aarch64": 241}
+#: Number of the system call by machine: arch/x86/entry/syscalls/syscall_64.tbl,
+#: include/uapi/asm-generic/unistd.h.
+SYSCALLS = {"x86_64": 298, "aarch64": 241}
 
 _FLAG_PID_CGROUP, _FLAG_FD_CLOEXEC = 4, 8
 _FORMAT_ENABLED, _FORMAT_RUNNING, _FORMAT_GROUP = 1, 2, 8
 _ATTR_DISABLED = 1
+_ANY_PROCESS = -1
+# What one event alone answers: how many (1), time enabled, time running, value.
+_ALONE = struct.Struct("=4Q")
 # _IO('$', 0) and PERF_IOC_FLAG_GROUP
 _IOC_ENABLE, _IOC_FLAG_GROUP = 0x2400, 1
 
@@ -61,8 +65,8 @@ class GroupReading(NamedTuple):
     """What one group has counted since it was enabled.
 
     Args:
-        enabled: nanoseconds in which it should have counted; for a control group on one CPU, those
-            in which the control group ran there.
+        enabled: nanoseconds in which it should have counted; for a control group those in which
+            it ran on the CPU.
         running: nanoseconds in which it did count; fewer where counters had to be shared.
         values: one for each event, in their order, unscaled.
     """
@@ -73,16 +77,16 @@ class GroupReading(NamedTuple):
 
 
 class PerfGroup:
-    """Events of one control group on one CPU that are counted at the same time.
+    """Events on one CPU that are counted at the same time.
 
-    They count the descendants of the control group too. After the control group was removed the
-    last values stay readable.
+    Those of a control group count its descendants too. After the control group was removed, or the
+    CPU went offline, the last values stay readable.
 
     Args:
         descriptors: of the events, the leader's first; the group closes them.
     """
 
-    __slots__ = ("_descriptors", "_last", "_size", "_unpack")
+    __slots__ = ("_descriptors", "_last", "_size", "_unpack", "ended")
 
     def __init__(self, descriptors: Sequence[int]) -> None:
         self._descriptors = tuple(descriptors)
@@ -90,15 +94,18 @@ class PerfGroup:
         self._unpack = form.unpack
         self._size = form.size
         self._last = b""
+        #: Whether it was seen that the CPU went offline: the events count no more, not even when
+        #: it comes back. A group of one event is never seen to end.
+        self.ended = False
 
     @classmethod
-    def open(cls, events: Sequence[PerfEvent], cgroup: int, cpu: int) -> "PerfGroup":
+    def open(cls, events: Sequence[PerfEvent], cgroup: int | None, cpu: int) -> "PerfGroup":
         """Open the events; they do not count before ``enable``.
 
         Args:
             events: at least one; the first becomes the leader.
             cgroup: descriptor of a folder in the hierarchy that holds the perf_event controller;
-                may be closed afterwards.
+                may be closed afterwards. None: whatever runs on the CPU.
             cpu: number of a CPU.
 
         Raises:
@@ -128,12 +135,23 @@ class PerfGroup:
             OSError: the kernel refuses to answer.
         """
         data = os.read(self._descriptors[0], self._size)
-        # Most tasks did not run on most CPUs. Nothing at all is read once the CPU went offline.
-        if data == self._last or not data:
+        if data == self._last:  # most tasks did not run on most CPUs
             return None
         self._last = data
-        _, enabled, running, *values = self._unpack(data)
-        return GroupReading(enabled, running, tuple(values))
+        if len(data) != self._size:
+            return self._read_apart()
+        numbers = self._unpack(data)
+        return GroupReading(numbers[1], numbers[2], numbers[3:])
+
+    def _read_apart(self) -> GroupReading | None:
+        """The last values of events that are no group any more, as when their CPU went offline."""
+        self.ended = True
+        parts = [os.read(descriptor, self._size) for descriptor in self._descriptors]
+        if {len(part) for part in parts} != {_ALONE.size}:
+            return None
+        readings = [_ALONE.unpack(part) for part in parts]
+        _, enabled, running, _ = readings[0]
+        return GroupReading(enabled, running, tuple(value for *_, value in readings))
 
     def close(self) -> None:
         """Stop counting and give back the descriptors; safe twice."""
@@ -141,18 +159,25 @@ class PerfGroup:
         _close_all(descriptors)
 
 
-def _open_event(event: PerfEvent, cgroup: int, cpu: int, leader: int) -> int:
+#: ``PerfGroup.open``, or what stands for it in a test.
+OpenGroup = Callable[[Sequence[PerfEvent], int | None, int], PerfGroup]
+
+
+def _open_event(event: PerfEvent, cgroup: int | None, cpu: int, leader: int) -> int:
     attr = PerfAttr(
         type=event.type,
         size=ctypes.sizeof(PerfAttr),
         config=event.config,
         config1=event.config1,
+        config2=event.config2,
         read_format=_FORMAT_ENABLED | _FORMAT_RUNNING | _FORMAT_GROUP,
         flags=_ATTR_DISABLED if leader < 0 else 0,  # the members follow their leader
     )
     # Every member names the control group, as its leader does: without it, it counts the whole CPU.
-    arguments = (cgroup, cpu, leader, _FLAG_PID_CGROUP | _FLAG_FD_CLOEXEC)
-    descriptor = int(_perf_event_open()(ctypes.byref(attr), *map(ctypes.c_long, arguments)))
+    target = _ANY_PROCESS if cgroup is None else cgroup
+    flags = _FLAG_FD_CLOEXEC | (0 if cgroup is None else _FLAG_PID_CGROUP)
+    arguments = map(ctypes.c_long, (target, cpu, leader, flags))
+    descriptor = int(_perf_event_open()(ctypes.byref(attr), *arguments))
     if descriptor < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"perf event {event.name} on CPU {cpu}: {os.strerror(code)}")
@@ -161,7 +186,7 @@ def _open_event(event: PerfEvent, cgroup: int, cpu: int, leader: int) -> int:
 
 @functools.cache
 def _perf_event_open() -> Callable[..., int]:
-    number = _SYSCALL.get(platform.machine())
+    number = SYSCALLS.get(platform.machine())
     if number is None:
         raise OSError(errno.ENOSYS, f"perf_event_open is not known on {platform.machine()}")
     call = ctypes.CDLL(None, use_errno=True).syscall

@@ -6,13 +6,13 @@ cache has which operation: tools/perf/util/evsel.c (``evsel__hw_cache_stat``).
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from wca.errors import ValidationError
 
-__all__ = ["KNOWN_EVENTS", "PerfEvent", "group_events", "parse_event", "parse_events"]
+__all__ = ["KNOWN_EVENTS", "PerfEvent", "parse_event"]
 
 _TYPE_HARDWARE, _TYPE_SOFTWARE, _TYPE_HW_CACHE, _TYPE_RAW = 0, 1, 3, 4
 
@@ -53,13 +53,6 @@ _CACHES: dict[str, tuple[int, tuple[int, ...]]] = {
     "branch_unit": (5, (_LOADS,)),
     "node": (6, (_LOADS, _STORES, _PREFETCHES)),
 }
-# The sides of ratios: counted in one group, so that both were counted in the same time.
-_TOGETHER = (
-    ("task_cycles", "task_instructions"),
-    ("task_cache_references", "task_cache_misses"),
-    ("task_branches", "task_branch_misses"),
-)
-
 _RAW_FORM = "name__rEEUU, name__rEEUUCC or name__rEEUUCC with 10 more hexadecimal digits"
 _RAW = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _HEX = re.compile(r"[0-9a-fA-F]*")
@@ -74,6 +67,7 @@ class PerfEvent:
         type: ``perf_event_attr.type``.
         config: ``perf_event_attr.config``.
         config1: ``perf_event_attr.config1``.
+        config2: ``perf_event_attr.config2``.
         divisor: how many of the kernel's units make one of the metric's; 1 for plain counts.
     """
 
@@ -81,6 +75,7 @@ class PerfEvent:
     type: int
     config: int
     config1: int = 0
+    config2: int = 0
     divisor: int = 1
 
     @property
@@ -153,61 +148,3 @@ def _parse_raw(name: str) -> PerfEvent:
     event, umask, cmask = (int(digits[at : at + 2] or "0", 16) for at in (0, 2, 4))
     config = event | umask << 8 | cmask << 24
     return PerfEvent(name, _TYPE_RAW, config, int(digits[6:] or "0", 16))
-
-
-def parse_events(names: Iterable[str]) -> tuple[PerfEvent, ...]:
-    """The events of several names, in their order.
-
-    Raises:
-        ValidationError: a name is no event or stands there twice, or there is none at all.
-    """
-    events: dict[str, PerfEvent] = {}
-    for name in names:
-        if name in events:
-            raise ValidationError(f"perf event {name!r} is listed twice, write it once")
-        events[name] = parse_event(name)
-    if not events:
-        raise ValidationError("the list of perf events is empty, name at least one")
-    return tuple(events.values())
-
-
-def group_events(events: Iterable[PerfEvent], size: int) -> list[tuple[PerfEvent, ...]]:
-    """Put events into groups that the kernel counts at the same time.
-
-    Software events are one group: they need no counter. The others go into groups of at most
-    ``size``; the sides of a ratio share one, where it has room for both.
-
-    Args:
-        events: each once.
-        size: counters that one group may need.
-    """
-    left = {event.name: event for event in events}
-    software = tuple(left.pop(name) for name in list(left) if left[name].software)
-    groups: list[list[PerfEvent]] = []
-    for unit in _units(left):
-        for part in [unit] if len(unit) <= size else [[event] for event in unit]:
-            room = next((group for group in groups if len(group) + len(part) <= size), None)
-            if room is None:
-                groups.append(list(part))
-            else:
-                room += part
-    return [group for group in (software, *map(tuple, groups)) if group]
-
-
-def _units(events: dict[str, PerfEvent]) -> list[list[PerfEvent]]:
-    """What belongs together, in the order of its first member."""
-    units: dict[str, list[PerfEvent]] = {}
-    for name, event in events.items():
-        units.setdefault(_ratio_of(name), []).append(event)
-    return list(units.values())
-
-
-def _ratio_of(name: str) -> str:
-    """The same text for the sides of a ratio; the name itself for what is in none."""
-    for names in _TOGETHER:
-        if name in names:
-            return names[0]
-    for one, many in _OPERATIONS.values():
-        if name.endswith(f"_{one}_misses") and name in KNOWN_EVENTS:
-            return name.removesuffix(f"_{one}_misses") + f"_{many}"
-    return name

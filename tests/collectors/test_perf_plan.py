@@ -1,0 +1,276 @@
+"""What is counted where: kinds of CPUs, names of this machine, refusals. The opener is a stand-in.
+
+The kernel's part, whether an event can be opened on a CPU, is a table here, because hybrid
+processors cannot be had in a test; real refusals are in test_task_perf and tests/vm.
+"""
+
+import errno
+import logging
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from wca.collectors import NotAvailable
+from wca.collectors.task_perf import TaskPerfCollector
+from wca.errors import ValidationError
+from wca.linux.perf.counting import GroupReading
+from wca.linux.perf.pmu import PMUS
+from wca.metrics import CATALOGUE
+from wca.testing import KernelTree
+
+CLOCK = (1, 1)
+CORE, ATOM = 4, 10
+
+
+class Perf:
+    """Stands for perf_event_open: what it can count, and what was opened in the end."""
+
+    def __init__(self, countable):
+        self._countable = countable
+        self.opened = []
+        self.tried = 0
+
+    def open(self, events, folder, cpu):
+        self.tried += 1
+        for event in events:
+            if event.software or self._countable(cpu, event.type, event.config):
+                continue
+            raise OSError(errno.ENOENT, "no such event")
+        group = SimpleNamespace(enable=None, close=lambda: None, ended=False)
+        group.enable = lambda: self.opened.append(
+            (cpu, [(e.name, e.type, e.config) for e in events])
+        )
+        values = tuple(10 * (cpu + 1) for _ in events)
+        readings = [GroupReading(1, 1, values)]
+        group.read = lambda: readings.pop() if readings else None
+        return group
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Four CPUs, no PMU yet."""
+    return KernelTree(tmp_path, cores=4)
+
+
+def add(tree, name, type_, events=(), **files):
+    tree.write(f"{PMUS}/{name}/type", f"{type_}\n")
+    tree.write(f"{PMUS}/{name}/format/event", "config:0-7\n")
+    tree.write(f"{PMUS}/{name}/format/umask", "config:8-15\n")
+    tree.write(f"{PMUS}/{name}/format/cmask", "config:24-31\n")
+    for event, terms in dict(events).items():
+        tree.write(f"{PMUS}/{name}/events/{event}", terms + "\n")
+    for file, text in files.items():
+        tree.write(f"{PMUS}/{name}/{file}", text + "\n")
+
+
+def hybrid(tree):
+    add(tree, "cpu_core", CORE, {"mem-loads": "event=0xcd,umask=0x1"}, cpus="0-1")
+    add(tree, "cpu_atom", ATOM, {"mem-loads": "event=0xd0,umask=0x5"}, cpus="2-3")
+
+
+def counted_by_own_pmu(cpu, type_, config):
+    """As the kernel does: an event of one PMU cannot be opened on the CPUs of another."""
+    own = CORE if cpu < 2 else ATOM
+    return (type_ in (0, 3) and config >> 32 == own) or type_ == own
+
+
+def attach(tree, perf, names, **options):
+    collector = TaskPerfCollector(names, open_group=perf.open, **options)
+    alive = SimpleNamespace(read=lambda: b"", close=lambda: None)
+    cgroup = SimpleNamespace(
+        version=lambda controller: 2,
+        directory=lambda controller: tree.root,
+        open=lambda controller, name: alive,
+    )
+    return collector, collector.attach(SimpleNamespace(cgroup=cgroup, node=tree.kernel))
+
+
+def read(probe):
+    out = {}
+    probe.read(out)
+    return out
+
+
+def test_on_a_hybrid_processor_each_cpu_counts_with_its_own_pmu(tree):
+    hybrid(tree)
+    perf = Perf(counted_by_own_pmu)
+    _, probe = attach(tree, perf, ["task_cycles", "task_llc_loads", "some__r0302"])
+    core = [("task_cycles", 0, CORE << 32), ("task_llc_loads", 3, CORE << 32 | 2)]
+    atom = [("task_cycles", 0, ATOM << 32), ("task_llc_loads", 3, ATOM << 32 | 2)]
+    assert perf.opened == [
+        (0, [*core, ("some__r0302", CORE, 0x203)]),
+        (1, [*core, ("some__r0302", CORE, 0x203)]),
+        (2, [*atom, ("some__r0302", ATOM, 0x203)]),
+        (3, [*atom, ("some__r0302", ATOM, 0x203)]),
+    ]
+    assert read(probe)["task_cycles"] == 10 + 20 + 30 + 40
+
+
+def test_a_name_of_the_kernel_is_another_code_on_another_kind_of_cpu(tree):
+    hybrid(tree)
+    perf = Perf(counted_by_own_pmu)
+    _, probe = attach(tree, perf, ["mem-loads"])
+    assert [events for _, events in perf.opened] == [
+        [("task_mem_loads", CORE, 0x1CD)],
+        [("task_mem_loads", CORE, 0x1CD)],
+        [("task_mem_loads", ATOM, 0x5D0)],
+        [("task_mem_loads", ATOM, 0x5D0)],
+    ]
+    assert read(probe) == {
+        "task_mem_loads": 100,
+        "task_scaling_factor_avg": 1,
+        "task_scaling_factor_max": 1,
+    }
+
+
+def test_a_sum_that_would_miss_a_kind_of_cpu_is_no_sum(tree, caplog):
+    hybrid(tree)
+    perf = Perf(lambda cpu, type_, config: counted_by_own_pmu(cpu, type_, config) and type_ != ATOM)
+    with caplog.at_level(logging.INFO):
+        _, probe = attach(tree, perf, ["some__r0302", "task_cycles"])
+    assert "task_cycles" in read(probe)
+    assert "some__r0302" not in read(probe)
+    assert "not counted: some__r0302: cpu_atom: this machine has no counter" in caplog.text
+
+
+def test_by_cpu_it_is_counted_where_it_can_be(tree):
+    hybrid(tree)
+    perf = Perf(lambda cpu, type_, config: counted_by_own_pmu(cpu, type_, config) and type_ != ATOM)
+    _, probe = attach(tree, perf, ["some__r0302", "task_cycles"], aggregate_cpus=False)
+    assert read(probe)["some__r0302"] == {"0": 10, "1": 20}
+    assert read(probe)["task_cycles"] == {"0": 10, "1": 20, "2": 30, "3": 40}
+
+
+def test_an_event_named_for_one_kind_is_counted_there_and_lacks_nothing(tree, caplog):
+    hybrid(tree)
+    perf = Perf(counted_by_own_pmu)
+    with caplog.at_level(logging.INFO):
+        _, probe = attach(tree, perf, ["cpu_atom/mem-loads/", "task_cycles"])
+    assert read(probe)["task_cpu_atom_mem_loads"] == 30 + 40
+    assert "not counted" not in caplog.text
+
+
+def test_an_unknown_name_is_said_once_with_what_is_near_and_the_others_are_counted(tree, caplog):
+    add(tree, "cpu", CORE, {"mem-loads": "event=0xcd,umask=0x1"})
+    perf = Perf(lambda cpu, type_, config: True)
+    collector = TaskPerfCollector(["mem-lods", "task_cycles"], open_group=perf.open)
+    target = target_in(tree)
+    with caplog.at_level(logging.INFO):
+        probes = [collector.attach(target) for _ in range(3)]
+    assert [set(read(probe)) - FACTORS for probe in probes] == [{"task_cycles"}] * 3
+    said = [line for line in caplog.messages if "not counted" in line]
+    assert said == [
+        "not counted: task_mem_lods: cpu has no event mem-lods, did you mean mem-loads?"
+    ]
+
+
+FACTORS = {"task_scaling_factor_avg", "task_scaling_factor_max"}
+
+
+def target_in(tree):
+    alive = SimpleNamespace(read=lambda: b"", close=lambda: None)
+    cgroup = SimpleNamespace(
+        version=lambda controller: 2,
+        directory=lambda controller: tree.root,
+        open=lambda controller, name: alive,
+    )
+    return SimpleNamespace(cgroup=cgroup, node=tree.kernel)
+
+
+def test_where_nothing_that_was_asked_for_exists_the_reason_names_all(tree):
+    add(tree, "cpu", CORE)
+    perf = Perf(lambda cpu, type_, config: False)
+    with pytest.raises(NotAvailable) as missing:
+        attach(tree, perf, ["zzzz", "task_cycles"])
+    assert missing.value.reason == (
+        "task_zzzz: cpu has no event zzzz; task_cycles: this machine has no counter for it "
+        "(virtual machines often have none)"
+    )
+
+
+def test_a_cpu_of_another_kind_that_comes_later_is_tried_then(tree):
+    add(tree, "cpu_core", CORE, cpus="0-1")
+    add(tree, "cpu_atom", ATOM, cpus="")
+    tree.set_online([0, 1])
+    perf = Perf(counted_by_own_pmu)
+    _, probe = attach(tree, perf, ["task_cycles"])
+    assert read(probe)["task_cycles"] == 30
+    tree.write(f"{PMUS}/cpu_atom/cpus", "2\n")
+    tree.set_online([0, 1, 2])
+    assert [read(probe)["task_cycles"] for _ in range(2)] == [30, 60]
+    assert perf.opened[-1] == (2, [("task_cycles", 0, ATOM << 32)])
+
+
+def test_what_this_processor_counts_instead_is_said(tree, caplog):
+    add(tree, "cpu", CORE)
+    tree.write(
+        "/proc/cpuinfo",
+        "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\nstepping\t: 1\n",
+    )
+    perf = Perf(lambda cpu, type_, config: True)
+    with caplog.at_level(logging.INFO):
+        attach(tree, perf, ["task_mem_inst_retired_loads", "task_cycles"])
+    said = "task_mem_inst_retired_loads is LS_DISPATCH.LD_DISPATCH on this processor, which"
+    assert caplog.messages == [f"{said} counts operations that were dispatched, not retired"]
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ([], "name at least one"),
+        (["task_cycles", "task_cycles"], "listed twice"),
+        (["cycles", "task_cycles"], "'task_cycles' is listed twice, as task_cycles"),
+        (["cpu/event=0x1,name=task_up/"], "task_up is another metric"),
+        (["task_cycle"], "did you mean task_cycles"),
+        (["no spaces please"], "there is no perf event"),
+    ],
+)
+def test_names_that_no_machine_has_are_refused_at_once(names, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        TaskPerfCollector(names)
+
+
+def entries(names, **options):
+    return {entry.name: entry for entry in TaskPerfCollector(names, **options).metrics}
+
+
+def test_the_catalogue_says_what_raw_events_and_those_of_the_kernel_are():
+    found = entries(["some__r0302ff", "mem-loads", "cpu/event=0xd0,name=mine/", "task_cycles"])
+    assert found.keys() == {"some__r0302ff", "task_mem_loads", "mine"}
+    assert "event 0x03, unit mask 0x02, counter mask 0xff" in found["some__r0302ff"].help
+    assert "mem-loads" in found["task_mem_loads"].help
+    for entry in found.values():
+        assert (entry.type, entry.unit, entry.granularity) == ("counter", "numeric", "task")
+        assert entry.levels == ()
+
+
+def test_by_cpu_everything_that_is_given_has_the_level_cpu():
+    found = entries(["task_cycles", "task_instructions", "some__r0302"], aggregate_cpus=False)
+    assert found.keys() == {
+        *("task_cycles", "task_instructions", "some__r0302", "task_ips", "task_ipc"),
+        *FACTORS,
+    }
+    assert {entry.levels for entry in found.values()} == {("cpu",)}
+    assert found["task_cycles"].help == CATALOGUE["task_cycles"].help
+
+
+def test_nothing_is_tried_again_for_the_next_task(tree):
+    add(tree, "cpu", CORE)
+    perf = Perf(lambda cpu, type_, config: True)
+    collector = TaskPerfCollector(["task_cycles", "task_instructions"], open_group=perf.open)
+    collector.attach(target_in(tree)).close()
+    before = perf.tried
+    collector.attach(target_in(tree)).close()
+    assert perf.tried - before == 4  # one group on each CPU
+    collector.close(1.0)
+
+
+def test_the_folder_of_the_task_is_closed_again(tree):
+    add(tree, "cpu", CORE)
+    perf = Perf(lambda cpu, type_, config: True)
+    before = len(os.listdir("/proc/self/fd"))
+    collector, probe = attach(tree, perf, ["task_cycles"])
+    probe.close()
+    collector.close(1.0)
+    assert len(os.listdir("/proc/self/fd")) == before

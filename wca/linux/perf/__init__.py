@@ -1,0 +1,1 @@
+"""perf_event_open: processors, PMUs, names of events, groups of counters."""
