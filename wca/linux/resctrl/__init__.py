@@ -1,0 +1,1 @@
+"""The resctrl file system."""
