@@ -1,0 +1,314 @@
+"""Traffic of tasks in network namespaces of their own: real ones, and what cannot be had at will."""
+
+import itertools
+import os
+import socket
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+
+from tests.services import missing, program
+from wca.collectors import NotAvailable
+from wca.collectors.task_network import TaskNetworkCollector
+from wca.linux.cgroups import CgroupHierarchies
+from wca.linux.net_dev import NET_DEV_COUNTERS
+from wca.metrics import CATALOGUE
+from wca.testing.kernel import KernelTree
+
+UNSHARE = "import ctypes; assert ctypes.CDLL(None, use_errno=True).unshare(0x40000000) == 0"
+PACKETS, SIZE = 400, 1000
+FRAME = SIZE + 8 + 20 + 14  # UDP, IP, Ethernet
+# Address resolution, and messages that nobody listens at the port.
+NOISE_PACKETS, NOISE = 20, 20 * FRAME
+numbers = itertools.count()
+
+
+def read(probe):
+    out = {}
+    probe.read(out)
+    return out
+
+
+def attach(cgroup, kernel, **options):
+    target = SimpleNamespace(cgroup=cgroup, node=kernel, task=SimpleNamespace(task_id="task"))
+    return TaskNetworkCollector(**options).attach(target)
+
+
+# Real namespaces
+
+
+class Cable:
+    """A pair of interfaces between this namespace and that of a process."""
+
+    def __init__(self, pid):
+        number = next(numbers)
+        self._ip = program("ip", package="iproute2")
+        self.near, self.far = f"wca{os.getpid() % 10000}n{number}", f"wcaf{number}"
+        self._addresses = f"10.213.{number}.1", f"10.213.{number}.2"
+        self._run("link", "add", self.near, "type", "veth", "peer", "name", self.far)
+        self._inside = ["-t", str(pid), "-n", self._ip]
+        try:
+            self._run("link", "set", self.far, "netns", str(pid))
+            self._run("addr", "add", f"{self._addresses[0]}/24", "dev", self.near)
+            self._run("link", "set", self.near, "up")
+            self._enter("addr", "add", f"{self._addresses[1]}/24", "dev", self.far)
+            self._enter("link", "set", self.far, "up")
+            self._enter("link", "set", "lo", "up")
+        except BaseException:
+            self.cut()
+            raise
+
+    def send(self, packets=PACKETS):
+        """Send datagrams into the namespace."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(packets):
+                sender.sendto(b"x" * SIZE, (self._addresses[1], 9))
+
+    def answer(self, worker, packets=PACKETS):
+        """Let a process in the namespace send."""
+        worker.do("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)")
+        place = f"({self._addresses[0]!r}, 9)"
+        worker.do(f"any(s.sendto(b'x' * {SIZE}, {place}) < 0 for _ in range({packets}))")
+
+    def cut(self):
+        subprocess.run([self._ip, "link", "del", self.near], capture_output=True, check=False)
+
+    def _enter(self, *arguments):
+        enter = program("nsenter", package="util-linux")
+        self._succeed([enter, *self._inside, *arguments])
+
+    def _run(self, *arguments):
+        self._succeed([self._ip, *arguments])
+
+    def _succeed(self, command):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            missing(f"no pair of interfaces: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def cables():
+    """Lays a cable to a process; cut at the end."""
+    laid = []
+
+    def lay(worker):
+        laid.append(Cable(worker.pid))
+        return laid[-1]
+
+    yield lay
+    for cable in laid:
+        cable.cut()
+
+
+@pytest.fixture
+def pod(real_cgroups):
+    """A task with one process in a network namespace of its own."""
+    path = real_cgroups.make("pod")
+    worker = real_cgroups.worker(path)
+    worker.do(UNSHARE)
+    return path, worker
+
+
+def grown(before, after):
+    return {name: after[name] - before[name] for name in after}
+
+
+def test_traffic_is_counted_in_both_directions(real_cgroups, cables, pod):
+    path, worker = pod
+    cable = cables(worker)
+    probe = attach(real_cgroups.locate(path), real_cgroups.kernel)
+    before = read(probe)
+    cable.send()
+    cable.answer(worker, PACKETS // 2)
+    more = grown(before, read(probe))
+    assert set(more) == {f"task_network_{name}" for name in NET_DEV_COUNTERS}
+    assert more["task_network_receive_bytes"] == pytest.approx(PACKETS * FRAME, abs=NOISE)
+    assert more["task_network_receive_packets"] == pytest.approx(PACKETS, abs=NOISE_PACKETS)
+    assert more["task_network_transmit_bytes"] == pytest.approx(PACKETS // 2 * FRAME, abs=NOISE)
+    assert more["task_network_receive_errors"] == more["task_network_transmit_errors"] == 0
+    probe.close()
+
+
+def test_traffic_of_the_loopback_is_nobodys(real_cgroups, cables, pod):
+    path, worker = pod
+    cables(worker)
+    probe = attach(real_cgroups.locate(path), real_cgroups.kernel)
+    before = read(probe)
+    worker.do("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)")
+    worker.do("any(s.sendto(b'x' * 1000, ('127.0.0.1', 9)) < 0 for _ in range(500))")
+    assert grown(before, read(probe))["task_network_transmit_bytes"] < NOISE
+
+
+def test_processes_in_one_namespace_count_once_and_each_may_end(real_cgroups, cables, pod):
+    path, worker = pod
+    cable = cables(worker)
+    enter = f"import ctypes, os; f = os.open('/proc/{worker.pid}/ns/net', os.O_RDONLY)"
+    second = real_cgroups.worker(path)
+    second.do(enter + "; assert ctypes.CDLL(None).setns(f, 0) == 0; os.close(f)")
+    probe = attach(real_cgroups.locate(path), real_cgroups.kernel)
+    before = read(probe)["task_network_receive_bytes"]
+    cable.send()
+    both = read(probe)["task_network_receive_bytes"]
+    assert both - before == pytest.approx(PACKETS * FRAME, abs=NOISE)
+    worker.stop()
+    cable.send()
+    after = read(probe)["task_network_receive_bytes"]
+    assert after - both == pytest.approx(PACKETS * FRAME, abs=NOISE)
+    second.stop()
+    assert read(probe)["task_network_receive_bytes"] >= after
+
+
+def test_namespaces_of_one_task_are_added_up(real_cgroups, cables, pod):
+    path, first = pod
+    second = real_cgroups.worker(path)
+    second.do(UNSHARE)
+    probe = attach(real_cgroups.locate(path), real_cgroups.kernel)
+    before = read(probe)["task_network_receive_bytes"]
+    for worker in (first, second):
+        cables(worker).send()
+    after = read(probe)["task_network_receive_bytes"]
+    assert after - before == pytest.approx(2 * PACKETS * FRAME, abs=2 * NOISE)
+
+
+def test_each_interface_on_its_own_and_one_that_is_unplugged(real_cgroups, cables, pod):
+    path, worker = pod
+    cable, other = cables(worker), cables(worker)
+    probe = attach(real_cgroups.locate(path), real_cgroups.kernel, by_device=True)
+    cable.send()
+    out = read(probe)
+    assert out.keys() == set(TaskNetworkCollector.emits)
+    by_device = out["task_network_device_receive_bytes"]
+    assert by_device.keys() == {cable.far, other.far}
+    assert by_device[cable.far] == pytest.approx(PACKETS * FRAME, abs=NOISE)
+    cable.cut()
+    left = read(probe)
+    assert left["task_network_device_receive_bytes"].keys() == {other.far}
+    assert left["task_network_receive_bytes"] >= out["task_network_receive_bytes"]
+
+
+def test_a_task_in_the_hosts_network_has_no_numbers_and_the_reason_is_said(real_cgroups):
+    path = real_cgroups.make("host")
+    real_cgroups.worker(path)
+    probe = attach(real_cgroups.locate(path), real_cgroups.kernel)
+    assert read(probe) == read(probe) == {}
+    with pytest.raises(NotAvailable, match="uses the host's network"):
+        probe.read({})
+
+
+def test_a_container_that_is_just_being_made_is_given_time(real_cgroups):
+    path = real_cgroups.make("new")
+    worker = real_cgroups.worker(path)
+    probe = attach(real_cgroups.locate(path), real_cgroups.kernel)
+    assert read(probe) == read(probe) == {}
+    worker.do(UNSHARE)
+    assert read(probe)["task_network_receive_bytes"] == 0
+
+
+def test_a_task_without_processes_has_no_numbers_and_keeps_being_asked(real_cgroups):
+    probe = attach(real_cgroups.locate(real_cgroups.make("empty")), real_cgroups.kernel)
+    assert [read(probe) for _ in range(5)] == [{}] * 5
+
+
+def test_no_namespace_is_kept_alive(real_cgroups, pod):
+    path, _ = pod
+    probe = attach(real_cgroups.locate(path), real_cgroups.kernel)
+    before = len(os.listdir("/proc/self/fd"))
+    read(probe)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# A tree
+
+
+class Machine:
+    """A tree with processes in namespaces."""
+
+    def __init__(self, folder):
+        self.tree = KernelTree(folder)
+        self.tree.add_task("/task", pids=(100, 101))
+        self.cgroup = CgroupHierarchies(self.tree.kernel).locate("/task")
+        self.put(1, "host")
+
+    def put(self, pid, namespace):
+        self.tree.write(f"/namespaces/{namespace}", "")
+        self.tree.write(f"/proc/{pid}/ns/pid", "")
+        place = f"{self.tree.root}/proc/{pid}/ns/net"
+        if os.path.exists(place):
+            os.remove(place)
+        os.link(f"{self.tree.root}/namespaces/{namespace}", place)
+
+    def traffic(self, pid, received, device="eth0"):
+        head = "Inter-|   Receive   |  Transmit\n face |bytes |bytes\n"
+        row = f"{device}: {received} {' '.join(['0'] * 15)}\n" if device else ""
+        self.tree.write(f"/proc/{pid}/net/dev", head + row)
+
+    def end(self, pid):
+        self.tree.remove(f"/proc/{pid}")
+
+
+@pytest.fixture
+def machine(tmp_path):
+    machine = Machine(tmp_path)
+    yield machine
+    machine.tree.kernel.close()
+
+
+def received(probe):
+    return read(probe).get("task_network_receive_bytes")
+
+
+def test_a_namespace_that_comes_back_is_not_counted_twice(machine):
+    machine.put(100, "own")
+    machine.traffic(100, 1000)
+    probe = attach(machine.cgroup, machine.tree.kernel)
+    assert received(probe) == 1000
+    machine.end(100)
+    assert received(probe) == 1000
+    machine.put(101, "own")
+    machine.traffic(101, 1500)
+    assert received(probe) == 1500
+
+
+def test_counters_that_begin_anew_are_added(machine):
+    machine.put(100, "own")
+    machine.traffic(100, 1000)
+    probe = attach(machine.cgroup, machine.tree.kernel)
+    assert received(probe) == 1000
+    machine.traffic(100, 10)
+    assert received(probe) == 1010
+    machine.traffic(100, 5, device="eth1")
+    assert received(probe) == 1015
+
+
+def test_a_namespace_with_nothing_but_the_loopback_has_received_nothing(machine):
+    machine.put(100, "own")
+    machine.traffic(100, 77, device="lo")
+    assert received(attach(machine.cgroup, machine.tree.kernel)) == 0
+
+
+def test_namespaces_that_may_not_be_looked_at_are_told(machine):
+    machine.tree.write("/proc/100/stat", "")
+    probe = attach(machine.cgroup, machine.tree.kernel)
+    assert read(probe) == read(probe) == {}
+    with pytest.raises(NotAvailable, match="CAP_SYS_PTRACE is needed"):
+        probe.read({})
+
+
+def test_where_the_hosts_first_process_is_hidden_the_agents_own_network_is_the_hosts(machine):
+    machine.end(1)
+    with pytest.raises(NotAvailable, match="/proc/1/ns/net and /proc/self/ns/net cannot be read"):
+        attach(machine.cgroup, machine.tree.kernel)
+    machine.put("self", "host")
+    machine.put(100, "host")
+    probe = attach(machine.cgroup, machine.tree.kernel)
+    assert read(probe) == read(probe) == {}
+    with pytest.raises(NotAvailable, match="host"):
+        probe.read({})
+
+
+def test_the_catalogue_knows_every_metric():
+    assert set(TaskNetworkCollector.emits) <= CATALOGUE.keys()
+    assert TaskNetworkCollector.blocking
+    assert TaskNetworkCollector(interval=5).interval == 5
+    assert CATALOGUE["task_network_device_receive_bytes"].levels == ("device",)

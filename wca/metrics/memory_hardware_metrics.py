@@ -1,0 +1,42 @@
+"""Catalogue entries of the machine's memory modules. Data only."""
+
+from wca.metrics.metadata import MetricMetadata
+from wca.metrics.metric import MetricGranularity, MetricType, MetricUnit
+
+__all__ = ["MEMORY_HARDWARE_METRICS"]
+
+_PLATFORM = MetricGranularity.PLATFORM
+_NEEDS = "gather_hw_mm_topology; dmidecode"
+
+MEMORY_HARDWARE_METRICS: tuple[MetricMetadata, ...] = (
+    MetricMetadata(
+        "platform_dimm_count",
+        MetricType.GAUGE,
+        MetricUnit.NUMERIC,
+        _PLATFORM,
+        "Memory modules, by ram, nvm (persistent), hbm and cxl.",
+        "dmidecode -t memory",
+        ("dimm_type",),
+        _NEEDS,
+    ),
+    MetricMetadata(
+        "platform_dimm_total_size_bytes",
+        MetricType.GAUGE,
+        MetricUnit.BYTES,
+        _PLATFORM,
+        "Size of the memory modules of each type.",
+        "dmidecode -t memory, Size",
+        ("dimm_type",),
+        _NEEDS,
+    ),
+    MetricMetadata(
+        "platform_dimm_speed_bytes_per_second",
+        MetricType.GAUGE,
+        MetricUnit.BYTES_PER_SECOND,
+        _PLATFORM,
+        "What the interfaces of all modules of type ram can carry together, in bytes per second; "
+        "modules on one channel share it.",
+        "dmidecode -t memory, Configured Memory Speed times Data Width",
+        needs=_NEEDS,
+    ),
+)
