@@ -6,7 +6,7 @@ import pytest
 
 from wca.collectors import Collector, NotAvailable, TargetGone
 from wca.collectors.file_probe import FileProbe
-from wca.containers import Containers
+from wca.containers import Containers, Target
 from wca.nodes import Task
 from wca.runners.engine import named
 from wca.telemetry import Telemetry
@@ -26,10 +26,11 @@ class Kernel:
     def __init__(self, **inodes):
         self.inodes = inodes
 
-    def locate(self, path):
-        if path[1:] not in self.inodes:
-            raise TargetGone(path)
-        return FakeCgroup(self.inodes[path[1:]])
+    def locate(self, task):
+        name = task.cgroup_path[1:]
+        if name not in self.inodes:
+            raise TargetGone(name)
+        return Target(task, FakeCgroup(self.inodes[name]), None)
 
 
 class Counting(Collector):
@@ -131,9 +132,9 @@ def test_a_task_with_open_files_in_all_its_cgroups_costs_no_further_look_at_the_
 
     asked = []
 
-    def locate(path):
-        asked.append(path)
-        return FakeCgroup(1)
+    def locate(task):
+        asked.append(task.cgroup_path)
+        return Target(task, FakeCgroup(1), None)
 
     containers = Containers(locate, named([Files()]), Telemetry())
     for _ in range(3):

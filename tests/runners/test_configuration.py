@@ -70,22 +70,19 @@ def test_named_perf_events_add_their_collector_to_the_others(tmp_path):
     runner = load(tmp_path, PERF)
     usual = [type(collector).__name__ for collector in without.collectors]
     assert "TaskPerfCollector" not in usual
-    assert [type(collector).__name__ for collector in runner.collectors] == [
-        *usual,
-        "TaskPerfCollector",
-    ]
-    names = [event.name for event in runner.collectors[-1].events]
-    assert names == ["task_cycles", "task_instructions", "some__r0302"]
+    (added,) = [one for one in runner.collectors if type(one).__name__ not in usual]
+    assert type(added).__name__ == "TaskPerfCollector"
+    assert added.event_names == ("task_cycles", "task_instructions", "some__r0302")
 
 
 def test_a_wrong_perf_event_is_reported_where_it_stands(tmp_path):
-    wrong = PERF.replace("task_instructions", "instructions").replace("0302", "03")
+    wrong = PERF.replace("task_instructions", "task instructions").replace("0302", "03")
     with pytest.raises(ConfigLoadError) as refused:
         load(tmp_path, wrong)
     first, second = refused.value.problems
     assert "config.yaml:4:30: runner.event_names[1]: there is no perf event" in first
     assert "did you mean task_instructions?" in first
-    assert "config.yaml:4:44: runner.event_names[2]: raw perf event" in second
+    assert "config.yaml:4:49: runner.event_names[2]: raw perf event" in second
 
 
 @pytest.mark.parametrize("names", ["[]", "[task_cycles, task_cycles]"])
@@ -101,3 +98,38 @@ def test_perf_events_are_named_in_one_place(tmp_path):
         load(tmp_path, both)
     alone = both.replace("  event_names: [task_cycles", "  # [task_cycles")
     assert [type(one).__name__ for one in load(tmp_path, alone).collectors] == ["TaskPerfCollector"]
+
+
+MEASURED = """
+runner: !MeasurementRunner
+  node: !StaticNode {tasks: []}
+  granularity: both
+  budget: {cpu: 2%, memory: 64MiB}
+  series_limit: 5000
+  collectors: [!TaskCpuCollector {interval: 250ms}, !TaskMemoryCollector {interval: 10s}]
+"""
+
+
+def test_what_is_measured_and_at_what_cost_is_configured(tmp_path):
+    runner = load(tmp_path, MEASURED)
+    assert runner.granularity == "both"
+    assert runner.budget == {"cpu": 0.02, "memory": 64 << 20}
+    assert runner.series_limit == 5000
+    assert [collector.interval for collector in runner.collectors] == [0.25, 10.0]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("both", "pods", "granularity: expected one of 'pod', 'container', 'both'"),
+        ("cpu: 2%", "cpus: 2%", "budget.cpus: unknown field, did you mean cpu?"),
+        ("64MiB", "64 apples", "budget.memory: expected a size"),
+        ("5000", "0", "series_limit"),
+        ("10s", "2d", "collectors[1].interval: expected a duration between 0.01s and 86400s"),
+    ],
+)
+def test_a_wrong_option_is_told_where_it_stands(tmp_path, right, wrong, words):
+    with pytest.raises(ConfigLoadError) as refused:
+        load(tmp_path, MEASURED.replace(right, wrong))
+    (problem,) = refused.value.problems
+    assert words in problem

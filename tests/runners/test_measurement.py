@@ -17,6 +17,7 @@ from wca.nodes import Node, Task
 from wca.nodes.labels import TaskLabelRegexGenerator, TaskLabelResourceGenerator
 from wca.nodes.static import StaticNode
 from wca.runners import MeasurementRunner
+from wca.runners.selection import default_collectors
 from wca.storage import LogStorage, Storage
 from wca.testing.clock import FakeClock
 from wca.testing.kernel import KernelTree
@@ -384,8 +385,9 @@ def test_in_steady_state_an_interval_makes_one_pread_per_file_and_nothing_else(r
         calls.append((now.opens, now.reads, now.stats, now.listdirs))
 
     node = StaticNode(tasks=[path[1:] for path in paths])  # it is given the runner's kernel
-    collectors = MeasurementRunner(node=node).collectors
-    batches = run(node, 7, kernel=kernel, collectors=[*collectors, Hook(note)])
+    # What has a thread of its own reads when that thread comes to it.
+    collectors = [*default_collectors(), Hook(note)]
+    batches = run(node, 7, kernel=kernel, collectors=collectors)
     assert value(batches[-1], "wca_tasks") == 5
     steady = [
         tuple(after - before for before, after in zip(first, second, strict=True))
@@ -405,9 +407,11 @@ def open_descriptors():
     return [link for link in links if os.path.islink(link)]
 
 
-def test_a_default_configuration_has_few_series(tmp_path):
-    tree = KernelTree(tmp_path, layout="v2", sockets=2, cores=32, threads=2, numa_nodes=4)
-    tree.add_task("/a", memory_limit=1 << 30)
+@pytest.mark.parametrize("layout", ["v1_apart", "v1_together", "hybrid", "v2"])
+def test_a_default_configuration_has_few_series(tmp_path, layout):
+    # What grows with the machine is cpu_usage_per_cpu, which has one series for each CPU.
+    tree = KernelTree(tmp_path, layout=layout, sockets=2, cores=16, threads=2, numa_nodes=4)
+    tree.add_task("/a", memory_limit=1 << 30, io={"8:0": (4096, 8192), "8:16": (0, 0)})
     node = Tasks(Task("a", "a", "/a", resources={"cpus": 1, "mem": 2}))
     batch = run(node, 2, kernel=tree.kernel)[-1]
     count = Counter(metric.granularity for metric in batch)

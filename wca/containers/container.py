@@ -1,17 +1,19 @@
-"""One discovered task with its probes."""
+"""One discovered task, or one container of it, with its probes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wca.collectors import Collector, NotAvailable, Probe
-from wca.collectors.api import Cgroup
-from wca.collectors.file_probe import FileProbe, join_file_probes
-from wca.errors import PLUGIN_ERRORS, TargetGone
+from wca.collectors import Collector
+from wca.collectors.api import NodeTarget
+from wca.containers.pace import Paces
+from wca.containers.parts import Part
+from wca.containers.probes import Probes
+from wca.linux.cgroups import Cgroup
 from wca.metrics import Measurements
 from wca.nodes import Task
 from wca.telemetry import Telemetry
 
-__all__ = ["Container", "Identity"]
+__all__ = ["Container", "Identity", "Target"]
 
 #: Discoveries in which the groups of a new task may still be on their way.
 LATE_LOOKS = 3
@@ -20,41 +22,46 @@ Identity = tuple[str, str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
+    """What a collector of tasks attaches to, see ``wca.collectors.api.TaskTarget``."""
+
     task: Task
     cgroup: Cgroup
+    node: NodeTarget
 
 
 class Container:
     """One task, measured until its cgroup vanishes.
 
     Args:
-        task: the task as the node reported it last.
-        cgroup: its cgroups.
+        target: the task as the node reported it last, its cgroups, its machine.
         identity: tells this task from a later one with the same id.
         telemetry: where broken collectors are reported.
+        paces: how often each collector is read.
     """
 
     def __init__(
-        self, task: Task, cgroup: Cgroup, identity: Identity, telemetry: Telemetry
+        self, target: Target, identity: Identity, telemetry: Telemetry, paces: Paces
     ) -> None:
-        self.task = task
+        self.task = target.task
         self.identity = identity
-        self._facts = _facts(task)
-        self._cgroup = cgroup
-        self._telemetry = telemetry
-        self._probes: dict[str, Probe] = {}
-        self._joined: dict[str, Probe] = {}  # the same, with what can be read together as one
-        self._unavailable: dict[str, str] = {}
+        self._facts = _facts(target.task)
+        self._probes = Probes(target, telemetry, paces)
         self._updates = 0
-        self._bound = False  # whether some probe reads files of its cgroups
-        #: Collectors that failed to attach; they are tried again with the next discovery.
-        self.lacking: frozenset[str] = frozenset()
+        #: What was read last, and whether that was a last look which no sample has taken yet.
+        self.last: Measurements = {}
+        self.unseen = False
+        self._cpu_seconds: float | None = None
 
     @property
     def unavailable(self) -> Mapping[str, str]:
         """Collectors that have no source here, with the reason."""
-        return self._unavailable
+        return self._probes.unavailable
+
+    @property
+    def lacking(self) -> frozenset[str]:
+        """Collectors that failed to attach; they are tried again with the next discovery."""
+        return self._probes.lacking
 
     def is_still(self, task: Task) -> bool:
         """Whether this is certainly the same task, without asking the kernel.
@@ -63,12 +70,12 @@ class Container:
         was made again under the same path, has ended them. Where a source is lacking, its group
         may only be late, so that the first few times the answer is no.
         """
-        if not self._bound or task.cgroup_path != self.task.cgroup_path:
+        if not self._probes.bound or task.cgroup_path != self.task.cgroup_path:
             return False
-        return not self._unavailable or self._updates >= LATE_LOOKS
+        return not self.unavailable or self._updates >= LATE_LOOKS
 
     def attach(self, collectors: Mapping[str, Collector]) -> None:
-        """Open the probes that are not open yet; one that failed before is tried again.
+        """Open the probes that are not open yet, and close those of no collector given.
 
         Args:
             collectors: by name.
@@ -76,22 +83,7 @@ class Container:
         Raises:
             TargetGone: the task vanished meanwhile.
         """
-        before = len(self._probes)
-        for name, collector in collectors.items():
-            if name in self._probes or name in self._unavailable:
-                continue
-            try:
-                self._probes[name] = collector.attach(_Target(self.task, self._cgroup))
-            except NotAvailable as missing:
-                self._unavailable[name] = missing.reason
-            except TargetGone:
-                raise
-            except PLUGIN_ERRORS as error:
-                self._telemetry.failure(name, error)
-        self.lacking = frozenset(collectors.keys() - self._probes.keys() - self._unavailable.keys())
-        if len(self._probes) != before:
-            self._joined = join_file_probes(self._probes)
-            self._bound = any(isinstance(probe, FileProbe) for probe in self._probes.values())
+        self._probes.attach(collectors)
 
     def update(self, task: Task) -> None:
         """Take what the node says of the same task now: its labels and resources may change."""
@@ -99,49 +91,56 @@ class Container:
         self._facts = _facts(task)
         self._updates += 1
 
-    def read(self, timestamp: float) -> Measurements:
-        """Read every probe. One that is broken costs its own numbers only.
+    def read(self, timestamp: float, parts: dict[str, float] | None = None) -> Measurements:
+        """Read every probe that is due. One that is broken costs its own numbers only.
 
         Args:
             timestamp: Unix time in seconds of this sample.
+            parts: where the CPU seconds of each collector go; None: they are not measured.
 
         Raises:
             TargetGone: the task has vanished; nothing of this reading counts.
         """
         measurements: Measurements = {}  # empty, so that a probe's numbers are copied in one go
-        if not self._read(self._joined, measurements):
-            # Read one by one from now on, so that each failure has the name of its collector.
-            self._joined = self._probes
-            self._read(self._probes, measurements)
+        if parts is None and self._cpu_seconds is not None:
+            self._probes.read(measurements)
+        else:
+            measurements = self._read_apart({} if parts is None else parts)
         measurements.update(self._facts)
         measurements["task_last_seen"] = timestamp
+        measurements["task_measuring_cpu_seconds"] = self._cpu_seconds
+        self.last, self.unseen = measurements, False
         return measurements
+
+    def _read_apart(self, parts: dict[str, float]) -> Measurements:
+        """Read and measure each collector by itself: the first time, and when it is asked for."""
+        read: Measurements = {}
+        self._probes.read_apart(read, lambda name, cpu, _seconds: parts.update({name: cpu}))
+        self._cpu_seconds = sum(parts.values())
+        # In the order of the last time: as long as it stays, so do the series.
+        return {name: read[name] for name in self.last if name in read} | read
+
+    def look(self, timestamp: float) -> None:
+        """Read now, between two samples, because the task may be gone before the next.
+
+        Args:
+            timestamp: Unix time in seconds.
+
+        Raises:
+            TargetGone: the task has vanished already.
+        """
+        self.read(timestamp)
+        self.unseen = True
 
     def close(self) -> None:
         """Close every probe; safe twice."""
-        for name, probe in self._probes.items():
-            try:
-                probe.close()
-            except PLUGIN_ERRORS as error:
-                self._telemetry.failure(name, error)
-        self._probes, self._joined = {}, {}
-
-    def _read(self, probes: Mapping[str, Probe], out: Measurements) -> bool:
-        """Read probes; False when what failed were several that are read as one."""
-        for name, probe in probes.items():
-            try:
-                probe.read(out)
-            except TargetGone:
-                raise
-            except PLUGIN_ERRORS as error:
-                if name not in self._probes:
-                    return False
-                self._telemetry.failure(name, error)
-        return True
+        self._probes.close()
 
 
 def _facts(task: Task) -> Measurements:
     """What is known of a task without reading anything."""
+    if isinstance(task, Part):  # what was asked for was asked for the whole task
+        return {"task_up": 1}
     facts: Measurements = {"task_up": 1, "task_subcontainers": len(task.subcgroups_paths)}
     for resource, name in (("cpus", "task_requested_cpus"), ("mem", "task_requested_mem_bytes")):
         amount = task.resources.get(resource)

@@ -1,12 +1,17 @@
 """Keeps the containers in step with the tasks that the node reports."""
 
+import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from wca.collectors import Collector
-from wca.containers.container import Container, Identity
+from wca.containers.container import Container, Identity, Target
+from wca.containers.departures import Departures
+from wca.containers.ended import EndedTasks
+from wca.containers.pace import Paces
 from wca.errors import PLUGIN_ERRORS, TargetGone
-from wca.linux.cgroups import Cgroup
+from wca.metrics import Measurements
 from wca.nodes import Task
 from wca.telemetry import Telemetry
 
@@ -19,24 +24,40 @@ class Containers:
     """Every task that is being measured, by task id.
 
     Args:
-        locate: gives the cgroups of a cgroup path.
+        locate: gives what a task's collectors attach to; TargetGone when it has no cgroup.
         collectors: what measures each task, by name.
         telemetry: where failures are reported.
+        paces: how often each collector is read; every time when left out.
+        departures: tells of tasks that are about to go; they are read once more.
+        now: Unix time in seconds.
+        measures: whether the collectors measure this task; one that they do not is only listed.
     """
 
     def __init__(
         self,
-        locate: Callable[[str], Cgroup],
+        locate: Callable[[Task], Target],
         collectors: Mapping[str, Collector],
         telemetry: Telemetry,
+        paces: Paces | None = None,
+        departures: Departures | None = None,
+        now: Callable[[], float] = time.time,
+        measures: Callable[[Task], bool] = lambda _task: True,
     ) -> None:
         self._locate = locate
-        self._collectors = collectors
+        self._collectors = dict(collectors)
         self._telemetry = telemetry
+        self._paces = Paces() if paces is None else paces
+        self._departures = departures
+        self._now = now
+        self._measures = measures
         self._containers: dict[str, Container] = {}
+        self._leaving: list[Container] = []
         self._said: set[str] = set()
         self._doubled: set[str] = set()
         self._dropped: dict[str, Identity] = {}
+        self.ended = EndedTasks()
+        #: Collectors that have no source for any task.
+        self.unavailable: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[Container]:
         return iter(list(self._containers.values()))
@@ -47,7 +68,8 @@ class Containers:
     def sync(self, tasks: Iterable[Task]) -> None:
         """Open what is new, close what is gone, reopen what was replaced.
 
-        A task whose cgroup is not there is left out; it is tried again with the next list.
+        A task whose cgroup is not there is left out; it is tried again with the next list. One
+        that is not in the list any more is read once more, if it still can be.
 
         Args:
             tasks: the tasks that run now; of two with one id the first counts.
@@ -57,35 +79,74 @@ class Containers:
             if wanted.setdefault(task.task_id, task) is not task:
                 self._say_doubled(task.task_id)
         for task_id in self._containers.keys() - wanted.keys():
-            self._close(task_id)
+            self._look_again(self._containers[task_id])
+            self._end(task_id)
         self._doubled &= wanted.keys()
         self._dropped = {name: self._dropped[name] for name in self._dropped.keys() & wanted.keys()}
         for task in wanted.values():
             self._sync_task(task)
+        self._note_unavailable()
         if self._telemetry.failures("containers"):
             self._telemetry.success("containers")
 
     def drop(self, container: Container) -> None:
         """Close a container whose task has vanished, or so a probe says."""
         self._dropped[container.task.task_id] = container.identity
-        self._close(container.task.task_id)
+        self._end(container.task.task_id)
+
+    def look(self, task_id: str) -> None:
+        """Read a task that is about to go: if it cannot be read again, this was its last sample."""
+        container = self._containers.get(task_id)
+        if container is not None:
+            self._look_again(container)
+
+    def last(self, task_id: str) -> Measurements:
+        """What was read last of a task; any thread may ask."""
+        container = self._containers.get(task_id)
+        return {} if container is None else container.last
+
+    def take_leaving(self) -> list[Container]:
+        """Containers that are closed, but whose last sample has not been taken yet."""
+        leaving, self._leaving = self._leaving, []
+        return leaving
+
+    def use(self, collectors: Mapping[str, Collector]) -> None:
+        """Measure with these from now on; probes of others are closed.
+
+        Args:
+            collectors: by name, some of those or all that were given at first.
+        """
+        self._collectors = dict(collectors)
+        for container in self:
+            self._attach(container)
 
     def close(self) -> None:
         """Close all containers; safe twice."""
         for task_id in list(self._containers):
             self._close(task_id)
 
+    def _look_again(self, container: Container) -> None:
+        with contextlib.suppress(TargetGone):  # too late
+            container.look(self._now())
+
     def _sync_task(self, task: Task) -> None:
         try:
             container = self._container_of(task)
-            container.attach(self._collectors)
-            self._say_unavailable(container)
         except TargetGone:
-            self._close(task.task_id)
+            self._end(task.task_id)
         except PLUGIN_ERRORS as error:
             words = f"task {task.task_id}: {type(error).__name__}: {error}"
             self._telemetry.failure("containers", words)
             self._close(task.task_id)
+        else:
+            self._attach(container)
+
+    def _attach(self, container: Container) -> None:
+        try:
+            container.attach(self._collectors if self._measures(container.task) else {})
+        except TargetGone:
+            self._end(container.task.task_id)
+        self._say_unavailable(container)
 
     def _container_of(self, task: Task) -> Container:
         """The container of this task, made anew when its cgroup is another one."""
@@ -93,21 +154,27 @@ class Containers:
         if container is not None and container.is_still(task):
             container.update(task)
             return container
-        cgroup = self._locate(task.cgroup_path)
-        inodes = cgroup.identity()
+        target = self._locate(task)
+        inodes = target.cgroup.identity()
         if not inodes:
             raise TargetGone(f"{task.cgroup_path} has no cgroup")
         identity: Identity = (task.task_id, task.cgroup_path, inodes)
         if container is not None and container.identity == identity:
             container.update(task)
             return container
-        self._close(task.task_id)
+        self._end(task.task_id)
         if self._dropped.get(task.task_id) == identity:
             words = f"task {task.task_id} was said to be gone, but its cgroup is the same"
             self._telemetry.failure("containers", words)
-        container = Container(task, cgroup, identity, self._telemetry)
+        container = Container(target, identity, self._telemetry, self._paces)
         self._containers[task.task_id] = container
+        if self._departures is not None:
+            self._departures.watch(task.task_id, target.cgroup)
         return container
+
+    def _note_unavailable(self) -> None:
+        lacking = [one.unavailable.keys() for one in self if self._measures(one.task)]
+        self.unavailable = frozenset(set(lacking[0]).intersection(*lacking) if lacking else ())
 
     def _say_unavailable(self, container: Container) -> None:
         """Once per collector: the reason may name the task, and tasks come and go."""
@@ -121,7 +188,18 @@ class Containers:
             self._doubled.add(task_id)
             log.warning("task id %s is listed twice: the second is ignored", task_id)
 
+    def _end(self, task_id: str) -> None:
+        """The task has ended: count it, and keep a sample that nobody has seen yet."""
+        container = self._containers.get(task_id)
+        if container is not None:
+            self.ended.add(container.last)
+            if container.unseen:
+                self._leaving.append(container)
+            self._close(task_id)
+
     def _close(self, task_id: str) -> None:
         container = self._containers.pop(task_id, None)
         if container is not None:
             container.close()
+            if self._departures is not None:
+                self._departures.forget(task_id)

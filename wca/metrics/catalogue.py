@@ -1,7 +1,7 @@
 """The metric catalogue: what every metric of ours is called, means and is measured in.
 
-HELP text, docs/metrics.md and the exported labels come from here. The entries are data in
-``task_metrics``, ``perf_metrics``, ``platform_metrics`` and ``internal_metrics``.
+HELP text, docs/metrics.md and the exported labels come from here. The entries are data in the
+modules ``*_metrics`` beside this one.
 """
 
 import enum
@@ -9,10 +9,19 @@ from collections.abc import Iterable
 from types import MappingProxyType
 
 from wca.metrics.internal_metrics import INTERNAL_METRICS
+from wca.metrics.memory_hardware_metrics import MEMORY_HARDWARE_METRICS
 from wca.metrics.metadata import MetricMetadata
+from wca.metrics.network_metrics import NETWORK_METRICS
 from wca.metrics.perf_metrics import PERF_METRICS
+from wca.metrics.perf_table_metrics import PERF_TABLE_METRICS
 from wca.metrics.platform_metrics import PLATFORM_METRICS
+from wca.metrics.resctrl_metrics import RESCTRL_METRICS
+from wca.metrics.sched_metrics import SCHED_METRICS
+from wca.metrics.task_io_metrics import TASK_IO_METRICS
+from wca.metrics.task_memory_metrics import TASK_MEMORY_METRICS
 from wca.metrics.task_metrics import TASK_METRICS
+from wca.metrics.uncore_metrics import UNCORE_METRICS
+from wca.metrics.wss_metrics import WSS_METRICS
 
 __all__ = ["CATALOGUE", "MetricName"]
 
@@ -28,7 +37,23 @@ def _by_name(entries: Iterable[MetricMetadata]) -> dict[str, MetricMetadata]:
 
 #: Every metric of ours by name, in the order of the documentation.
 CATALOGUE = MappingProxyType(
-    _by_name((*TASK_METRICS, *PERF_METRICS, *PLATFORM_METRICS, *INTERNAL_METRICS))
+    _by_name(
+        (
+            *TASK_METRICS,
+            *TASK_MEMORY_METRICS,
+            *TASK_IO_METRICS,
+            *NETWORK_METRICS,
+            *SCHED_METRICS,
+            *WSS_METRICS,
+            *PERF_METRICS,
+            *RESCTRL_METRICS,
+            *PERF_TABLE_METRICS,
+            *PLATFORM_METRICS,
+            *UNCORE_METRICS,
+            *MEMORY_HARDWARE_METRICS,
+            *INTERNAL_METRICS,
+        )
+    )
 )
 
 #: The names as an enum, for plugins that prefer ``MetricName.TASK_UP`` to the text.

@@ -1,6 +1,6 @@
 """From measurements (numbers by name) to metrics (numbers with labels and meaning)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,13 +46,18 @@ class Exporter:
     Args:
         labels: the target's labels.
         catalogue: metadata by metric name.
+        rename: gives the name under which a metric is exported.
     """
 
     def __init__(
-        self, labels: Mapping[str, str], catalogue: Mapping[str, MetricMetadata] = CATALOGUE
+        self,
+        labels: Mapping[str, str],
+        catalogue: Mapping[str, MetricMetadata] = CATALOGUE,
+        rename: Callable[[str], str] = str,
     ) -> None:
         self.labels: Mapping[str, str] = dict(labels)
         self._catalogue = catalogue
+        self._rename = rename
         self._made: dict[tuple[str, _Keys], Series] = {}
         self._names: list[str] = []
         self._nested: list[_Nested] = []
@@ -101,6 +106,7 @@ class Exporter:
 
     def _make(self, name: str, keys: _Keys) -> Series:
         entry = self._catalogue.get(name)
+        name = self._rename(name)
         if entry is None:
             return Series(name, self.labels)
         labels = self.labels

@@ -59,6 +59,52 @@ INTERNAL_METRICS: tuple[MetricMetadata, ...] = (
     ),
     _internal("wca_healthy", _G, _N, "1 when the last attempt succeeded, else 0.", "component"),
     _internal("wca_failures", _C, _N, "Failed attempts since start.", "component"),
+    _internal(
+        "wca_cpu_seconds", _C, _S, "CPU time of the agent, all threads.", source="process clock"
+    ),
+    _internal(
+        "wca_collector_state",
+        _G,
+        _N,
+        "1 for the state of each collector: working, failing, unavailable (this machine has no "
+        "such source) or stopped (to keep to the budget).",
+        "collector",
+        "state",
+    ),
+    _internal(
+        "wca_collector_cpu_seconds",
+        _C,
+        _S,
+        "CPU time of the agent for each collector. Those of tasks are read together: their shares "
+        "are estimated from one task in each iteration, which is read collector by collector.",
+        "collector",
+        source="thread clock",
+    ),
+    _internal(
+        "wca_collector_duration_seconds",
+        _G,
+        _S,
+        "Time that each collector took when it was read last, for all tasks.",
+        "collector",
+    ),
+    _internal(
+        "wca_collector_age_seconds",
+        _G,
+        _S,
+        "How old the values of a collector are that is not read in each iteration.",
+        "collector",
+    ),
+    _internal(
+        "wca_budget_level",
+        _G,
+        _N,
+        "Steps taken to keep to the budget; 0 when everything is measured as configured.",
+    ),
+    _internal("wca_budget_used_ratio", _G, _N, "Share of the budget that is used.", "resource"),
+    _internal("wca_series_limit", _G, _N, "Series at most, as configured."),
+    _internal(
+        "wca_tasks_left_out", _G, _N, "Tasks and containers left out because of the series limit."
+    ),
     _internal("wca_overruns", _C, _N, "Intervals missed because an iteration took too long."),
     _internal("wca_loop_stuck", _C, _N, "Times the loop stood still for three intervals."),
     _internal("wca_stored_samples", _C, _N, "Samples stored.", "storage"),

@@ -23,6 +23,7 @@ class MetricUnit(enum.StrEnum):
     """What one unit of the value is."""
 
     BYTES = "bytes"
+    BYTES_PER_SECOND = "bytes_per_second"
     NUMERIC = "numeric"
     SECONDS = "seconds"
     TICKS = "ticks"

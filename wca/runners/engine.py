@@ -1,23 +1,12 @@
 """What exists from the start to the end of a run: kernel, containers, probes, storage queues."""
 
-import logging
 import socket
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Protocol, TypeVar, runtime_checkable
 
 from wca.clock import Clock
-from wca.collectors import Collector, NotAvailable, Probe
-from wca.collectors.node_cpu import NodeCpuCollector
-from wca.collectors.node_memory import NodeMemoryCollector
-from wca.collectors.node_topology import NodeTopologyCollector
-from wca.collectors.node_vmstat import NodeVmstatCollector
-from wca.collectors.task_cpu import TaskCpuCollector
-from wca.collectors.task_memory import TaskMemoryCollector
-from wca.collectors.task_psi import TaskPsiCollector
-from wca.containers import Containers
-from wca.errors import PLUGIN_ERRORS, TargetGone
-from wca.linux.cgroups import CgroupHierarchies
+from wca.collectors import NotAvailable
+from wca.errors import TargetGone
 from wca.linux.files import Kernel, KernelFile
 from wca.linux.procfs import parse_resident_bytes
 from wca.nodes import Node
@@ -28,9 +17,7 @@ from wca.storage.delivery import Outlet
 from wca.telemetry import Telemetry
 from wca.version import __version__
 
-__all__ = ["Engine", "ReadsKernel", "default_collectors", "named"]
-
-log = logging.getLogger(__name__)
+__all__ = ["Engine", "ReadsKernel", "named"]
 
 _T = TypeVar("_T")
 
@@ -46,19 +33,6 @@ def named(components: Iterable[_T]) -> dict[str, _T]:
             name = f"{base}#{number}"
         names[name] = component
     return names
-
-
-def default_collectors() -> list[Collector]:
-    """What is measured unless the configuration says otherwise."""
-    return [
-        TaskCpuCollector(),
-        TaskMemoryCollector(),
-        TaskPsiCollector(),
-        NodeCpuCollector(),
-        NodeMemoryCollector(),
-        NodeTopologyCollector(),
-        NodeVmstatCollector(),
-    ]
 
 
 @runtime_checkable
@@ -99,30 +73,6 @@ class Engine:
         """Start components by name, those that have something to start. Raises StartError."""
         for name, component in components.items():
             self.lifecycle.start(component, name)
-
-    def containers(self, collectors: Mapping[str, Collector]) -> Containers:
-        """An empty set of containers that the task collectors measure."""
-        hierarchies = CgroupHierarchies(self.kernel)
-        of_tasks = {name: one for name, one in collectors.items() if one.scope == "task"}
-        containers = Containers(hierarchies.locate, of_tasks, self.telemetry)
-        self.lifecycle.on_close("containers", lambda _timeout: containers.close())
-        return containers
-
-    def node_probes(self, collectors: Mapping[str, Collector]) -> Mapping[str, Probe]:
-        """The probes of this machine by collector name; what is not available is said once."""
-        probes: dict[str, Probe] = {}
-        for name, collector in collectors.items():
-            if collector.scope != "node":
-                continue
-            try:
-                probe = probes[name] = collector.attach(self.kernel)
-            except (NotAvailable, TargetGone) as missing:
-                log.info("%s is not available: %s", name, missing)
-            except PLUGIN_ERRORS as error:
-                self.telemetry.failure(name, error)
-            else:
-                self.lifecycle.on_close(name, partial(_close_probe, probe))
-        return probes
 
     def outlet(self, storage: Storage, name: str) -> Outlet:
         """The queue of a started storage; one storage has one queue, under its first name."""
@@ -170,7 +120,3 @@ class Engine:
             return self.kernel.open("/proc/self/statm")
         except NotAvailable:
             return None
-
-
-def _close_probe(probe: Probe, _timeout: float) -> None:
-    probe.close()

@@ -1,27 +1,57 @@
 """What the agent measures about itself in each iteration."""
 
+import time
+
 from wca.logger import LogCounter
 from wca.metrics import Measurements
 from wca.runners.engine import Engine
+from wca.runners.governor import Governor
+from wca.runners.measuring import Measuring
 from wca.runners.stages import Sample
 
-__all__ = ["internal_measurements"]
+__all__ = ["Internal"]
 
 
-def internal_measurements(engine: Engine, log_counts: LogCounter, sample: Sample) -> Measurements:
-    """Heartbeat, tasks, memory, durations, health, log counts and the fate of stored samples."""
-    values: Measurements = {
-        "wca_up": sample.timestamp,
-        "wca_tasks": len(sample.tasks),
-        **engine.telemetry.measurements(),
-        "wca_stored_samples": {outlet.name: outlet.stored for outlet in engine.outlets},
-    }
-    optional = {
-        "wca_memory_usage_bytes": engine.resident_bytes(),
-        "wca_warning_count": log_counts.warnings.copy(),
-        "wca_error_count": log_counts.errors.copy(),
-        "wca_dropped_samples": {
-            outlet.name: outlet.dropped.copy() for outlet in engine.outlets if outlet.dropped
-        },
-    }
-    return values | {name: value for name, value in optional.items() if value}
+class Internal:
+    """Heartbeat, tasks, CPU, memory, durations, health, collectors, log counts, stored samples.
+
+    Args:
+        engine: the services of the run.
+        measuring: what measures.
+        log_counts: warnings and errors logged.
+        governor: keeps to the budget, where there is one.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        measuring: Measuring,
+        log_counts: LogCounter,
+        governor: Governor | None,
+    ) -> None:
+        self._engine = engine
+        self._measuring = measuring
+        self._log_counts = log_counts
+        self._governor = governor
+
+    def __call__(self, sample: Sample) -> Measurements:
+        """The measurements of this iteration."""
+        engine = self._engine
+        values: Measurements = {
+            "wca_up": sample.timestamp,
+            "wca_tasks": len(sample.tasks),
+            "wca_cpu_seconds": time.process_time(),
+            **engine.telemetry.measurements(),
+            **self._measuring.measurements(engine.clock.monotonic()),
+            **(self._governor.measurements() if self._governor else {}),
+            "wca_stored_samples": {outlet.name: outlet.stored for outlet in engine.outlets},
+        }
+        optional = {
+            "wca_memory_usage_bytes": engine.resident_bytes(),
+            "wca_warning_count": self._log_counts.warnings.copy(),
+            "wca_error_count": self._log_counts.errors.copy(),
+            "wca_dropped_samples": {
+                outlet.name: outlet.dropped.copy() for outlet in engine.outlets if outlet.dropped
+            },
+        }
+        return values | {name: value for name, value in optional.items() if value}

@@ -1,5 +1,6 @@
 """The loop: several jobs on one monotonic schedule."""
 
+import math
 import sys
 import threading
 import traceback
@@ -17,14 +18,14 @@ class Job:
 
     Args:
         action: what to do; it must not raise.
-        period: seconds.
+        period: seconds; None: only when it is requested.
         on_missed: told how many deadlines were missed, whenever some were.
     """
 
     def __init__(
         self,
         action: Callable[[], None],
-        period: float,
+        period: float | None,
         on_missed: Callable[[int], None] = lambda _missed: None,
     ) -> None:
         self._action = action
@@ -34,17 +35,17 @@ class Job:
         self._requested = False
 
     def request(self) -> None:
-        """Do it once more before the next deadline, as soon as the loop comes by."""
+        """Do it once more before the next deadline; called from any thread."""
         self._requested = True
 
     def start(self, now: float) -> None:
         """Set the first deadline."""
-        self._schedule = Schedule(self._period, now)
+        self._schedule = None if self._period is None else Schedule(self._period, now)
 
     @property
     def deadline(self) -> float:
         """Monotonic time of the next deadline."""
-        return self._schedule.deadline if self._schedule else 0.0
+        return self._schedule.deadline if self._schedule else math.inf
 
     def run_if_due(self, now: float) -> bool:
         """Do it when its deadline has come or when it was requested."""
@@ -67,12 +68,21 @@ class Loop:
         jobs: in the order in which they run when several are due.
         clock: time and waiting.
         stop: ends the loop when set.
+        wake: when set, ends the wait for the next deadline, for a job that was requested; whoever
+            sets ``stop`` sets it as well. None: ``stop`` alone ends a wait.
     """
 
-    def __init__(self, jobs: Sequence[Job], clock: Clock, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        clock: Clock,
+        stop: threading.Event,
+        wake: threading.Event | None = None,
+    ) -> None:
         self._jobs = jobs
         self._clock = clock
         self._stop = stop
+        self._wake = stop if wake is None else wake
         self.iterations = 0
         #: Monotonic time at which the loop was last seen alive, and the deadline it waits for.
         self.progress = clock.monotonic()
@@ -101,7 +111,9 @@ class Loop:
         deadline = min(job.deadline for job in self._jobs)
         self.progress = self._clock.monotonic()
         self.waiting = True
-        self._clock.wait(self._stop, deadline - self.progress)
+        self._clock.wait(self._wake, deadline - self.progress)
+        if self._wake is not self._stop:
+            self._wake.clear()
 
 
 class Watchdog:

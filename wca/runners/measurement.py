@@ -1,37 +1,37 @@
 """``MeasurementRunner``: discover tasks, read them and the machine, store the numbers, repeat."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Annotated
 
 from wca.clock import Clock, SystemClock
 from wca.collectors import Collector
-from wca.collectors.perf_names import PerfEventName
-from wca.config.types import Duration, Injected, LabelName
-from wca.errors import ValidationError
+from wca.collectors.perf.names import PerfEventName
+from wca.collectors.uncore.names import UncoreEventName
+from wca.config.types import Duration, Injected, LabelName, Numeric
 from wca.linux.files import Kernel
 from wca.logger import LogCounter
 from wca.nodes import Node
 from wca.nodes.labels import TaskLabelGenerator
 from wca.runners.api import Runner
+from wca.runners.collect import Collect
 from wca.runners.derive import Derive
-from wca.runners.engine import Engine, default_collectors, named
-from wca.runners.internal import internal_measurements
+from wca.runners.discover import Discover
+from wca.runners.engine import Engine, named
+from wca.runners.export import Export
+from wca.runners.governor import Budget, Governor
+from wca.runners.internal import Internal
 from wca.runners.labelling import TaskLabelling
 from wca.runners.loop import Job, Loop, Watchdog
-from wca.runners.stages import (
-    Collect,
-    Discover,
-    Export,
-    Sample,
-    Stage,
-    Store,
-    run_iteration,
-)
-from wca.runners.stop import StopSignals
+from wca.runners.measuring import Granularity, Measuring
+from wca.runners.selection import Options, select_collectors
+from wca.runners.stages import Sample, Stage, Store, run_iteration
+from wca.runners.stop import StopEvent, StopSignals
 from wca.storage import LogStorage, Storage
 
 __all__ = ["MeasurementRunner"]
+
+UncoreEvent = Annotated[str, UncoreEventName()]
 
 INTERVAL, DISCOVERY_INTERVAL = Duration(0.01, 60), Duration(0.01, 3600)
 #: Seconds that an iteration may go on after a signal, and that closing everything may take then:
@@ -59,9 +59,30 @@ class MeasurementRunner(Runner):
         include_optional_labels: put the facts of the machine (sockets, cores, cpus, cpu_model) and
             wca_version on every metric, instead of only on ``wca_information``.
         collectors: what is measured; the default set when left out.
+        extra_collectors: what is measured besides.
         event_names: perf events to count for each task, see TaskPerfCollector; none when left out.
+        perf_aggregate_cpus: perf events are summed over the CPUs; false gives each CPU its series.
+        uncore_event_names: events of memory controllers and links, see NodeUncoreCollector.
         enable_derived_metrics: add instructions per cycle and per second, cache misses per 1000
-            instructions and the share of cache hits, where their events are counted.
+            instructions and the share of cache hits, and bandwidths and latencies of memory, where
+            their events are counted.
+        rdt_enabled: cache occupancy and memory bandwidth of each task: true refuses to start where
+            they cannot be measured, false leaves them out, nothing measures them where they are.
+        gather_hw_mm_topology: memory modules, see NodeMemoryHardwareCollector; as rdt_enabled.
+        zoneinfo: all numbers of /proc/zoneinfo, or those of a regular expression, see
+            NodeZoneinfoCollector.
+        vmstat: all numbers of vmstat, or those of a regular expression, see NodeVmstatCollector.
+        sched: scheduler statistics of each task, all or those of a regular expression, see
+            TaskSchedCollector and TaskSchedstatCollector.
+        wss_reset_cycles: measure the memory that each task uses, at a cost, see TaskWssCollector.
+        wss_stable_cycles: see TaskWssCollector.
+        wss_membw_threshold: see TaskWssCollector.
+        granularity: of what there are series: ``pod``, each task as a whole, ``task_*``;
+            ``container``, each of its containers, ``container_*`` with the label ``container``;
+            ``both``. A task without containers of its own is always measured as a whole.
+        budget: what the agent may use: ``cpu`` as a share of one CPU (``2%``), ``memory`` as a
+            size. Beyond it the agent measures less often, then less.
+        series_limit: series at most; the last tasks of the list are left out beyond it.
         kernel: for tests: what kernel files are read through.
         clock: for tests: time.
     """
@@ -76,15 +97,28 @@ class MeasurementRunner(Runner):
         task_label_generators: dict[Annotated[str, LabelName()], TaskLabelGenerator] | None = None,
         include_optional_labels: bool = True,
         collectors: list[Collector] | None = None,
+        extra_collectors: list[Collector] | None = None,
         event_names: list[Annotated[str, PerfEventName()]] | None = None,
+        perf_aggregate_cpus: bool = True,
+        uncore_event_names: list[UncoreEvent | list[UncoreEvent]] | None = None,
         enable_derived_metrics: bool = False,
+        rdt_enabled: bool | None = None,
+        gather_hw_mm_topology: bool | None = None,
+        zoneinfo: bool | str = False,
+        vmstat: bool | str = False,
+        sched: bool | str = False,
+        wss_reset_cycles: Annotated[int, Numeric(0, None)] | None = None,
+        wss_stable_cycles: int = 0,
+        wss_membw_threshold: Annotated[float, Numeric(0, None)] | None = None,
+        granularity: Granularity = Granularity.POD,
+        budget: Budget | None = None,
+        series_limit: Annotated[int, Numeric(1, None)] | None = None,
         *,
         kernel: Annotated[Kernel | None, Injected()] = None,
         clock: Annotated[Clock | None, Injected()] = None,
     ) -> None:
         INTERVAL.check(interval)
         DISCOVERY_INTERVAL.check(discovery_interval)
-        _check_scopes(collectors or ())
         self.node = node
         self.metrics_storage = LogStorage() if metrics_storage is None else metrics_storage
         self.interval = interval
@@ -92,15 +126,34 @@ class MeasurementRunner(Runner):
         self.extra_labels = dict(extra_labels or {})
         self.task_label_generators = dict(task_label_generators or {})
         self.include_optional_labels = include_optional_labels
-        self.collectors = default_collectors() if collectors is None else list(collectors)
-        if event_names is not None:
-            self.collectors.append(_perf_collector(event_names, self.collectors))
+        self.collectors = select_collectors(
+            Options(
+                collectors=collectors,
+                extra_collectors=extra_collectors,
+                event_names=event_names,
+                perf_aggregate_cpus=perf_aggregate_cpus,
+                uncore_event_names=uncore_event_names,
+                enable_derived_metrics=enable_derived_metrics,
+                rdt_enabled=rdt_enabled,
+                gather_hw_mm_topology=gather_hw_mm_topology,
+                zoneinfo=zoneinfo,
+                vmstat=vmstat,
+                sched=sched,
+                wss_reset_cycles=wss_reset_cycles,
+                wss_stable_cycles=wss_stable_cycles,
+                wss_membw_threshold=wss_membw_threshold,
+            )
+        )
         self.enable_derived_metrics = enable_derived_metrics
+        self.granularity = Granularity(granularity)
+        self.budget = budget
+        self.series_limit = series_limit
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
         self._iterations: int | None = None
         self._exit_expected = False
-        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._stop = StopEvent(self._wake)
 
     def stop_after(self, iterations: int) -> None:
         """End ``run`` by itself after this many iterations."""
@@ -149,56 +202,67 @@ class MeasurementRunner(Runner):
 
     def _loop(self, engine: Engine, log_counts: LogCounter) -> None:
         telemetry = engine.telemetry
-        collectors = named(self.collectors)
-        engine.start_all(collectors)
+        departed = Job(lambda: measuring.look(), period=None)  # noqa: PLW0108 - it comes below
+        measuring = Measuring(
+            engine, self.collectors, self.interval, self.granularity, self._waking(departed)
+        )
+        measuring.start()
         engine.start_all(named(self.task_label_generators.values()))
         engine.start_node(self.node)
-        containers = engine.containers(collectors)
         labelling = TaskLabelling(self.task_label_generators, telemetry)
         discover = Job(
-            Discover(self.node, containers, labelling, telemetry), self.discovery_interval
+            Discover(self.node, measuring.sync, labelling, telemetry), self.discovery_interval
         )
-        probes = engine.node_probes(collectors)
-        reported = [name for name, one in collectors.items() if one.scope == "task"] + [*probes]
-        stages: list[Stage] = [
-            Collect(containers, probes, reported, telemetry, discover.request),
-            *([Derive(self._clock.monotonic)] if self.enable_derived_metrics else []),
-            self._export(engine, log_counts),
-            *self.stages_after_export(engine),
-        ]
+        stages = self._stages(engine, measuring, log_counts, discover.request)
         measure = Job(
             lambda: run_iteration(stages, Sample(self._clock.now()), telemetry),
             self.interval,
             on_missed=lambda missed: telemetry.count("wca_overruns", missed),
         )
-        loop = Loop([discover, measure], self._clock, self._stop)
+        loop = Loop([departed, discover, measure], self._clock, self._stop, self._wake)
         limit = max(STUCK_INTERVALS * self.interval, STUCK_SECONDS)
         with Watchdog(loop, limit, self._clock, telemetry):
             loop.run(self._iterations)
 
-    def _export(self, engine: Engine, log_counts: LogCounter) -> Export:
-        labels = engine.common_labels(self.extra_labels, optional=self.include_optional_labels)
-        return Export(
-            labels,
-            lambda sample: internal_measurements(engine, log_counts, sample),
+    def _stages(
+        self,
+        engine: Engine,
+        measuring: Measuring,
+        log_counts: LogCounter,
+        rediscover: Callable[[], None],
+    ) -> list[Stage]:
+        monotonic = self._clock.monotonic
+        governor = self._governor(engine, measuring)
+
+        def counted_at() -> float:
+            return measuring.read_at("task_cycles", monotonic())
+
+        export = Export(
+            engine.common_labels(self.extra_labels, optional=self.include_optional_labels),
+            Internal(engine, measuring, log_counts, governor),
             engine.information(),
             engine.telemetry,
+            measuring.catalogue,
+            self.series_limit,
         )
+        return [
+            Collect(measuring, engine.telemetry, monotonic, rediscover),
+            *([Derive(counted_at, monotonic)] if self.enable_derived_metrics else []),
+            export,
+            *self.stages_after_export(engine),
+            *([governor] if governor else []),
+        ]
 
+    def _governor(self, engine: Engine, measuring: Measuring) -> Governor | None:
+        if not self.budget:
+            return None
+        return Governor(self.budget, measuring, engine.resident_bytes, self._clock.monotonic)
 
-def _perf_collector(event_names: list[str], others: list[Collector]) -> Collector:
-    """The collector of these events. Raises ValidationError."""
-    from wca.collectors.task_perf import TaskPerfCollector  # with ctypes, which not all need
+    def _waking(self, job: Job) -> Callable[[], None]:
+        """What lets the loop do a job at once, from any thread."""
 
-    if any(isinstance(other, TaskPerfCollector) for other in others):
-        raise ValidationError(
-            "event_names and a TaskPerfCollector in collectors: write one of them"
-        )
-    return TaskPerfCollector(event_names)
+        def wake() -> None:
+            job.request()
+            self._wake.set()
 
-
-def _check_scopes(collectors: Iterable[Collector]) -> None:
-    for collector in collectors:
-        if collector.scope not in ("task", "node"):
-            name = type(collector).__name__
-            raise ValidationError(f"{name}.scope is {collector.scope!r}, write 'task' or 'node'")
+        return wake

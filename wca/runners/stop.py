@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-__all__ = ["StopSignals"]
+__all__ = ["StopEvent", "StopSignals"]
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,23 @@ _LIMIT = 1.95
 
 class _StuckAtStopError(BaseException):
     """Gets the main thread out of a call that waits; no ``except Exception`` holds it back."""
+
+
+class StopEvent(threading.Event):
+    """An event that ends a wait for another one as well.
+
+    Args:
+        wake: set together with this one.
+    """
+
+    def __init__(self, wake: threading.Event) -> None:
+        super().__init__()
+        self._wake = wake
+
+    def set(self) -> None:
+        """Set both."""
+        super().set()
+        self._wake.set()
 
 
 class StopSignals:

@@ -1,0 +1,224 @@
+"""A collector that may block works on a thread of its own; the loop takes its last values."""
+
+import threading
+import time
+import weakref
+
+import pytest
+
+from wca.collectors import Collector, NotAvailable, TargetGone
+from wca.containers.background import Background
+from wca.containers.costs import Costs
+from wca.errors import StartError
+from wca.linux.parse import Malformed
+from wca.telemetry import Telemetry
+
+WAIT = 10.0
+
+
+class Slow(Collector):
+    """Reads when the test lets it; remembers the thread of every call."""
+
+    blocking = True
+
+    def __init__(self):
+        super().__init__()
+        self.threads = set()
+        self.readings = 0
+        self.let = threading.Event()
+        self.let.set()
+        self.error = None
+        self.attach_error = None
+        self.open = 0
+        self.events = []
+
+    def start(self):
+        self.events.append("start")
+
+    def attach(self, target):
+        self.threads.add(threading.get_ident())
+        if self.attach_error:
+            raise self.attach_error
+        self.open += 1
+        return self
+
+    def read(self, out):
+        self.let.wait(WAIT)
+        self.threads.add(threading.get_ident())
+        if self.error:
+            raise self.error
+        self.readings += 1
+        out["number"] = self.readings
+
+    def close(self, timeout=None):
+        if timeout is None:
+            self.threads.add(threading.get_ident())
+            self.open -= 1
+        else:
+            self.events.append("close")
+
+
+def until(condition):
+    end = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def make():
+    made = []
+
+    def make(collector, seconds=0.01):
+        telemetry, costs = Telemetry(), Costs()
+        background = Background(collector, "Slow", telemetry, costs, lambda: seconds)
+        made.append((background, collector))
+        background.start()
+        return background, telemetry, costs
+
+    yield make
+    for background, collector in made:
+        collector.let.set()
+        background.close(WAIT)
+
+
+def values(probe):
+    out = {}
+    probe.read(out)
+    return out
+
+
+def test_the_loop_never_waits_and_gets_the_last_values(make):
+    slow = Slow()
+    slow.let.clear()
+    background, _, _ = make(slow)
+    probe = background.attach("task")
+    assert values(probe) == {}  # not read yet
+    slow.let.set()
+    until(lambda: values(probe).get("number", 0) > 2)
+
+
+def test_all_that_may_block_runs_on_the_one_thread(make):
+    slow = Slow()
+    background, _, _ = make(slow)
+    probe = background.attach("task")
+    until(lambda: slow.readings)
+    probe.close()
+    until(lambda: slow.open == 0)
+    assert len(slow.threads) == 1
+    assert threading.get_ident() not in slow.threads
+
+
+def test_a_new_target_is_read_at_once_and_not_with_the_next_interval(make):
+    background, _, _ = make(Slow(), seconds=3600.0)
+    first = background.attach("a")
+    until(lambda: values(first))
+    second = background.attach("b")
+    until(lambda: values(second))
+
+
+@pytest.mark.parametrize("end", [NotAvailable("no such thing"), TargetGone("it is gone")])
+def test_the_end_of_a_source_reaches_the_loop_as_it_was_said(make, end):
+    slow = Slow()
+    background, telemetry, _ = make(slow)
+    probe = background.attach("task")
+    until(lambda: slow.readings)
+    slow.error = end
+    until(lambda: probe.ended)
+    with pytest.raises(type(end), match=str(end)):
+        probe.read({})
+    until(lambda: slow.open == 0)
+    assert telemetry.failures("Slow") == 0
+
+
+def test_what_has_ended_holds_on_to_nothing(make):
+    class Task:
+        pass
+
+    slow = Slow()
+    background, _, _ = make(slow)
+    target = Task()
+    probe = background.attach(target)
+    gone = weakref.ref(target)
+    until(lambda: slow.readings)
+    slow.error = NotAvailable("no such thing")
+    until(lambda: probe.ended)
+    with pytest.raises(NotAvailable):
+        probe.read({})
+    probe.close()
+    until(lambda: slow.open == 0)
+    slow.error = None  # its traceback
+    del probe, target
+    until(lambda: gone() is None)
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), Malformed("expected a number")])
+def test_a_failure_is_counted_and_costs_what_could_not_be_read(make, caplog, error):
+    slow = Slow()
+    background, telemetry, _ = make(slow)
+    probe = background.attach("task")
+    until(lambda: slow.readings)
+    slow.error = error
+    until(lambda: telemetry.failures("Slow") > 1)
+    assert values(probe) == {}
+    assert caplog.text.count("Slow fails") == 1
+    slow.error = None
+    before = slow.readings
+    until(lambda: slow.readings > before)
+
+
+def test_a_target_that_could_not_be_attached_is_tried_again(make):
+    slow = Slow()
+    slow.attach_error = OSError("busy")
+    background, telemetry, _ = make(slow)
+    probe = background.attach("task")
+    until(lambda: telemetry.failures("Slow"))
+    slow.attach_error = None
+    until(lambda: values(probe))
+
+
+def test_closing_closes_every_probe_then_the_collector():
+    slow = Slow()
+    background = Background(slow, "Slow", Telemetry(), Costs(), lambda: 0.01)
+    background.start()
+    background.attach("a"), background.attach("b")
+    until(lambda: slow.open == 2)
+    background.close(WAIT)
+    assert slow.open == 0
+    assert slow.events == ["start", "close"]
+
+
+def test_a_thread_that_hangs_is_left_behind_within_the_time(caplog):
+    slow = Slow()
+    slow.let.clear()
+    background = Background(slow, "Slow", Telemetry(), Costs(), lambda: 0.01)
+    background.start()
+    background.attach("a")
+    until(lambda: slow.open == 1)
+    start = time.monotonic()
+    background.close(0.05)
+    assert time.monotonic() - start < WAIT / 2
+    assert "Slow is still busy: it is left behind" in caplog.text
+    slow.let.set()
+
+
+def test_what_the_collectors_start_raises_reaches_the_caller():
+    class Refusing(Slow):
+        def start(self):
+            raise StartError("no such program")
+
+    background = Background(Refusing(), "Slow", Telemetry(), Costs(), lambda: 1.0)
+    with pytest.raises(StartError, match="no such program"):
+        background.start()
+    background.close(1.0)
+
+
+def test_its_cpu_time_duration_and_age_are_measured(make):
+    slow = Slow()
+    background, _, costs = make(slow)
+    background.attach("task")
+    until(lambda: "wca_collector_age_seconds" in costs.measurements(time.monotonic()))
+    measured = costs.measurements(time.monotonic())
+    assert measured["wca_collector_cpu_seconds"]["Slow"] > 0
+    assert measured["wca_collector_duration_seconds"]["Slow"] > 0
+    assert 0 <= measured["wca_collector_age_seconds"]["Slow"] < WAIT

@@ -1,0 +1,87 @@
+"""Which collectors the options of a runner ask for."""
+
+import pytest
+
+from wca.collectors.node_vmstat import NodeVmstatCollector
+from wca.collectors.task_cpu import TaskCpuCollector
+from wca.collectors.task_perf import TaskPerfCollector
+from wca.errors import ValidationError
+from wca.runners.selection import Options, default_collectors, select_collectors
+
+
+def selected(**options):
+    return [type(one).__name__ for one in select_collectors(Options(**options))]
+
+
+def by_name(name, **options):
+    (found,) = [one for one in select_collectors(Options(**options)) if type(one).__name__ == name]
+    return found
+
+
+def test_by_default_files_are_read_and_what_the_machine_may_have_is_tried():
+    files = [type(one).__name__ for one in default_collectors()]
+    assert selected() == [*files, "TaskResctrlCollector", "NodeMemoryHardwareCollector"]
+
+
+def test_what_is_tried_by_default_can_be_left_out():
+    files = [type(one).__name__ for one in default_collectors()]
+    assert selected(rdt_enabled=False, gather_hw_mm_topology=False) == files
+
+
+def test_what_is_only_tried_does_not_belong_to_a_set_of_the_users_own():
+    assert selected(collectors=[TaskCpuCollector()]) == ["TaskCpuCollector"]
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"rdt_enabled": True}, ["TaskResctrlCollector"]),
+        ({"gather_hw_mm_topology": True}, ["NodeMemoryHardwareCollector"]),
+        ({"event_names": ["task_cycles"]}, ["TaskPerfCollector"]),
+        ({"uncore_event_names": ["platform_cas_count_reads"]}, ["NodeUncoreCollector"]),
+        ({"zoneinfo": True}, ["NodeZoneinfoCollector"]),
+        ({"vmstat": True}, ["NodeVmstatCollector"]),
+        ({"sched": "nr_.*"}, ["TaskSchedCollector", "TaskSchedstatCollector"]),
+        ({"wss_reset_cycles": 10}, ["TaskWssCollector"]),
+        ({"extra_collectors": [TaskCpuCollector()]}, ["TaskCpuCollector"]),
+    ],
+)
+def test_an_option_adds_its_collector(options, names):
+    assert selected(collectors=[], **options) == names
+
+
+def test_what_is_asked_for_has_to_be_there_and_what_is_tried_has_not():
+    assert by_name("TaskResctrlCollector", rdt_enabled=True).required
+    assert not by_name("TaskResctrlCollector").required
+    assert by_name("NodeMemoryHardwareCollector", gather_hw_mm_topology=True).required
+    assert not by_name("NodeMemoryHardwareCollector").required
+
+
+def test_vmstat_by_key_takes_the_place_of_the_usual_one():
+    names = selected(vmstat="numa_.*")
+    assert names.count("NodeVmstatCollector") == 1
+
+
+def test_one_thing_is_asked_for_in_one_place():
+    given = [TaskPerfCollector(["task_cycles"])]
+    with pytest.raises(ValidationError, match="event_names and a TaskPerfCollector in collectors"):
+        select_collectors(Options(collectors=given, event_names=["task_instructions"]))
+    both = [NodeVmstatCollector()]
+    with pytest.raises(ValidationError, match="vmstat and a NodeVmstatCollector in collectors"):
+        select_collectors(Options(collectors=both, vmstat=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"vmstat": "("}, "vmstat"),
+        ({"zoneinfo": "(a)"}, "zoneinfo"),
+        ({"sched": "["}, "sched"),
+        ({"wss_reset_cycles": -1}, "wss_reset_cycles"),
+        ({"event_names": []}, "event_names"),
+        ({"uncore_event_names": []}, "uncore_event_names"),
+    ],
+)
+def test_a_wrong_value_is_told_by_the_name_of_the_option(options, words):
+    with pytest.raises(ValidationError, match=words):
+        select_collectors(Options(**options))

@@ -1,0 +1,184 @@
+"""A collector that may block, at work on a thread of its own."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from wca.abilities import ability
+from wca.collectors import Collector, NotAvailable, Probe, TargetGone
+from wca.collectors.api import NodeTarget, TaskTarget
+from wca.containers.costs import Costs
+from wca.errors import PLUGIN_ERRORS
+from wca.linux.parse import Malformed
+from wca.metrics import Measurements
+from wca.telemetry import Telemetry
+
+__all__ = ["Background"]
+
+log = logging.getLogger(__name__)
+
+
+class LastValues:
+    """The probe that the loop sees: what the thread has read last of one target.
+
+    Args:
+        target: what the blocking collector attaches to.
+        wake: called when there is something to do for the thread.
+    """
+
+    def __init__(self, target: TaskTarget | NodeTarget, wake: Callable[[], None]) -> None:
+        self.target = target
+        self.probe: Probe | None = None  # touched by the thread alone
+        self.values: Measurements = {}
+        self._end: tuple[type[NotAvailable | TargetGone], str] | None = None
+        self.closed = False
+        self._wake = wake
+
+    def read(self, out: Measurements) -> None:
+        """Add the last values. Raises TargetGone and NotAvailable as the probe did."""
+        if self._end is not None:
+            kind, reason = self._end
+            raise kind(reason)
+        out.update(self.values)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the source is not there any more."""
+        return self._end is not None
+
+    def end(self, error: NotAvailable | TargetGone) -> None:
+        """Let the loop know why there is nothing more to read.
+
+        The exception itself is not kept: its traceback holds on to all that it came through.
+        """
+        self._end = (TargetGone if isinstance(error, TargetGone) else NotAvailable, str(error))
+
+    def close(self) -> None:
+        """Let the thread close the probe; safe twice."""
+        self.closed = True
+        self._wake()
+
+
+class Background(Collector):
+    """Runs all of a blocking collector on one thread; its probes give the last values at once.
+
+    Args:
+        collector: what may block.
+        name: under which its failures are reported.
+        telemetry: where they are.
+        costs: where its time is.
+        seconds: gives the time between two readings.
+    """
+
+    blocking = True
+
+    def __init__(
+        self,
+        collector: Collector,
+        name: str,
+        telemetry: Telemetry,
+        costs: Costs,
+        seconds: Callable[[], float],
+    ) -> None:
+        super().__init__()
+        self.scope = collector.scope  # type: ignore[misc] # of this one, as the class has none
+        self._collector = collector
+        self._name = name
+        self._telemetry = telemetry
+        self._costs = costs
+        self._seconds = seconds
+        self._entries: list[LastValues] = []
+        self._wake = threading.Event()
+        self._stopped = False
+        # Real time: it must not depend on the clock that the loop waits with.
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start the collector, then its thread. Raises what the collector's ``start`` does."""
+        start = ability(self._collector, "start")
+        if start is not None:
+            start()
+        self._thread.start()
+
+    def attach(self, target: TaskTarget | NodeTarget) -> Probe:
+        """A probe that has no values until the thread has read the target for the first time."""
+        entry = LastValues(target, self._wake.set)
+        self._entries.append(entry)
+        self._wake.set()
+        return entry
+
+    def close(self, timeout: float) -> None:
+        """Close all probes on the thread, end it, and close the collector.
+
+        Args:
+            timeout: seconds for all of it. A thread that hangs longer is left behind.
+        """
+        end = time.monotonic() + timeout
+        self._stopped = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                log.warning("%s is still busy: it is left behind", self._name)
+        close = ability(self._collector, "close")
+        if close is not None:
+            close(max(0.0, end - time.monotonic()))
+
+    def _run(self) -> None:
+        deadline = time.monotonic()
+        while not self._stopped:
+            self._wake.clear()
+            now = time.monotonic()
+            if now >= deadline:
+                self._pass(now)
+                deadline = max(deadline + self._seconds(), time.monotonic())
+            else:
+                self._pass(now, new_only=True)
+            self._wake.wait(max(0.0, deadline - time.monotonic()))
+        for entry in self._entries:
+            self._close(entry)
+
+    def _pass(self, now: float, *, new_only: bool = False) -> None:
+        """Read every target, or those that have not been read yet."""
+        cpu, failed, read = time.thread_time(), False, False
+        for entry in self._entries.copy():
+            if self._stopped:
+                return
+            if entry.closed or entry.ended:
+                self._close(entry)
+                self._entries.remove(entry)
+            elif entry.probe is None or not new_only:
+                read = True
+                failed = not self._read(entry) or failed
+        if not read:
+            return
+        if not failed:
+            self._telemetry.success(self._name)
+        cost, duration = time.thread_time() - cpu, time.monotonic() - now
+        self._costs.add(self._name, cost, duration, read_at=None if new_only else now)
+
+    def _read(self, entry: LastValues) -> bool:
+        """Read one target; False when that failed."""
+        values: Measurements = {}
+        try:
+            if entry.probe is None:
+                entry.probe = self._collector.attach(entry.target)
+            entry.probe.read(values)
+        except PLUGIN_ERRORS as error:
+            if isinstance(error, (NotAvailable, TargetGone)) and not isinstance(error, Malformed):
+                entry.end(error)
+                return True
+            entry.values = values  # what it could still read; the rest is not known any more
+            self._telemetry.failure(self._name, error)
+            return False
+        entry.values = values
+        return True
+
+    def _close(self, entry: LastValues) -> None:
+        if entry.probe is not None:
+            try:
+                entry.probe.close()
+            except PLUGIN_ERRORS as error:
+                self._telemetry.failure(self._name, error)
+            entry.probe = None

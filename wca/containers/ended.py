@@ -1,0 +1,33 @@
+"""What tasks that have ended leave behind: totals of the node that outlive them."""
+
+from wca.metrics import Measurements
+
+__all__ = ["EndedTasks"]
+
+#: Total of the node, and the number of each task that it sums up.
+_TOTALS = (
+    ("platform_ended_tasks_cpu_seconds", "task_cpu_usage_seconds"),
+    ("platform_ended_tasks_oom_kills", "task_mem_oom_kills"),
+)
+
+
+class EndedTasks:
+    """Counts tasks that have ended, with what their last samples said."""
+
+    def __init__(self) -> None:
+        self._totals: Measurements = {"platform_ended_tasks": 0}
+
+    def add(self, last: Measurements) -> None:
+        """One more task has ended.
+
+        Args:
+            last: its last sample; what it lacks is not counted.
+        """
+        self._totals["platform_ended_tasks"] += 1
+        for total, name in _TOTALS:
+            if name in last:
+                self._totals[total] = self._totals.get(total, 0) + last[name]
+
+    def measurements(self) -> Measurements:
+        """The totals since start."""
+        return dict(self._totals)

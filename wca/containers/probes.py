@@ -1,0 +1,209 @@
+"""The probes of one target: opened, read together, each at its pace, and closed."""
+
+from collections.abc import Callable, Mapping
+from time import monotonic, thread_time
+
+from wca.collectors import Collector, NotAvailable, Probe
+from wca.collectors.api import NodeTarget, TaskTarget
+from wca.collectors.file_probe import FileProbe, join_file_probes
+from wca.containers.pace import Pace, Paces
+from wca.errors import PLUGIN_ERRORS, TargetGone
+from wca.linux.parse import Malformed
+from wca.metrics import Measurements
+from wca.telemetry import Telemetry
+
+__all__ = ["Measured", "Probes"]
+
+#: Told of a collector what reading one target took: its name, CPU seconds of this thread, seconds.
+Measured = Callable[[str, float, float], None]
+
+
+class _Kept:
+    """Probes of one pace, and what they read last."""
+
+    __slots__ = ("pace", "probes", "values")
+
+    def __init__(self, pace: Pace, probes: Mapping[str, Probe]) -> None:
+        self.pace = pace
+        self.probes = tuple(probes.items())
+        self.values: Measurements | None = None  # None: not read yet, or read in each iteration
+
+
+class Probes:
+    """What measures one target.
+
+    Args:
+        target: what the collectors attach to.
+        telemetry: where broken collectors are reported.
+        paces: how often each collector is read.
+        vanishes: whether the target can be gone; for one that cannot, TargetGone is a failure.
+    """
+
+    __slots__ = (
+        "_groups",
+        "_paces",
+        "_probes",
+        "_target",
+        "_telemetry",
+        "_vanishes",
+        "bound",
+        "lacking",
+        "unavailable",
+    )
+
+    def __init__(
+        self,
+        target: TaskTarget | NodeTarget,
+        telemetry: Telemetry,
+        paces: Paces,
+        *,
+        vanishes: bool = True,
+    ) -> None:
+        self._target = target
+        self._telemetry = telemetry
+        self._paces = paces
+        self._vanishes = vanishes
+        self._probes: dict[str, tuple[Probe, Pace]] = {}
+        self._groups: list[_Kept] = []  # the same, with what can be read together as one
+        #: Collectors that have no source here, with the reason.
+        self.unavailable: dict[str, str] = {}
+        #: Collectors that failed to attach; they are tried again with the next ``attach``.
+        self.lacking: frozenset[str] = frozenset()
+        #: Whether some probe reads files that end with the target.
+        self.bound = False
+
+    def attach(self, collectors: Mapping[str, Collector]) -> None:
+        """Open the probes that are not open yet, and close those of no collector given.
+
+        Args:
+            collectors: by name.
+
+        Raises:
+            TargetGone: the target vanished meanwhile.
+        """
+        gone = self._probes.keys() - collectors.keys()
+        for name in gone:
+            self._close(name)
+        opened = [name for name in collectors if self._opens(name, collectors[name])]
+        known = self._probes.keys() | self.unavailable.keys()
+        self.lacking = frozenset(collectors.keys() - known)
+        if opened or gone:
+            self._group()
+
+    def read(self, out: Measurements) -> None:
+        """Read what is due, and give the last values of the rest.
+
+        A probe that is broken costs its own numbers only.
+
+        Raises:
+            TargetGone: the target has vanished; nothing of this reading counts.
+        """
+        for group in self._groups:
+            pace = group.pace
+            if pace.every:
+                self._read(group, out)
+                continue
+            if pace.due or group.values is None:
+                values: Measurements = {}
+                self._read(group, values)
+                group.values = values
+            out.update(group.values)
+
+    def read_apart(self, out: Measurements, measured: Measured) -> None:
+        """Read as ``read`` does, but one collector after the other, and measure each.
+
+        Args:
+            out: where the numbers go.
+            measured: told what each collector took that was read.
+
+        Raises:
+            TargetGone: see ``read``.
+        """
+        for group in self._groups:
+            if not group.pace.due and group.values is not None:
+                out.update(group.values)
+                continue
+            values: Measurements = {}
+            for name, probe in self._of(group.pace):
+                start, cpu_start = monotonic(), thread_time()
+                self._read_one(name, probe, values)
+                measured(name, thread_time() - cpu_start, monotonic() - start)
+            group.values = None if group.pace.every else values
+            out.update(values)
+
+    def close(self) -> None:
+        """Close every probe; safe twice."""
+        for name in list(self._probes):
+            self._close(name)
+        self._groups = []
+
+    def _opens(self, name: str, collector: Collector) -> bool:
+        if name in self._probes or name in self.unavailable:
+            return False
+        try:
+            probe = collector.attach(self._target)
+        except NotAvailable as missing:
+            self.unavailable[name] = missing.reason
+        except PLUGIN_ERRORS as error:
+            self._fail(name, error)
+        else:
+            self._probes[name] = probe, self._paces.of(collector.interval)
+            return True
+        return False
+
+    def _group(self) -> None:
+        """Put together what has one pace."""
+        by_pace: dict[Pace, dict[str, Probe]] = {}
+        for name, (probe, pace) in self._probes.items():
+            by_pace.setdefault(pace, {})[name] = probe
+        self._groups = [_Kept(pace, join_file_probes(probes)) for pace, probes in by_pace.items()]
+        self.bound = any(isinstance(probe, FileProbe) for probe, _ in self._probes.values())
+
+    def _read(self, group: _Kept, out: Measurements) -> None:
+        for name, probe in group.probes:
+            if name in self._probes:
+                self._read_one(name, probe, out)
+            elif not _reads(probe, out):
+                # Read one by one from now on, so that each failure has the name of its collector.
+                group.probes = self._of(group.pace)
+                self._read(group, out)
+                return
+
+    def _of(self, pace: Pace) -> tuple[tuple[str, Probe], ...]:
+        """The probes of a pace, each by itself."""
+        return tuple((name, probe) for name, (probe, its) in self._probes.items() if its is pace)
+
+    def _read_one(self, name: str, probe: Probe, out: Measurements) -> None:
+        try:
+            probe.read(out)
+        except Malformed as error:  # this reading, and not the source
+            self._fail(name, error)
+        except NotAvailable as missing:
+            self.unavailable[name] = missing.reason
+            self._close(name)
+            self._group()
+        except PLUGIN_ERRORS as error:
+            self._fail(name, error)
+
+    def _fail(self, name: str, error: BaseException) -> None:
+        if self._vanishes and isinstance(error, TargetGone):
+            raise error
+        self._telemetry.failure(name, error)
+
+    def _close(self, name: str) -> None:
+        probe, _ = self._probes.pop(name)
+        try:
+            probe.close()
+        except PLUGIN_ERRORS as error:
+            self._telemetry.failure(name, error)
+
+
+def _reads(probe: Probe, out: Measurements) -> bool:
+    """Read a probe that stands for several; False when one of them failed."""
+    try:
+        probe.read(out)
+    except TargetGone:
+        raise
+    except PLUGIN_ERRORS:
+        return False
+    return True

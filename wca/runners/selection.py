@@ -1,0 +1,155 @@
+"""Which collectors a runner has: the default set, and what its options ask for."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from wca.collectors import Collector
+from wca.collectors.node_cpu import NodeCpuCollector
+from wca.collectors.node_memory import NodeMemoryCollector
+from wca.collectors.node_psi import NodePsiCollector
+from wca.collectors.node_topology import NodeTopologyCollector
+from wca.collectors.node_vmstat import NodeVmstatCollector
+from wca.collectors.task_cpu import TaskCpuCollector
+from wca.collectors.task_io import TaskIoCollector
+from wca.collectors.task_memory import TaskMemoryCollector
+from wca.collectors.task_memory_events import TaskMemoryEventsCollector
+from wca.collectors.task_psi import TaskPsiCollector
+from wca.errors import ValidationError
+
+__all__ = ["Options", "default_collectors", "select_collectors"]
+
+_Wanted = tuple[str, Callable[[], Collector]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of a runner that say what is measured; its documentation describes them."""
+
+    collectors: list[Collector] | None = None
+    extra_collectors: list[Collector] | None = None
+    event_names: list[str] | None = None
+    perf_aggregate_cpus: bool = True
+    uncore_event_names: list[str | list[str]] | None = None
+    enable_derived_metrics: bool = False
+    rdt_enabled: bool | None = None
+    gather_hw_mm_topology: bool | None = None
+    zoneinfo: bool | str = False
+    vmstat: bool | str = False
+    sched: bool | str = False
+    wss_reset_cycles: int | None = None
+    wss_stable_cycles: int = 0
+    wss_membw_threshold: float | None = None
+
+
+def default_collectors() -> list[Collector]:
+    """What is measured of files unless the configuration says otherwise."""
+    return [
+        TaskCpuCollector(),
+        TaskMemoryCollector(),
+        TaskMemoryEventsCollector(),
+        TaskPsiCollector(),
+        TaskIoCollector(),
+        NodeCpuCollector(),
+        NodeMemoryCollector(),
+        NodeTopologyCollector(),
+        NodePsiCollector(),
+        NodeVmstatCollector(),
+    ]
+
+
+def select_collectors(options: Options) -> list[Collector]:
+    """All that a runner measures with.
+
+    ``rdt_enabled`` and ``gather_hw_mm_topology`` left out belong to the default set, where they
+    measure what the machine has; set to true they ask for it, in any set.
+
+    Raises:
+        ValidationError: a collector of no scope, or one that stands in ``collectors`` and is asked
+            for by an option as well.
+    """
+    default = options.collectors is None
+    usual = default_collectors() if options.collectors is None else []
+    given = [*(options.collectors or []), *(options.extra_collectors or [])]
+    _check_scopes(given)
+    asked = list(_asked_for(options, default=default))
+    for option, collector in asked:
+        if any(type(one) is type(collector) for one in given):
+            name = type(collector).__name__
+            raise ValidationError(f"{option} and a {name} in collectors: write one of them")
+    replaced = {type(collector) for _, collector in asked}
+    usual = [one for one in usual if type(one) not in replaced]
+    return [*usual, *given, *(collector for _, collector in asked)]
+
+
+def _asked_for(options: Options, *, default: bool) -> Iterator[tuple[str, Collector]]:
+    """The collectors of the options, each with the option's name."""
+    for option, make in (*_counters(options), *_files(options), *_tried(options, default=default)):
+        try:
+            yield option, make()
+        except ValidationError as error:
+            raise ValidationError(f"{option}: {error}") from None
+
+
+# Imported where they are asked for: most configurations need none of them.
+
+
+def _counters(options: Options) -> Iterator[_Wanted]:
+    """What counts with perf."""
+    events, uncore = options.event_names, options.uncore_event_names
+    if events is not None:
+        from wca.collectors.task_perf import TaskPerfCollector
+
+        yield "event_names", lambda: TaskPerfCollector(events, options.perf_aggregate_cpus)
+    if uncore is not None:
+        from wca.collectors.node_uncore import NodeUncoreCollector
+
+        derived = options.enable_derived_metrics
+        yield "uncore_event_names", lambda: NodeUncoreCollector(uncore, derived)
+
+
+def _files(options: Options) -> Iterator[_Wanted]:
+    """What reads files that are not read by default."""
+    cycles = options.wss_reset_cycles
+    if options.vmstat:
+        yield "vmstat", lambda: NodeVmstatCollector(keys=options.vmstat)
+    if options.zoneinfo:
+        from wca.collectors.node_zoneinfo import NodeZoneinfoCollector
+
+        yield "zoneinfo", lambda: NodeZoneinfoCollector(keys=_pattern(options.zoneinfo))
+    if options.sched:
+        from wca.collectors.task_sched import TaskSchedCollector
+        from wca.collectors.task_schedstat import TaskSchedstatCollector
+
+        yield "sched", lambda: TaskSchedCollector(_pattern(options.sched))
+        yield "sched", TaskSchedstatCollector
+    if cycles is not None:
+        from wca.collectors.task_wss import TaskWssCollector
+
+        stable, threshold = options.wss_stable_cycles, options.wss_membw_threshold
+        yield "wss_reset_cycles", lambda: TaskWssCollector(cycles, stable, threshold)
+
+
+def _tried(options: Options, *, default: bool) -> Iterator[_Wanted]:
+    """What belongs to the default set where the machine has it."""
+    rdt, hardware = options.rdt_enabled, options.gather_hw_mm_topology
+    if rdt or (default and rdt is None):
+        from wca.collectors.task_resctrl import TaskResctrlCollector
+
+        yield "rdt_enabled", lambda: TaskResctrlCollector(required=bool(rdt))
+    if hardware or (default and hardware is None):
+        from wca.collectors.node_memory_hardware import NodeMemoryHardwareCollector
+
+        required = bool(hardware)
+        yield "gather_hw_mm_topology", lambda: NodeMemoryHardwareCollector(required=required)
+
+
+def _pattern(option: bool | str) -> str | None:
+    return option if isinstance(option, str) else None
+
+
+def _check_scopes(collectors: Iterable[Collector]) -> None:
+    """Raise ValidationError for a collector whose ``scope`` is neither of the two."""
+    for collector in collectors:
+        if collector.scope not in ("task", "node"):
+            name = type(collector).__name__
+            raise ValidationError(f"{name}.scope is {collector.scope!r}, write 'task' or 'node'")
