@@ -1,6 +1,7 @@
 # WCA needs python3 (3.11 or later, with venv), make and git. Everything else is set up here.
 #   make            build dist/wca.pex          make run     measure this machine for a few seconds
 #   make test       set up and run the tests    make bench   measure the agent
+#   make bench-peers   measure it beside other agents, which make peers builds (needs Go)
 # Another Python: make PYTHON=/path/to/python3 ...
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ SOURCES := $(shell find wca -type d -name __pycache__ -prune -o -type f -print) 
 	pyproject.toml setup.py requirements.txt README.md LICENSE \
 	tools/build_pex.py tools/pex_preamble.sh
 
-.PHONY: pex setup permissions test test-slow lint format bench run docs lock clean
+.PHONY: pex setup permissions test test-slow lint format bench peers bench-peers run docs lock clean
 .DELETE_ON_ERROR:
 
 pex: permissions $(PEX)
@@ -57,6 +58,22 @@ format: setup
 
 bench: setup $(PEX)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Agents to compare with. Telegraf gets the plugins that its configurations name, and no other.
+PEERS := build/peers
+TELEGRAF := 1.37.2
+TELEGRAF_INPUTS := inputs.cgroup,inputs.cpu,inputs.mem,inputs.kernel_vmstat
+TELEGRAF_TAGS := custom,$(TELEGRAF_INPUTS),outputs.file,serializers.influx,parsers.influx
+
+peers:
+	mkdir -p $(PEERS)
+	go build -C benchmarks/peers/cadvisor -o $(CURDIR)/$(PEERS)/cadvisor .
+	GOBIN=$(CURDIR)/$(PEERS) go install -tags $(TELEGRAF_TAGS) \
+		-ldflags "-X github.com/influxdata/telegraf/internal.Version=$(TELEGRAF)" \
+		github.com/influxdata/telegraf/cmd/telegraf@v$(TELEGRAF)
+
+bench-peers: setup
+	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 run: setup
 	@$(BIN)/python tools/demo.py

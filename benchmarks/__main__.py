@@ -1,18 +1,23 @@
-"""``python -m benchmarks``: the tables of docs/performance.md, measured in one run."""
+"""``python -m benchmarks``: the tables of docs/performance.md, each measured in one run."""
 
 import argparse
 import os
 import platform
 import sys
 
-from benchmarks import iteration, startup
+from benchmarks.cgroups import end_tidily
+
+#: What can be measured; ``iteration`` comes with start, memory and cgroup v2.
+TABLES = ("iteration", "reach", "collectors", "descriptors", "long-run", "ping-pong")
 
 
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--tasks", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("table", nargs="?", default="iteration", choices=TABLES)
+    parser.add_argument("--tasks", type=int, nargs="+", help="sizes")
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--iterations", type=int, default=10_000, help="of the long run")
     parser.add_argument("--pex", default="dist/wca.pex", help="agent whose start is measured")
     parser.add_argument("--no-start", action="store_true", help="leave out start and memory")
     parser.add_argument("--no-vm", action="store_true", help="leave out cgroup v2 in the emulator")
@@ -20,20 +25,56 @@ def main() -> int:
     if os.geteuid() != 0:
         print("the benchmarks make cgroups: run them as root", file=sys.stderr)
         return 2
-    print(f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} CPUs")
-    print(f"\n{iteration.HEADER}")
-    for tasks in args.tasks:
+    end_tidily()
+    print(
+        f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} CPUs\n"
+    )
+    print_table = {
+        "iteration": _print_iteration,
+        "reach": _print_reach,
+        "collectors": _print_collectors,
+        "descriptors": _print_descriptors,
+        "long-run": _print_long_run,
+        "ping-pong": _print_ping_pong,
+    }
+    print_table[args.table](args)
+    return 0
+
+
+def _print_iteration(args: argparse.Namespace) -> None:
+    from benchmarks import iteration
+
+    sizes = args.tasks or [10, 100, 1000]
+    print(iteration.HEADER)
+    for tasks in sizes:
         print(iteration.measure(tasks, args.rounds).row(), flush=True)
     if not args.no_start:
         _print_start(args.pex, args.rounds)
     if not args.no_vm:
         from benchmarks import on_v2
 
-        print(f"\n{on_v2.table(args.tasks, args.rounds)}")
-    return 0
+        print(f"\n{on_v2.table(sizes, args.rounds)}")
+
+
+def _print_reach(args: argparse.Namespace) -> None:
+    from benchmarks import iteration
+
+    print(iteration.HEADER)
+    for tasks in args.tasks or [100, 1000]:
+        print(iteration.measure(tasks, args.rounds, iteration.reach()).row(), flush=True)
+
+
+def _print_ping_pong(args: argparse.Namespace) -> None:
+    from benchmarks import ping_pong
+
+    print(ping_pong.HEADER)
+    for row in ping_pong.rows(args.rounds):
+        print(row, flush=True)
 
 
 def _print_start(pex: str, rounds: int) -> None:
+    from benchmarks import startup
+
     low, median, high = startup.first_sample([pex], rounds)
     print(
         f"\nstart to first sample, {pex}, warm: {median * 1e3:.0f} ms "
@@ -41,6 +82,33 @@ def _print_start(pex: str, rounds: int) -> None:
     )
     resident = startup.resident_bytes([pex], 100, 3.0)
     print(f"resident memory at 100 tasks: {resident / 2**20:.1f} MiB")
+
+
+def _print_collectors(args: argparse.Namespace) -> None:
+    from benchmarks import collectors
+
+    print(collectors.HEADER)
+    for tasks in args.tasks or [100, 1000]:
+        for row in collectors.rows(tasks, args.rounds):
+            print(row, flush=True)
+
+
+def _print_descriptors(args: argparse.Namespace) -> None:
+    from benchmarks import descriptors
+
+    print(f"default collectors: {descriptors.per_task():.1f} descriptors per task")
+    with_events = descriptors.per_task(descriptors.PERF)
+    print(f"with four software events: {with_events:.1f} descriptors per task")
+    for tasks in args.tasks or [100, 1000]:
+        print(descriptors.fall_back(tasks, args.rounds), flush=True)
+
+
+def _print_long_run(args: argparse.Namespace) -> None:
+    from benchmarks.long_run import long_run
+
+    for tasks in args.tasks or [100]:
+        print(f"{args.iterations} iterations, {tasks} tasks: ", end="", flush=True)
+        print(long_run(args.iterations, tasks).sentence())
 
 
 if __name__ == "__main__":

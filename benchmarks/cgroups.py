@@ -2,42 +2,79 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Iterator, Sequence
 
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
 
 PARENT = f"wca-bench-{os.getpid()}"
-MEASURED = ("cpu", "cpuacct", "memory", "psi")
+MEASURED = ("cpu", "cpuacct", "memory", "blkio", "pids", "perf_event", "psi")
+#: Controllers of cgroup v2 whose files the groups have.
+DELEGATED = {"cpu", "memory", "io", "pids"}
 
 
-def _roots() -> list[str]:
+def end_tidily() -> None:
+    """Let SIGTERM end this program as an error would, so that its cgroups are removed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+class Groups:
+    """Groups below the parent, each in every hierarchy.
+
+    Args:
+        roots: the folders of the hierarchies.
+    """
+
+    def __init__(self, roots: Sequence[str]) -> None:
+        self._roots = roots
+
+    def make(self, name: str) -> str:
+        """Make a group; gives its name as StaticNode takes it."""
+        path = f"{PARENT}/{name}"
+        for root in self._roots:
+            os.mkdir(f"{root}/{path}")
+        return path
+
+    def remove(self, path: str) -> None:
+        """Remove a group that has no processes any more, by the name that ``make`` gave."""
+        for root in self._roots:
+            os.rmdir(f"{root}/{path}")
+
+
+@contextlib.contextmanager
+def parent_cgroup() -> Iterator[Groups]:
+    """The parent of the groups, which goes with all of them at the end."""
     root = CgroupHierarchies(Kernel()).locate("/")
-    return sorted({directory for name in MEASURED if (directory := root.directory(name))})
+    roots = sorted({directory for name in MEASURED if (directory := root.directory(name))})
+    switched_on: list[tuple[str, str]] = []
+    made: list[str] = []
+    try:
+        for folder in roots:
+            os.mkdir(f"{folder}/{PARENT}")
+            made.append(f"{folder}/{PARENT}")
+            switched_on += _delegate(folder, made[-1])
+        yield Groups(roots)
+    finally:
+        for parent in made:
+            _remove(parent)
+        for folder, name in switched_on:
+            _control(folder, f"-{name}")
 
 
 @contextlib.contextmanager
 def task_cgroups(count: int) -> Iterator[list[str]]:
     """Make ``count`` groups; yields their names as StaticNode takes them."""
-    roots = _roots()
-    names = [f"{PARENT}/task{number:04d}" for number in range(count)]
-    made: list[str] = []
-    switched_on: list[tuple[str, str]] = []
-    try:
-        for root in roots:
-            parent = f"{root}/{PARENT}"
-            os.mkdir(parent)
-            made.append(parent)
-            switched_on += _delegate(root, parent)
-            for name in names:
-                os.mkdir(f"{root}/{name}")
-                made.append(f"{root}/{name}")
-        yield names
-    finally:
-        for folder in reversed(made):
-            os.rmdir(folder)
-        for root, name in switched_on:
-            _control(root, f"-{name}")
+    with parent_cgroup() as groups:
+        yield [groups.make(f"task{number:04d}") for number in range(count)]
+
+
+def _remove(parent: str) -> None:
+    with os.scandir(parent) as entries:
+        children = [entry.path for entry in entries if entry.is_dir()]
+    for folder in (*children, parent):
+        os.rmdir(folder)
 
 
 def _delegate(root: str, parent: str) -> list[tuple[str, str]]:
@@ -47,7 +84,7 @@ def _delegate(root: str, parent: str) -> list[tuple[str, str]]:
     """
     if not os.path.exists(f"{root}/cgroup.controllers"):
         return []
-    wanted = {"cpu", "memory"} & _words(f"{root}/cgroup.controllers")
+    wanted = DELEGATED & _words(f"{root}/cgroup.controllers")
     missing = wanted - _words(f"{root}/cgroup.subtree_control")
     for folder, names in ((root, missing), (parent, wanted)):
         for name in names:

@@ -1,51 +1,39 @@
 """One whole iteration beside its floor: nothing but the reads that give the same series."""
 
-import contextlib
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.cgroups import task_cgroups
+from benchmarks.cgroups import MEASURED, task_cgroups
+from benchmarks.collectors import SOFTWARE_EVENTS
+from benchmarks.floor import Floor, open_descriptors, perf_groups
 from benchmarks.workers import workers
 from wca.clock import SystemClock
+from wca.collectors import Collector
+from wca.collectors.task_cpu import TaskCpuCollector
+from wca.collectors.task_io import TaskIoCollector
+from wca.collectors.task_memory import TaskMemoryCollector
+from wca.collectors.task_psi import TaskPsiCollector
 from wca.gc_tuning import raise_gc_threshold
 from wca.linux.cgroups import Cgroup, CgroupHierarchies
 from wca.linux.files import Kernel, raise_descriptor_limit
 from wca.nodes.static import StaticNode
-from wca.runners.engine import Engine, default_collectors, named
+from wca.runners.collect import Collect
+from wca.runners.discover import Discover
+from wca.runners.engine import Engine
+from wca.runners.export import Export
 from wca.runners.labelling import TaskLabelling
-from wca.runners.stages import Collect, Discover, Export, Sample
+from wca.runners.measuring import Granularity, Measuring
+from wca.runners.selection import default_collectors
+from wca.runners.stages import Sample
 from wca.storage import LogStorage
 
-#: The smallest set of files that gives the default series of a task, by cgroup version.
-FLOOR_FILES = {
-    1: [
-        ("cpuacct", "cpuacct.usage"),
-        ("cpu", "cpu.stat"),
-        ("memory", "memory.usage_in_bytes"),
-        ("memory", "memory.max_usage_in_bytes"),
-        ("memory", "memory.limit_in_bytes"),
-        ("memory", "memory.soft_limit_in_bytes"),
-        ("memory", "memory.stat"),
-        ("memory", "memory.numa_stat"),
-    ],
-    2: [
-        ("cpu", "cpu.stat"),
-        ("memory", "memory.current"),
-        ("memory", "memory.peak"),
-        ("memory", "memory.max"),
-        ("memory", "memory.high"),
-        ("memory", "memory.stat"),
-        ("memory", "memory.numa_stat"),
-    ],
-}
-PRESSURE_FILES = [("psi", f"{name}.pressure") for name in ("cpu", "memory", "io")]
-
-
+#: Files that give no numbers: they tell whether the task is still there.
+BOOKKEEPING = {"cgroup.procs", "notify_on_release", "cgroup.subtree_control"}
 #: Where the storage writes: a file system in memory, so that no disk is measured.
 MEMORY = "/dev/shm"
 #: Rounds that are not counted: caches fill, layouts are learned.
@@ -88,18 +76,36 @@ HEADER = (
 )
 
 
-def measure(tasks: int, rounds: int) -> Result:
-    """Time floor and iteration alternately, each after all tasks have worked; give the medians."""
+def reach() -> list[Collector]:
+    """CPU time, throttling, memory, pressure, block I/O and four software events of each task."""
+    from wca.collectors.task_perf import TaskPerfCollector
+
+    files = (TaskCpuCollector, TaskMemoryCollector, TaskPsiCollector, TaskIoCollector)
+    of_the_machine = [one for one in default_collectors() if one.scope == "node"]
+    return [*(one() for one in files), TaskPerfCollector(SOFTWARE_EVENTS), *of_the_machine]
+
+
+def measure(tasks: int, rounds: int, collectors: list[Collector] | None = None) -> Result:
+    """Time floor and iteration alternately, each after all tasks have worked; give the medians.
+
+    Args:
+        tasks: how many.
+        rounds: that count.
+        collectors: what is measured; the default set when None.
+    """
     raise_descriptor_limit()
     with task_cgroups(tasks) as names:
         hierarchies = CgroupHierarchies(Kernel())
         cgroups = [hierarchies.locate(f"/{name}") for name in names]
-        with workers(cgroups) as working, tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        with (
+            workers(cgroups, disk=True) as working,
+            tempfile.TemporaryDirectory(dir=MEMORY) as folder,
+        ):
             output = os.path.join(folder, "metrics.prom")
             storage = LogStorage(output_filename=output, overwrite=True)
             engine = Engine(Kernel(), SystemClock())
-            collect, export = _stages(engine, names)
-            floor = _floor(cgroups)
+            collect, export = _stages(engine, names, collectors or default_collectors())
+            floor = _floor(cgroups).read
             times: dict[str, list[float]] = {"floor": [], "collect": [], "export": [], "store": []}
             raise_gc_threshold()  # as the command does
             for _ in range(rounds + WARM_UP):
@@ -117,35 +123,47 @@ def measure(tasks: int, rounds: int) -> Result:
     return Result(tasks, cgroups[0].version("memory") or 0, series / tasks, **medians)
 
 
-def _stages(engine: Engine, names: list[str]) -> tuple[Collect, Export]:
-    collectors, telemetry = named(default_collectors()), engine.telemetry
-    containers = engine.containers(collectors)
-    Discover(StaticNode(tasks=names), containers, TaskLabelling({}, telemetry), telemetry)()
-    probes = engine.node_probes(collectors)
-    collect = Collect(containers, probes, collectors, telemetry, lambda: None)
+def _stages(
+    engine: Engine, names: list[str], collectors: list[Collector]
+) -> tuple[Collect, Export]:
+    telemetry = engine.telemetry
+    measuring = Measuring(engine, collectors, 1.0, Granularity.POD, lambda: None)
+    measuring.start()
+    Discover(StaticNode(tasks=names), measuring.sync, TaskLabelling({}, telemetry), telemetry)()
+    collect = Collect(measuring, telemetry, time.monotonic, lambda: None)
     labels = engine.common_labels({}, optional=True)
-    return collect, Export(labels, lambda _sample: {}, engine.information(), telemetry)
+    export = Export(labels, lambda _: {}, engine.information(), telemetry, measuring.catalogue)
+    return collect, export
 
 
-def _floor(cgroups: list[Cgroup]) -> Callable[[], None]:
-    """What reads the floor's files once, through the descriptors that the agent keeps open."""
-    known = {}
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            known[os.readlink(f"/proc/self/fd/{name}")] = int(name)
-    descriptors = [
-        known[path]
-        for cgroup in cgroups
-        for controller, name in FLOOR_FILES[cgroup.version("memory") or 2] + PRESSURE_FILES
-        if (path := f"{cgroup.directory(controller)}/{name}") in known
+def _floor(cgroups: list[Cgroup]) -> Floor:
+    """The files with numbers of all tasks, each once, through the descriptors that are open.
+
+    Files for which the agent had no descriptor left are opened for each reading here as well.
+    """
+    descriptors = open_descriptors()
+    known = {path: descriptor for descriptor, path in descriptors.items()}
+    floor = Floor(groups=perf_groups(descriptors))
+    wanted = _files_of(cgroups[0], known)
+    for cgroup in cgroups:
+        for controller, name in wanted:
+            path = f"{cgroup.directory(controller)}/{name}"
+            if path in known:
+                floor.kept.append((known[path], 4096))
+            else:
+                floor.opened.append(path)
+    return floor
+
+
+def _files_of(cgroup: Cgroup, paths: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """The files with numbers of a task, with a controller in whose folder each is."""
+    controllers = {cgroup.directory(name): name for name in MEASURED}
+    files = [path.rpartition("/") for path in paths]
+    return [
+        (controllers[folder], name)
+        for folder, _, name in files
+        if folder in controllers and name not in BOOKKEEPING
     ]
-
-    def read() -> None:
-        pread = os.pread
-        for descriptor in descriptors:
-            pread(descriptor, 4096, 0)
-
-    return read
 
 
 def _timed(call: Callable[[], None]) -> float:

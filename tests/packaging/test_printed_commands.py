@@ -12,6 +12,14 @@ ELSEWHERE = {
     "make run": "test_demo.py",
     "make test": "this run",
     "make bench": "the benchmark's own table in docs/performance.md",
+    "make bench ARGS=reach": "tests/benchmarks",
+    "make bench ARGS=collectors": "tests/benchmarks",
+    "make bench ARGS=descriptors": "tests/benchmarks",
+    "make bench ARGS=long-run": "tests/benchmarks",
+    "make peers && make bench-peers": "tests/benchmarks, without the peers",
+    'echo "254:0 1000000000000" > /sys/fs/cgroup/blkio/some-group/blkio.throttle.read_bps_device': (
+        "tests/collectors/test_real_events.py, in a group of its own"
+    ),
     "pex -D examples python-dateutil==2.8.0 -o hello_world.pex": "test_seed_commands.py",
 }
 COMMANDS = sorted({line for _, _, text in blocks("sh") for line in text.splitlines() if line})

@@ -1,0 +1,1 @@
+"""WCA beside other agents: ``python -m benchmarks.peers``."""
