@@ -10,7 +10,7 @@ from wca.config import load_config
 from wca.storage import LogStorage
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-FILES = sorted([*CONFIGS.glob("extending/*.yaml"), *CONFIGS.glob("extra/*.yaml")])
+FILES = sorted(path for path in CONFIGS.glob("*/*.yaml"))
 PLUGINS = ["hello_world_runner:HelloWorldRunner", "http_store:HTTPStorage"]
 
 
@@ -34,7 +34,9 @@ def test_nobody_but_its_owner_may_write_it(path):
     assert not stat.S_IMODE(path.stat().st_mode) & stat.S_IWOTH
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("extra/*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.parent.name != "extending"], ids=lambda path: path.name
+)
 def test_it_begins_by_saying_what_it_does(path):
     assert path.read_text().startswith("# ")
 

@@ -1,8 +1,7 @@
 """The memory modules of the machine, from what ``dmidecode --quiet -t memory`` prints."""
 
+import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -54,9 +53,12 @@ def run_dmidecode(folders: Sequence[str] = _FOLDERS, timeout: float = _TIMEOUT) 
     Raises:
         NotAvailable: it is not installed, takes too long, or cannot tell.
     """
-    program = shutil.which("dmidecode", path=":".join(folders))
+    places = (os.path.join(folder, "dmidecode") for folder in folders)
+    program = next((place for place in places if os.access(place, os.X_OK)), None)
     if program is None:
         raise NotAvailable("dmidecode is not installed (package dmidecode)")
+    import subprocess
+
     command = [program, "--quiet", "-t", "memory"]
     try:
         done = subprocess.run(  # noqa: S603 - an absolute path and fixed arguments

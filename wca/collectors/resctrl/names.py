@@ -1,6 +1,5 @@
 """What our monitoring groups are called."""
 
-import hashlib
 import string
 
 __all__ = ["PREFIX", "group_name", "is_ours"]
@@ -24,7 +23,9 @@ def group_name(task_id: str) -> str:
     name = PREFIX + "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in data)
     if len(name) <= _MAX_LENGTH:
         return name
-    return f"{name[: _MAX_LENGTH - _DIGEST - 1]}={hashlib.sha256(data).hexdigest()[:_DIGEST]}"
+    from hashlib import sha256  # with OpenSSL, which hardly anyone needs
+
+    return f"{name[: _MAX_LENGTH - _DIGEST - 1]}={sha256(data).hexdigest()[:_DIGEST]}"
 
 
 def is_ours(name: str) -> bool:
