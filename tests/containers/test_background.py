@@ -135,21 +135,18 @@ def test_what_has_ended_holds_on_to_nothing(make):
     class Task:
         pass
 
-    slow = Slow()
+    slow, target = Slow(), Task()
     background, _, _ = make(slow)
-    target = Task()
-    probe = background.attach(target)
-    gone = weakref.ref(target)
+    probe, known = background.attach(target), weakref.ref(target)
     until(lambda: slow.readings)
     slow.error = NotAvailable("no such thing")
-    until(lambda: probe.ended)
+    until(lambda: slow.open == 0)
     with pytest.raises(NotAvailable):
         probe.read({})
     probe.close()
-    until(lambda: slow.open == 0)
     slow.error = None  # its traceback
     del probe, target
-    until(lambda: gone() is None)
+    until(lambda: known() is None)
 
 
 @pytest.mark.parametrize("error", [ValueError("odd"), Malformed("expected a number")])
