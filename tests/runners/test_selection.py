@@ -1,11 +1,16 @@
 """Which collectors the options of a runner ask for."""
 
+import os
+
 import pytest
 
 from wca.collectors.node_vmstat import NodeVmstatCollector
 from wca.collectors.task_cpu import TaskCpuCollector
 from wca.collectors.task_perf import TaskPerfCollector
+from wca.collectors.task_resctrl import TaskResctrlCollector
 from wca.errors import ValidationError
+from wca.nodes.static import StaticNode
+from wca.runners import MeasurementRunner
 from wca.runners.selection import Options, default_collectors, select_collectors
 
 
@@ -85,3 +90,16 @@ def test_one_thing_is_asked_for_in_one_place():
 def test_a_wrong_value_is_told_by_the_name_of_the_option(options, words):
     with pytest.raises(ValidationError, match=words):
         select_collectors(Options(**options))
+
+
+@pytest.mark.skipif(os.path.isdir("/sys/fs/resctrl/info"), reason="this machine has resctrl")
+def test_what_the_options_ask_for_and_the_machine_lacks_is_a_problem_of_the_runner():
+    runner = MeasurementRunner(StaticNode(tasks=[]), rdt_enabled=True)
+    (problem,) = runner.check()
+    assert problem.startswith("resctrl is required, but not available")
+    assert MeasurementRunner(StaticNode(tasks=[])).check() == []
+
+
+def test_collectors_of_the_list_are_checked_by_themselves_and_not_twice():
+    listed = TaskResctrlCollector(required=True)
+    assert MeasurementRunner(StaticNode(tasks=[]), collectors=[listed]).check() == []

@@ -49,17 +49,23 @@ class NodeMemoryHardwareCollector(Collector):
         self._run = run_dmidecode if run is None else run
         self._values: Measurements | None = None
 
-    def start(self) -> None:
-        """Read the modules now where they are required. Raises StartError."""
+    def check(self) -> list[str]:
+        """What keeps the modules from being read here, where that is an error."""
         if not self.required:
-            return
+            return []
         try:
             self._values = self._read()
         except NotAvailable as absent:
-            raise StartError(
+            return [
                 f"the memory modules cannot be read: {absent.reason}; put that right, or do not "
                 "require them"
-            ) from None
+            ]
+        return []
+
+    def start(self) -> None:
+        """Read the modules now where they are required. Raises StartError."""
+        for problem in self.check():
+            raise StartError(problem)
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:  # noqa: ARG002 - see the contract
         """Read the modules. Raises NotAvailable."""

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Annotated
 
+from wca.abilities import ability
 from wca.clock import Clock, SystemClock
 from wca.collectors import Collector
 from wca.collectors.perf.names import PerfEventName
@@ -126,6 +127,7 @@ class MeasurementRunner(Runner):
         self.extra_labels = dict(extra_labels or {})
         self.task_label_generators = dict(task_label_generators or {})
         self.include_optional_labels = include_optional_labels
+        self._listed = [*(collectors or ()), *(extra_collectors or ())]
         self.collectors = select_collectors(
             Options(
                 collectors=collectors,
@@ -154,6 +156,18 @@ class MeasurementRunner(Runner):
         self._exit_expected = False
         self._wake = threading.Event()
         self._stop = StopEvent(self._wake)
+
+    def check(self) -> list[str]:
+        """What keeps this machine from giving what the options ask for.
+
+        Collectors of the lists are components of their own, and asked by themselves.
+        """
+        problems: list[str] = []
+        for collector in self.collectors:
+            check = ability(collector, "check")
+            if check is not None and collector not in self._listed:
+                problems += check()
+        return problems
 
     def stop_after(self, iterations: int) -> None:
         """End ``run`` by itself after this many iterations."""

@@ -21,6 +21,10 @@ from wca.runners.engine import Engine, named
 __all__ = ["Granularity", "Measuring"]
 
 
+#: States of a collector that is not stopped, and has a source here.
+RUNNING = ("working", "failing")
+
+
 class Granularity(enum.StrEnum):
     """Of what there are series: of tasks as a whole, of each of their containers, or of both."""
 
@@ -138,19 +142,32 @@ class Measuring:
     def measurements(self, now: float) -> Measurements:
         """State, cost and age of each collector, at this monotonic time."""
         values = self.costs.measurements(now)
-        ages: dict[str, float] = values.pop("wca_collector_age_seconds", {})
-        for name, collector in self.collectors.items():
-            pace = self.paces.of(collector.interval)
-            if not pace.every and pace.read_at is not None:
-                ages[name] = now - pace.read_at
+        ages = values.pop("wca_collector_age_seconds", {}) | self._ages(now)
+        states = {name: self._state(name) for name in self.collectors}
+        ages = {name: age for name, age in ages.items() if states[name] in RUNNING}
         if ages:
             values["wca_collector_age_seconds"] = ages
-        states = {name: {self._state(name): 1} for name in self.collectors}
-        return {**values, "wca_collector_state": states}
+        return {
+            **values,
+            "wca_collector_state": {name: {state: 1} for name, state in states.items()},
+        }
+
+    def _ages(self, now: float) -> dict[str, float]:
+        """Of the collectors that are read on this thread, but not in each iteration."""
+        paces = {
+            name: self.paces.of(one.interval)
+            for name, one in self.collectors.items()
+            if not one.blocking
+        }
+        return {
+            name: now - pace.read_at
+            for name, pace in paces.items()
+            if not pace.every and pace.read_at is not None
+        }
 
     def runs(self, name: str) -> bool:
         """Whether a collector is not stopped, and has a source here."""
-        return self._state(name) in ("working", "failing")
+        return self._state(name) in RUNNING
 
     def _state(self, name: str) -> str:
         if name in self.stopped:

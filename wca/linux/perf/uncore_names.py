@@ -154,7 +154,7 @@ def pmu_kind(name: UncoreName, model: CpuModel | None) -> str:
         return entry.pmu
     if family not in UNCORE and name.metric in _KERNELS_OWN:
         return _KERNELS_OWN[name.metric][0]
-    raise ValidationError(f"{name.metric}: no event of {family or 'this processor'} is known")
+    raise ValidationError(f"no event of {family or 'this processor'} is known for it")
 
 
 def same_kind(pmu: str, kind: str) -> bool:
