@@ -127,8 +127,8 @@ def _stages(
     engine: Engine, names: list[str], collectors: list[Collector]
 ) -> tuple[Collect, Export]:
     telemetry = engine.telemetry
-    measuring = Measuring(engine, collectors, 1.0, Granularity.POD, lambda: None)
-    measuring.start()
+    measuring = Measuring(engine, collectors, 1.0, Granularity.POD)
+    measuring.start(lambda: None)
     Discover(StaticNode(tasks=names), measuring.sync, TaskLabelling({}, telemetry), telemetry)()
     collect = Collect(measuring, telemetry, time.monotonic, lambda: None)
     labels = engine.common_labels({}, optional=True)

@@ -65,7 +65,7 @@ def workers(
 @contextlib.contextmanager
 def _block() -> Iterator[int | None]:
     """A descriptor whose reads go to the disk; None where the file system has none below."""
-    with tempfile.NamedTemporaryFile(dir=".") as file:
+    with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
         file.write(b"x" * mmap.PAGESIZE)
         file.flush()
         os.fsync(file.fileno())

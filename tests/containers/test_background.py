@@ -210,6 +210,28 @@ def test_what_the_collectors_start_raises_reaches_the_caller():
     background.close(1.0)
 
 
+def test_the_collector_is_closed_on_the_thread_on_which_it_works():
+    class Closing(Slow):
+        def close(self, timeout=None):
+            super().close(timeout)
+            self.closed_on = threading.get_ident()
+
+    slow = Closing()
+    background = Background(slow, "Slow", Telemetry(), Costs(), lambda: 0.01)
+    background.start()
+    background.attach("a")
+    until(lambda: slow.readings)
+    background.close(WAIT)
+    assert slow.threads == {slow.closed_on}
+
+
+def test_values_have_an_age_from_the_first_reading_on(make):
+    background, _, costs = make(Slow(), seconds=3600.0)
+    probe = background.attach("task")
+    until(lambda: values(probe))
+    until(lambda: "wca_collector_age_seconds" in costs.measurements(time.monotonic()))
+
+
 def test_its_cpu_time_duration_and_age_are_measured(make):
     slow = Slow()
     background, _, costs = make(slow)

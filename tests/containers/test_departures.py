@@ -1,6 +1,8 @@
 """A group of cgroup v2 that loses its last process is noticed before it is removed."""
 
 import threading
+import time
+from collections import Counter
 
 import pytest
 
@@ -12,8 +14,8 @@ WAIT = 10.0
 @pytest.fixture
 def watched(real_cgroups):
     told = threading.Event()
-    departures = Departures(told.set)
-    departures.start()
+    departures = Departures()
+    departures.start(told.set)
     yield real_cgroups, departures, told
     departures.close(WAIT)
 
@@ -41,6 +43,33 @@ def test_a_group_below_counts_as_well(watched):
     assert departures.take() == ["pod"]
 
 
+def test_a_group_that_gets_its_first_process_later_is_watched_too(watched):
+    cgroups, departures, told = watched
+    path = cgroups.make("late")
+    departures.watch("late", cgroups.locate(path))
+    cgroups.worker(path).stop()
+    assert told.wait(WAIT)
+    assert departures.take() == ["late"]
+
+
+def test_a_group_that_is_removed_at_once_is_not_told_again_and_again(watched):
+    cgroups, departures, told = watched
+    paths = [cgroups.make(f"short{number}") for number in range(8)]
+    workers = [cgroups.worker(path) for path in paths]
+    for path in paths:
+        departures.watch(path, cgroups.locate(path))
+    for worker, path in zip(workers, paths, strict=True):
+        worker.stop()
+        cgroups.remove(path)
+    assert told.wait(WAIT)
+    time.sleep(0.3)
+    # Becoming empty and being removed are two changes. The kernel tells a group at most once in
+    # ten milliseconds, so that it may tell none of one that is removed within that time.
+    counts = Counter(departures.take())
+    assert counts.keys() <= set(paths)
+    assert max(counts.values()) <= 2
+
+
 def test_a_group_that_is_forgotten_or_never_had_a_process_is_not_told(watched):
     cgroups, departures, told = watched
     forgotten, empty, last = (cgroups.make(name) for name in ("forgotten", "empty", "last"))
@@ -56,8 +85,8 @@ def test_a_group_that_is_forgotten_or_never_had_a_process_is_not_told(watched):
 
 
 def test_it_ends_in_the_middle_of_waiting_and_gives_everything_back(real_cgroups):
-    departures = Departures(lambda: None)
-    departures.start()
+    departures = Departures()
+    departures.start(lambda: None)
     path = real_cgroups.make("a")
     real_cgroups.worker(path)
     departures.watch("a", real_cgroups.locate(path))

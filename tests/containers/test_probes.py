@@ -61,6 +61,18 @@ def test_a_target_that_comes_between_two_readings_is_read_at_once():
     assert read(attached(Numbers("slow", interval=10.0), paces=paces)) == {"slow": 1}
 
 
+def test_a_last_look_reads_what_is_not_due_as_well():
+    paces = Paces(1.0)
+    probes = attached(Numbers("slow", interval=10.0), paces=paces)
+    paces.begin(0)
+    read(probes)
+    paces.begin(1)
+    out = {}
+    probes.read(out, at_once=True)
+    assert out == {"slow": 2}
+    assert read(probes) == {"slow": 2}
+
+
 def test_a_source_that_goes_away_is_closed_and_said_to_be_unavailable():
     telemetry = Telemetry()
     going, staying = Numbers("going"), Numbers("staying")

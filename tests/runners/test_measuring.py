@@ -6,8 +6,9 @@ import time
 import pytest
 
 from wca.clock import SystemClock
-from wca.collectors import Collector, NotAvailable
+from wca.collectors import Collector, NotAvailable, TargetGone
 from wca.collectors.task_cpu import TaskCpuCollector
+from wca.containers.parts import Part
 from wca.linux.files import Kernel
 from wca.nodes import Node, Task
 from wca.runners import MeasurementRunner
@@ -109,8 +110,8 @@ def test_help_and_type_are_those_of_the_number(pods):
 def measuring(real_cgroups):
     """Measures real tasks; an event that is set when one is about to go."""
     engine, departed = Engine(Kernel(), SystemClock()), threading.Event()
-    measuring = Measuring(engine, [TaskCpuCollector()], 60.0, Granularity.POD, departed.set)
-    measuring.start()
+    measuring = Measuring(engine, [TaskCpuCollector(interval=3600.0)], 60.0, Granularity.POD)
+    measuring.start(departed.set)
     yield measuring, departed, Collect(measuring, engine.telemetry, time.monotonic, lambda: None)
     engine.lifecycle.close(WAIT)
 
@@ -168,6 +169,57 @@ def test_a_group_that_only_became_empty_is_still_measured(real_cgroups, measurin
     measured.look()
     assert len(sampled(collect).tasks) == len(sampled(collect).tasks) == 1
     assert sampled(collect).platform["platform_ended_tasks"] == 0
+
+
+def test_a_task_that_is_made_again_at_once_has_one_set_of_series(real_cgroups, measuring):
+    measured, departed, collect = measuring
+    path = real_cgroups.make("restarted")
+    worker = real_cgroups.worker(path)
+    measured.sync([Task("restarted", "restarted", path)])
+    sampled(collect)
+    worker.stop()
+    assert departed.wait(WAIT)
+    measured.look()
+    real_cgroups.remove(path)
+    real_cgroups.make("restarted")
+    for _ in range(5):
+        measured.sync([Task("restarted", "restarted", path)])
+    assert len(sampled(collect).tasks) == 1
+
+
+def test_a_task_that_a_broken_probe_calls_gone_has_not_ended(real_cgroups):
+    class Lying(Odd):
+        def read(self, out):
+            raise TargetGone("it is gone")
+
+    engine = Engine(Kernel(), SystemClock())
+    measured = Measuring(engine, [Lying()], 60.0, Granularity.POD)
+    measured.start(lambda: None)
+    collect = Collect(measured, engine.telemetry, time.monotonic, lambda: None)
+    path = real_cgroups.make("living")
+    for _ in range(3):
+        measured.sync([Task("living", "living", path)])
+        sample = sampled(collect)
+    assert sample.platform["platform_ended_tasks"] == 0
+    engine.lifecycle.close(WAIT)
+
+
+@pytest.mark.parametrize("granularity", list(Granularity))
+def test_what_ended_tasks_have_used_is_counted_once_at_any_granularity(tmp_path, granularity):
+    tree = KernelTree(tmp_path, layout="v1_together")
+    tree.add_task("/pod", cpu_seconds=5)
+    tree.add_task("/pod/web", cpu_seconds=5)
+    engine = Engine(tree.kernel, SystemClock())
+    measured = Measuring(engine, [TaskCpuCollector()], 1.0, granularity)
+    measured.start(lambda: None)
+    collect = Collect(measured, engine.telemetry, time.monotonic, lambda: None)
+    measured.sync([Task("pod", "pod", "/pod", subcgroups_paths=["/pod/web"])])
+    sampled(collect)
+    measured.sync([])
+    ended = sampled(collect).platform
+    assert ended["platform_ended_tasks"] == 1
+    assert ended["platform_ended_tasks_cpu_seconds"] == 5
+    engine.lifecycle.close(WAIT)
 
 
 class Odd(Collector):
@@ -246,6 +298,32 @@ def test_a_collector_of_the_machine_that_failed_to_attach_is_tried_again(tmp_pat
     assert "platform_late" in {metric.name for metric in batch}
 
 
+def test_a_source_that_all_containers_of_a_task_share_is_measured_once(pods):
+    class Shared(Odd):
+        per_container = False
+
+        def read(self, out):
+            out["task_shared"] = 1
+
+    tree, *tasks = pods
+    batch = run(tree, *tasks, collectors=[Shared()], granularity="both")
+    assert len([one for one in batch if one.name == "task_shared"]) == 2  # the pod, the plain one
+    assert not [one for one in batch if one.name == "container_shared"]
+
+
+def test_a_collector_that_has_a_source_on_one_level_is_not_unavailable(pods):
+    class OfContainers(Odd):
+        def attach(self, target):
+            if isinstance(target.task, Part):
+                return self
+            raise NotAvailable("only containers have it")
+
+    tree, *tasks = pods
+    batch = run(tree, *tasks, collectors=[OfContainers()], granularity="both")
+    (state,) = [one.labels["state"] for one in batch if one.name == "wca_collector_state"]
+    assert state == "working"
+
+
 def test_the_age_of_values_that_are_not_read_in_each_iteration_is_told(pods):
     tree, *tasks = pods
     slow = Odd()
@@ -275,5 +353,8 @@ def test_beyond_the_series_limit_the_last_tasks_are_left_out_and_that_is_said(po
     (left_out,) = [m.value for m in batch if m.name == "wca_tasks_left_out"]
     assert left_out == 1
     assert len(batch) < whole
-    assert caplog.text.count("series_limit of") == 1
+    # The plain task would fit, but only the end of the list is left out.
+    none = run(tree, pod, plain, iterations=2, series_limit=whole - len(names(batch)) - 3)
+    assert cpu_seconds(none, "task_cpu_usage_seconds") == {}
+    assert caplog.text.count("series_limit of") == 2
     assert "raise the limit" in caplog.text

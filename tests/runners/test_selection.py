@@ -83,6 +83,7 @@ def test_one_thing_is_asked_for_in_one_place():
         ({"zoneinfo": "(a)"}, "zoneinfo"),
         ({"sched": "["}, "sched"),
         ({"wss_reset_cycles": -1}, "wss_reset_cycles"),
+        ({"wss_stable_cycles": 3, "wss_membw_threshold": 0.1}, "belong to wss_reset_cycles"),
         ({"event_names": []}, "event_names"),
         ({"uncore_event_names": []}, "uncore_event_names"),
     ],

@@ -131,6 +131,9 @@ class Collector(ABC):
     scope: ClassVar[Literal["task", "node"]] = "task"
     #: Whether ``attach``, ``read`` or ``close`` may wait.
     blocking: ClassVar[bool] = False
+    #: Whether it measures a container of a task as it measures the task; a collector whose source is
+    #: the same for all containers of a task says False, and measures tasks as a whole alone.
+    per_container: ClassVar[bool] = True
     #: Names in the metric catalogue, for documents and tests; not needed at run time.
     emits: ClassVar[tuple[str, ...]] = ()
     #: Seconds between two readings; None: the runner's interval.

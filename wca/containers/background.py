@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from wca.abilities import ability
 from wca.collectors import Collector, NotAvailable, Probe, TargetGone
@@ -11,7 +11,7 @@ from wca.collectors.api import NodeTarget, TaskTarget
 from wca.containers.costs import Costs
 from wca.errors import PLUGIN_ERRORS
 from wca.linux.parse import Malformed
-from wca.metrics import Measurements
+from wca.metrics import Measurements, MetricMetadata
 from wca.telemetry import Telemetry
 
 __all__ = ["Background"]
@@ -82,7 +82,9 @@ class Background(Collector):
         seconds: Callable[[], float],
     ) -> None:
         super().__init__()
-        self.scope = collector.scope  # type: ignore[misc] # of this one, as the class has none
+        # What the class says of others, this one takes from what it stands for.
+        self.scope = collector.scope  # type: ignore[misc]
+        self.emits = collector.emits  # type: ignore[misc]
         self._collector = collector
         self._name = name
         self._telemetry = telemetry
@@ -91,8 +93,15 @@ class Background(Collector):
         self._entries: list[LastValues] = []
         self._wake = threading.Event()
         self._stopped = False
+        self._read_before = False
+        self._end = 0.0  # monotonic time by which all has to be closed
         # Real time: it must not depend on the clock that the loop waits with.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def metrics(self) -> Sequence[MetricMetadata]:
+        """Those of the collector."""
+        return self._collector.metrics
 
     def start(self) -> None:
         """Start the collector, then its thread. Raises what the collector's ``start`` does."""
@@ -109,21 +118,20 @@ class Background(Collector):
         return entry
 
     def close(self, timeout: float) -> None:
-        """Close all probes on the thread, end it, and close the collector.
+        """Close all probes and the collector on the thread, and end it.
 
         Args:
             timeout: seconds for all of it. A thread that hangs longer is left behind.
         """
-        end = time.monotonic() + timeout
+        self._end = time.monotonic() + timeout
         self._stopped = True
         self._wake.set()
-        if self._thread.is_alive():
+        if self._thread.ident is None:  # it could not start
+            self._close_collector()
+        else:
             self._thread.join(timeout)
             if self._thread.is_alive():
                 log.warning("%s is still busy: it is left behind", self._name)
-        close = ability(self._collector, "close")
-        if close is not None:
-            close(max(0.0, end - time.monotonic()))
 
     def _run(self) -> None:
         deadline = time.monotonic()
@@ -138,6 +146,17 @@ class Background(Collector):
             self._wake.wait(max(0.0, deadline - time.monotonic()))
         for entry in self._entries:
             self._close(entry)
+        self._close_collector()
+
+    def _close_collector(self) -> None:
+        close = ability(self._collector, "close")
+        if close is None:
+            return
+        try:
+            close(max(0.0, self._end - time.monotonic()))
+        except PLUGIN_ERRORS as error:
+            log.error("%s did not close: %s", self._name, error)  # noqa: TRY400 - one sentence
+            log.debug("%s did not close", self._name, exc_info=error)
 
     def _pass(self, now: float, *, new_only: bool = False) -> None:
         """Read every target, or those that have not been read yet."""
@@ -156,7 +175,9 @@ class Background(Collector):
         if not failed:
             self._telemetry.success(self._name)
         cost, duration = time.thread_time() - cpu, time.monotonic() - now
-        self._costs.add(self._name, cost, duration, read_at=None if new_only else now)
+        whole = not new_only or not self._read_before
+        self._read_before = True
+        self._costs.add(self._name, cost, duration if whole else None, now if whole else None)
 
     def _read(self, entry: LastValues) -> bool:
         """Read one target; False when that failed."""

@@ -46,6 +46,7 @@ class Container:
         self.task = target.task
         self.identity = identity
         self._facts = _facts(target.task)
+        self._cgroup = target.cgroup
         self._probes = Probes(target, telemetry, paces)
         self._updates = 0
         #: What was read last, and whether that was a last look which no sample has taken yet.
@@ -74,6 +75,10 @@ class Container:
             return False
         return not self.unavailable or self._updates >= LATE_LOOKS
 
+    def is_there(self) -> bool:
+        """Whether its cgroups are those that were there when it was found."""
+        return self._cgroup.identity() == self.identity[2]
+
     def attach(self, collectors: Mapping[str, Collector]) -> None:
         """Open the probes that are not open yet, and close those of no collector given.
 
@@ -91,37 +96,27 @@ class Container:
         self._facts = _facts(task)
         self._updates += 1
 
-    def read(self, timestamp: float, parts: dict[str, float] | None = None) -> Measurements:
+    def read(self, timestamp: float, spent: dict[str, float] | None = None) -> Measurements:
         """Read every probe that is due. One that is broken costs its own numbers only.
 
         Args:
             timestamp: Unix time in seconds of this sample.
-            parts: where the CPU seconds of each collector go; None: they are not measured.
+            spent: where the CPU seconds of each collector go; None: they are not measured.
 
         Raises:
             TargetGone: the task has vanished; nothing of this reading counts.
         """
         measurements: Measurements = {}  # empty, so that a probe's numbers are copied in one go
-        if parts is None and self._cpu_seconds is not None:
+        if self.unseen:  # it was about to go: ask everything whether it has gone
+            self._probes.read(measurements, at_once=True)
+        elif spent is None and self._cpu_seconds is not None:
             self._probes.read(measurements)
         else:
-            measurements = self._read_apart({} if parts is None else parts)
-        measurements.update(self._facts)
-        measurements["task_last_seen"] = timestamp
-        measurements["task_measuring_cpu_seconds"] = self._cpu_seconds
-        self.last, self.unseen = measurements, False
-        return measurements
-
-    def _read_apart(self, parts: dict[str, float]) -> Measurements:
-        """Read and measure each collector by itself: the first time, and when it is asked for."""
-        read: Measurements = {}
-        self._probes.read_apart(read, lambda name, cpu, _seconds: parts.update({name: cpu}))
-        self._cpu_seconds = sum(parts.values())
-        # In the order of the last time: as long as it stays, so do the series.
-        return {name: read[name] for name in self.last if name in read} | read
+            measurements = self._read_apart({} if spent is None else spent)
+        return self._completed(measurements, timestamp)
 
     def look(self, timestamp: float) -> None:
-        """Read now, between two samples, because the task may be gone before the next.
+        """Read all now, between two samples, because the task may be gone before the next.
 
         Args:
             timestamp: Unix time in seconds.
@@ -129,12 +124,32 @@ class Container:
         Raises:
             TargetGone: the task has vanished already.
         """
-        self.read(timestamp)
+        measurements: Measurements = {}
+        self._probes.read(measurements, at_once=True)
+        self._completed(measurements, timestamp)
         self.unseen = True
 
     def close(self) -> None:
         """Close every probe; safe twice."""
         self._probes.close()
+
+    def _completed(self, measurements: Measurements, timestamp: float) -> Measurements:
+        measurements.update(self._facts)
+        measurements["task_last_seen"] = timestamp
+        if self._cpu_seconds is not None:
+            measurements["task_measuring_cpu_seconds"] = self._cpu_seconds
+        self.last, self.unseen = measurements, False
+        return measurements
+
+    def _read_apart(self, spent: dict[str, float]) -> Measurements:
+        """Read and measure each collector by itself: the first time, and when it is asked for."""
+        read: Measurements = {}
+        here: dict[str, float] = {}
+        self._probes.read_apart(read, lambda name, cpu, _seconds: here.update({name: cpu}))
+        self._cpu_seconds = sum(here.values())
+        spent.update(here)
+        # In the order of the last time: as long as it stays, so do the series.
+        return {name: read[name] for name in self.last if name in read} | read
 
 
 def _facts(task: Task) -> Measurements:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from wca.collectors import Collector
 from wca.containers.container import Container, Identity, Target
 from wca.containers.departures import Departures
-from wca.containers.ended import EndedTasks
 from wca.containers.pace import Paces
 from wca.errors import PLUGIN_ERRORS, TargetGone
 from wca.metrics import Measurements
@@ -31,6 +30,7 @@ class Containers:
         departures: tells of tasks that are about to go; they are read once more.
         now: Unix time in seconds.
         measures: whether the collectors measure this task; one that they do not is only listed.
+        on_end: told the last sample of each task that has ended.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Containers:
         departures: Departures | None = None,
         now: Callable[[], float] = time.time,
         measures: Callable[[Task], bool] = lambda _task: True,
+        on_end: Callable[[Measurements], None] = lambda _last: None,
     ) -> None:
         self._locate = locate
         self._collectors = dict(collectors)
@@ -50,14 +51,14 @@ class Containers:
         self._departures = departures
         self._now = now
         self._measures = measures
+        self._on_end = on_end
         self._containers: dict[str, Container] = {}
         self._leaving: list[Container] = []
         self._said: set[str] = set()
         self._doubled: set[str] = set()
         self._dropped: dict[str, Identity] = {}
-        self.ended = EndedTasks()
-        #: Collectors that have no source for any task.
-        self.unavailable: frozenset[str] = frozenset()
+        #: Collectors that have no source for any task; None as long as no task is measured.
+        self.unavailable: frozenset[str] | None = None
 
     def __iter__(self) -> Iterator[Container]:
         return iter(list(self._containers.values()))
@@ -92,7 +93,10 @@ class Containers:
     def drop(self, container: Container) -> None:
         """Close a container whose task has vanished, or so a probe says."""
         self._dropped[container.task.task_id] = container.identity
-        self._end(container.task.task_id)
+        if container.is_there():
+            self._close(container.task.task_id)
+        else:
+            self._end(container.task.task_id)
 
     def look(self, task_id: str) -> None:
         """Read a task that is about to go: if it cannot be read again, this was its last sample."""
@@ -106,9 +110,12 @@ class Containers:
         return {} if container is None else container.last
 
     def take_leaving(self) -> list[Container]:
-        """Containers that are closed, but whose last sample has not been taken yet."""
+        """Containers that are closed, but whose last sample has not been taken yet.
+
+        One whose id is that of a task by now is left out: both would have the same labels.
+        """
         leaving, self._leaving = self._leaving, []
-        return leaving
+        return [one for one in leaving if one.task.task_id not in self._containers]
 
     def use(self, collectors: Mapping[str, Collector]) -> None:
         """Measure with these from now on; probes of others are closed.
@@ -174,7 +181,7 @@ class Containers:
 
     def _note_unavailable(self) -> None:
         lacking = [one.unavailable.keys() for one in self if self._measures(one.task)]
-        self.unavailable = frozenset(set(lacking[0]).intersection(*lacking) if lacking else ())
+        self.unavailable = frozenset(lacking[0]).intersection(*lacking) if lacking else None
 
     def _say_unavailable(self, container: Container) -> None:
         """Once per collector: the reason may name the task, and tasks come and go."""
@@ -192,7 +199,7 @@ class Containers:
         """The task has ended: count it, and keep a sample that nobody has seen yet."""
         container = self._containers.get(task_id)
         if container is not None:
-            self.ended.add(container.last)
+            self._on_end(container.last)
             if container.unseen:
                 self._leaving.append(container)
             self._close(task_id)

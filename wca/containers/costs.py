@@ -1,6 +1,6 @@
 """What measuring costs the agent, by collector."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from wca.metrics import Measurements
 
@@ -17,33 +17,42 @@ class Costs:
         self._last: dict[str, float] = {}
 
     def add(
-        self, name: str, cpu_seconds: float, duration: float, read_at: float | None = None
+        self, name: str, cpu_seconds: float, duration: float | None, read_at: float | None = None
     ) -> None:
         """A collector has read its targets.
 
         Args:
             name: of the collector.
             cpu_seconds: CPU time that it took.
-            duration: seconds that it took.
+            duration: seconds that it took; None: not all of them were read.
             read_at: monotonic time at which it began; None: its values are not that old, or not
                 all of them were read.
         """
         self._cpu[name] = self._cpu.get(name, 0.0) + cpu_seconds
-        self._duration[name] = duration
+        if duration is not None:
+            self._duration[name] = duration
         if read_at is not None:
             self._read_at[name] = read_at
 
-    def split(self, parts: Mapping[str, float], cpu_seconds: float, duration: float) -> None:
+    def split(
+        self,
+        spent: Mapping[str, float],
+        due: Collection[str],
+        cpu_seconds: float,
+        duration: float,
+    ) -> None:
         """The collectors of tasks have read all tasks together.
 
         Args:
-            parts: by collector, what one task took when it was read apart, in seconds of CPU.
+            spent: by collector, what one task took when it was read apart, in seconds of CPU.
+            due: the collectors that have read.
             cpu_seconds: CPU time that all tasks took.
             duration: seconds that all tasks took.
         """
-        self._last.update(parts)
-        whole = sum(self._last.values())
-        for name, part in self._last.items():
+        self._last.update(spent)
+        read = {name: self._last[name] for name in due if name in self._last}
+        whole = sum(read.values())
+        for name, part in read.items():
             share = part / whole if whole else 0.0
             self.add(name, cpu_seconds * share, duration * share)
 

@@ -16,20 +16,23 @@ class Departures:
     Between the end of its last process and the removal of its cgroup a task can still be read. On
     cgroup v1 nothing tells this moment without changing the machine: there a task's last sample is
     that of the last iteration.
-
-    Args:
-        notify: called on the thread when ``take`` has something to give.
     """
 
-    def __init__(self, notify: Callable[[], None]) -> None:
-        self._notify = notify
+    def __init__(self) -> None:
         self._events = PopulatedEvents()
         self._empty: SimpleQueue[str] = SimpleQueue()
         self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="departures", daemon=True)
+        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin to watch."""
+    def start(self, notify: Callable[[], None]) -> None:
+        """Begin to watch.
+
+        Args:
+            notify: called on the thread when ``take`` has something to give.
+        """
+        self._thread = threading.Thread(
+            target=self._run, args=(notify,), name="departures", daemon=True
+        )
         self._thread.start()
 
     def watch(self, key: str, cgroup: Cgroup) -> None:
@@ -57,14 +60,14 @@ class Departures:
             return
         self._stopped = True
         self._events.wake()
-        if self._thread.ident is not None:
+        if self._thread is not None:
             self._thread.join(timeout)
         self._events.close()
 
-    def _run(self) -> None:
+    def _run(self, notify: Callable[[], None]) -> None:
         while not self._stopped:
             empty = self._events.wait()
             for key in empty:
                 self._empty.put(key)
             if empty:
-                self._notify()
+                notify()

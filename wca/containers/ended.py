@@ -17,13 +17,17 @@ class EndedTasks:
     def __init__(self) -> None:
         self._totals: Measurements = {"platform_ended_tasks": 0}
 
-    def add(self, last: Measurements) -> None:
+    def add_task(self, last: Measurements) -> None:
         """One more task has ended.
 
         Args:
             last: its last sample; what it lacks is not counted.
         """
         self._totals["platform_ended_tasks"] += 1
+        self.add_part(last)
+
+    def add_part(self, last: Measurements) -> None:
+        """A container of a task has ended that is measured by itself."""
         for total, name in _TOTALS:
             if name in last:
                 self._totals[total] = self._totals.get(total, 0) + last[name]

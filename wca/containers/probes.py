@@ -90,10 +90,14 @@ class Probes:
         if opened or gone:
             self._group()
 
-    def read(self, out: Measurements) -> None:
+    def read(self, out: Measurements, *, at_once: bool = False) -> None:
         """Read what is due, and give the last values of the rest.
 
         A probe that is broken costs its own numbers only.
+
+        Args:
+            out: where the numbers go.
+            at_once: read the rest as well.
 
         Raises:
             TargetGone: the target has vanished; nothing of this reading counts.
@@ -103,7 +107,7 @@ class Probes:
             if pace.every:
                 self._read(group, out)
                 continue
-            if pace.due or group.values is None:
+            if at_once or pace.due or group.values is None:
                 values: Measurements = {}
                 self._read(group, values)
                 group.values = values

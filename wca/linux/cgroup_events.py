@@ -35,19 +35,17 @@ class PopulatedEvents:
             directory: its folder.
 
         Returns:
-            Whether it can be waited for: it is a group of v2 with processes in it.
+            Whether it can be waited for: it is a group of v2.
         """
         try:
             file = os.open(f"{directory}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return False
-        # Reading arms the notification.
-        if not _populated(file):
-            os.close(file)
-            return False
+        _populated(file)  # reading arms the notification
         with self._lock:
             self._files[file], self._descriptors[key] = key, file
-            self._epoll.register(file, select.EPOLLPRI)
+            # Told once for each change: a group that was removed answers for ever.
+            self._epoll.register(file, select.EPOLLPRI | select.EPOLLET)
         return True
 
     def remove(self, key: str) -> None:

@@ -40,19 +40,19 @@ class Collect:
     def run(self, sample: Sample) -> None:
         """Fill ``tasks``, ``parts`` and ``platform``. A vanished task is left out and dropped."""
         measuring = self._measuring
-        measuring.begin(self._monotonic())
+        measuring.paces.begin(self._monotonic())
         self._turn += 1
-        parts: dict[str, float] = {}
+        spent: dict[str, float] = {}
         start, cpu_start = time.monotonic(), time.thread_time()
-        lacking = self._read(measuring.tasks, sample, sample.tasks, parts)
-        lacking |= self._read(measuring.parts, sample, sample.parts, parts)
-        here = {name: one for name, one in parts.items() if not measuring.collectors[name].blocking}
-        measuring.costs.split(here, time.thread_time() - cpu_start, time.monotonic() - start)
+        lacking = self._read(measuring.tasks, sample, sample.tasks, spent)
+        lacking |= self._read(measuring.parts, sample, sample.parts, spent)
+        cpu_seconds, seconds = time.thread_time() - cpu_start, time.monotonic() - start
+        measuring.states.costs.split(spent, measuring.states.due("task"), cpu_seconds, seconds)
         measuring.machine.read(sample.platform)
-        sample.platform.update(measuring.tasks.ended.measurements())
+        sample.platform.update(measuring.ended.measurements())
         lacking |= measuring.machine.lacking
         for name, collector in measuring.collectors.items():
-            if name not in lacking and not collector.blocking and measuring.runs(name):
+            if name not in lacking and not collector.blocking and measuring.states.runs(name):
                 self._telemetry.success(name)  # without effect where it failed just now
 
     def _read(
@@ -60,7 +60,7 @@ class Collect:
         containers: Containers,
         sample: Sample,
         out: list[TaskSample],
-        parts: dict[str, float],
+        spent: dict[str, float],
     ) -> set[str]:
         """Read all of them; the collectors that could not be attached to some of them."""
         lacking: set[str] = set()
@@ -70,7 +70,7 @@ class Collect:
             if container.lacking:
                 lacking |= container.lacking
             try:
-                values = container.read(sample.timestamp, parts if place == apart else None)
+                values = container.read(sample.timestamp, spent if place == apart else None)
                 out.append(TaskSample(container, values))
             except TargetGone:
                 containers.drop(container)

@@ -87,7 +87,8 @@ class Export:
         used: _Known = {}
         left_out = 0
         for one in samples:
-            if self._limit is not None and len(out) + _series(one.measurements) > self._limit:
+            # From the first that does not fit on, so that the same ones stay out.
+            if left_out or not self._fits(one.measurements, out):
                 left_out += 1
                 continue
             task = one.container.task
@@ -97,6 +98,9 @@ class Export:
             used[task.task_id] = exporter
             self._export(exporter[1], one.measurements, out)
         return used, left_out
+
+    def _fits(self, measurements: Measurements, out: Batch) -> bool:
+        return self._limit is None or len(out) + _series(measurements) <= self._limit
 
     def _export(self, exporter: Exporter, measurements: Measurements, out: Batch) -> None:
         """Export; a measurement that makes no sense costs itself only."""
@@ -122,8 +126,8 @@ class Export:
         """Say when the limit begins to leave tasks out, and when it no longer does."""
         if left_out and not self._left_out:
             log.warning(
-                "series_limit of %d series is reached: %d tasks are not exported, the last of the "
-                "list; raise the limit or name fewer collectors",
+                "series_limit of %d series is reached: %d tasks and containers are not exported, "
+                "the last of the list; raise the limit or name fewer collectors",
                 self._limit,
                 left_out,
             )

@@ -42,7 +42,7 @@ class Internal:
             "wca_tasks": len(sample.tasks),
             "wca_cpu_seconds": time.process_time(),
             **engine.telemetry.measurements(),
-            **self._measuring.measurements(engine.clock.monotonic()),
+            **self._measuring.states.measurements(engine.clock.monotonic()),
             **(self._governor.measurements() if self._governor else {}),
             "wca_stored_samples": {outlet.name: outlet.stored for outlet in engine.outlets},
         }

@@ -12,6 +12,7 @@ from wca.collectors.uncore.names import UncoreEventName
 from wca.config.types import Duration, Injected, LabelName, Numeric
 from wca.linux.files import Kernel
 from wca.logger import LogCounter
+from wca.metrics.derived import COUNTERS
 from wca.nodes import Node
 from wca.nodes.labels import TaskLabelGenerator
 from wca.runners.api import Runner
@@ -216,11 +217,9 @@ class MeasurementRunner(Runner):
 
     def _loop(self, engine: Engine, log_counts: LogCounter) -> None:
         telemetry = engine.telemetry
-        departed = Job(lambda: measuring.look(), period=None)  # noqa: PLW0108 - it comes below
-        measuring = Measuring(
-            engine, self.collectors, self.interval, self.granularity, self._waking(departed)
-        )
-        measuring.start()
+        measuring = Measuring(engine, self.collectors, self.interval, self.granularity)
+        departed = Job(measuring.look, period=None)
+        measuring.start(self._waking(departed))
         engine.start_all(named(self.task_label_generators.values()))
         engine.start_node(self.node)
         labelling = TaskLabelling(self.task_label_generators, telemetry)
@@ -249,7 +248,7 @@ class MeasurementRunner(Runner):
         governor = self._governor(engine, measuring)
 
         def counted_at() -> float:
-            return measuring.read_at("task_cycles", monotonic())
+            return measuring.read_at(COUNTERS, monotonic())
 
         export = Export(
             engine.common_labels(self.extra_labels, optional=self.include_optional_labels),

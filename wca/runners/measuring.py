@@ -1,7 +1,7 @@
 """All that measures in a run: the tasks, their containers, the machine, and at what pace."""
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 from wca.collectors import Collector
@@ -9,6 +9,7 @@ from wca.containers import Containers, Paces, Target
 from wca.containers.background import Background
 from wca.containers.costs import Costs
 from wca.containers.departures import Departures
+from wca.containers.ended import EndedTasks
 from wca.containers.machine import Machine
 from wca.containers.parts import parts_of
 from wca.linux.cgroups import CgroupHierarchies
@@ -17,12 +18,9 @@ from wca.metrics.catalogue import CATALOGUE
 from wca.metrics.metadata import MetricMetadata
 from wca.nodes import Task
 from wca.runners.engine import Engine, named
+from wca.runners.states import CollectorStates
 
 __all__ = ["Granularity", "Measuring"]
-
-
-#: States of a collector that is not stopped, and has a source here.
-RUNNING = ("working", "failing")
 
 
 class Granularity(enum.StrEnum):
@@ -42,14 +40,13 @@ class TakesMemoryTraffic(Protocol):
 
 
 class Measuring:
-    """Keeps what is measured in step with the tasks, and knows the state of each collector.
+    """Keeps what is measured in step with the tasks.
 
     Args:
         engine: the services of the run.
         collectors: what measures.
         interval: of the runner, in seconds.
         granularity: of what there are series.
-        on_departure: called, on another thread, when ``look`` has something to do.
     """
 
     def __init__(
@@ -58,44 +55,56 @@ class Measuring:
         collectors: Iterable[Collector],
         interval: float,
         granularity: Granularity,
-        on_departure: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._granularity = granularity
-        self.paces = Paces(interval)
-        self.costs = Costs()
-        self._given = named(collectors)
-        self.collectors = {name: self._runnable(name, one) for name, one in self._given.items()}
-        self.stopped: frozenset[str] = frozenset()
         self._hierarchies = CgroupHierarchies(engine.kernel)
-        self._departures = Departures(on_departure)
-        self.tasks = self._containers(self._measured_as_a_whole)
-        self.parts = self._containers(lambda _part: True)
-        self.machine = Machine(engine.kernel, engine.telemetry, self.paces, self.costs)
-        for one in self._given.values():
+        self._departures = Departures()
+        given, costs = named(collectors), Costs()
+        self.paces = Paces(interval)
+        self.collectors = {name: self._runnable(name, one, costs) for name, one in given.items()}
+        self.ended = EndedTasks()
+        self.machine = Machine(engine.kernel, engine.telemetry, self.paces, costs)
+        self.tasks = self._containers(self._measured_as_a_whole, self.ended.add_task)
+        self.parts = self._containers(lambda _part: True, self._part_ended)
+        self.states = CollectorStates(
+            self.collectors,
+            self.machine,
+            (self.tasks, self.parts),
+            self.paces,
+            engine.telemetry,
+            costs,
+        )
+        for one in given.values():
             if isinstance(one, TakesMemoryTraffic):
                 one.use_memory_traffic(self._memory_traffic)
 
-    def start(self) -> None:
-        """Start the collectors and open what measures the machine. Raises StartError."""
+    def start(self, on_departure: Callable[[], None]) -> None:
+        """Start the collectors and open what measures the machine.
+
+        Args:
+            on_departure: called, on another thread, when ``look`` has something to do.
+
+        Raises:
+            StartError: a collector cannot start.
+        """
         lifecycle = self._engine.lifecycle
         self._engine.start_all(self.collectors)
-        lifecycle.start(self._departures, "departures")
+        self._departures.start(on_departure)
+        lifecycle.on_close("departures", self._departures.close)
         lifecycle.on_close("probes", lambda _timeout: self._close())
-        self.machine.use(self._of("node"))
+        self._use_collectors()
 
     @property
     def catalogue(self) -> Mapping[str, MetricMetadata]:
         """The metric catalogue with what the collectors add to it, once they are started."""
-        own = {entry.name: entry for one in self._given.values() for entry in one.metrics}
+        own = {entry.name: entry for one in self.collectors.values() for entry in one.metrics}
         return {**CATALOGUE, **own}
 
     def sync(self, tasks: Iterable[Task]) -> None:
         """Bring everything in step with the tasks that run now."""
         listed = list(tasks)
-        apart = [task for task in listed if task.subcgroups_paths]
-        if self._granularity is Granularity.POD:
-            apart = []
+        apart = [] if self._granularity is Granularity.POD else listed
         self.tasks.sync(listed)
         self.parts.sync(part for task in apart for part in parts_of(task))
         self.machine.attach()
@@ -106,20 +115,20 @@ class Measuring:
             self.tasks.look(key)
             self.parts.look(key)
 
-    def read_at(self, metric: str, now: float) -> float:
-        """Monotonic time at which the collector of a metric was read last.
+    def read_at(self, metrics: Collection[str], now: float) -> float:
+        """Monotonic time at which the collector of some metrics was read last.
 
         Args:
-            metric: its name.
-            now: what to say where no collector is known to measure it.
+            metrics: names of metrics of one collector.
+            now: what to say where no collector is known to measure them.
         """
-        intervals = (one.interval for one in self.collectors.values() if metric in one.emits)
+        intervals = (
+            one.interval
+            for one in self.collectors.values()
+            if not set(metrics).isdisjoint(one.emits)
+        )
         paces = (self.paces.of(interval) for interval in intervals)
         return next((pace.read_at for pace in paces if pace.read_at is not None), now)
-
-    def begin(self, now: float) -> None:
-        """A new iteration begins at this monotonic time."""
-        self.paces.begin(now)
 
     @property
     def names(self) -> list[str]:
@@ -132,94 +141,56 @@ class Measuring:
 
     def stop(self, names: Iterable[str]) -> None:
         """Measure without these collectors from now on, and with all others again."""
-        self.stopped = frozenset(names)
-        for name in self.stopped:
-            self.costs.forget(name)
-        self.tasks.use(self._of("task"))
-        self.parts.use(self._of("task"))
-        self.machine.use(self._of("node"))
+        self.states.stopped = frozenset(names)
+        for name in self.states.stopped:
+            self.states.costs.forget(name)
+        self._use_collectors()
 
-    def measurements(self, now: float) -> Measurements:
-        """State, cost and age of each collector, at this monotonic time."""
-        values = self.costs.measurements(now)
-        ages = values.pop("wca_collector_age_seconds", {}) | self._ages(now)
-        states = {name: self._state(name) for name in self.collectors}
-        ages = {name: age for name, age in ages.items() if states[name] in RUNNING}
-        if ages:
-            values["wca_collector_age_seconds"] = ages
-        return {
-            **values,
-            "wca_collector_state": {name: {state: 1} for name, state in states.items()},
+    def _use_collectors(self) -> None:
+        running = {
+            name: one for name, one in self.collectors.items() if name not in self.states.stopped
         }
-
-    def _ages(self, now: float) -> dict[str, float]:
-        """Of the collectors that are read on this thread, but not in each iteration."""
-        paces = {
-            name: self.paces.of(one.interval)
-            for name, one in self.collectors.items()
-            if not one.blocking
-        }
-        return {
-            name: now - pace.read_at
-            for name, pace in paces.items()
-            if not pace.every and pace.read_at is not None
-        }
-
-    def runs(self, name: str) -> bool:
-        """Whether a collector is not stopped, and has a source here."""
-        return self._state(name) in RUNNING
-
-    def _state(self, name: str) -> str:
-        if name in self.stopped:
-            return "stopped"
-        if self.collectors[name].scope == "node":
-            unavailable = name in self.machine.unavailable
-        else:
-            unavailable = name in self.tasks.unavailable or name in self.parts.unavailable
-        if unavailable:
-            return "unavailable"
-        return "failing" if self._engine.telemetry.healthy(name) is False else "working"
+        of_tasks = {name: one for name, one in running.items() if one.scope == "task"}
+        self.tasks.use(of_tasks)
+        self.parts.use({name: one for name, one in of_tasks.items() if one.per_container})
+        self.machine.use({name: one for name, one in running.items() if one.scope == "node"})
 
     def _memory_traffic(self, task_id: str) -> float | None:
         """Bytes that a task has moved to and from memory, as its last sample says."""
         return self.tasks.last(task_id).get("task_mem_bandwidth_bytes")
+
+    def _part_ended(self, last: Measurements) -> None:
+        """Where its task is not measured as a whole, a container has numbers of its own."""
+        if self._granularity is Granularity.CONTAINER:
+            self.ended.add_part(last)
 
     def _close(self) -> None:
         self.tasks.close()
         self.parts.close()
         self.machine.close()
 
-    def _of(self, scope: str) -> dict[str, Collector]:
-        return {
-            name: one
-            for name, one in self.collectors.items()
-            if one.scope == scope and name not in self.stopped
-        }
-
-    def _runnable(self, name: str, collector: Collector) -> Collector:
+    def _runnable(self, name: str, collector: Collector, costs: Costs) -> Collector:
         """The collector, on a thread of its own if it may block."""
         if not collector.blocking:
             return collector
-        return Background(
-            collector,
-            name,
-            self._engine.telemetry,
-            self.costs,
-            lambda: self.paces.seconds(collector.interval),
-        )
+        interval, telemetry = collector.interval, self._engine.telemetry
+        return Background(collector, name, telemetry, costs, lambda: self.paces.seconds(interval))
 
     def _measured_as_a_whole(self, task: Task) -> bool:
         return self._granularity is not Granularity.CONTAINER or not task.subcgroups_paths
 
-    def _containers(self, measures: Callable[[Task], bool]) -> Containers:
+    def _containers(
+        self, measures: Callable[[Task], bool], on_end: Callable[[Measurements], None]
+    ) -> Containers:
         return Containers(
             self._target,
-            self._of("task"),
+            {},
             self._engine.telemetry,
             self.paces,
             self._departures,
             self._engine.clock.now,
             measures,
+            on_end,
         )
 
     def _target(self, task: Task) -> Target:

@@ -110,6 +110,10 @@ def _counters(options: Options) -> Iterator[_Wanted]:
 def _files(options: Options) -> Iterator[_Wanted]:
     """What reads files that are not read by default."""
     cycles = options.wss_reset_cycles
+    if cycles is None and (options.wss_stable_cycles or options.wss_membw_threshold is not None):
+        raise ValidationError(
+            "wss_stable_cycles and wss_membw_threshold belong to wss_reset_cycles: write it as well"
+        )
     if options.vmstat:
         yield "vmstat", lambda: NodeVmstatCollector(keys=options.vmstat)
     if options.zoneinfo:

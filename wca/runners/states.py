@@ -1,0 +1,96 @@
+"""What state each collector is in, what it costs, and how old its values are."""
+
+from collections.abc import Collection, Mapping
+
+from wca.collectors import Collector
+from wca.containers import Containers, Paces
+from wca.containers.costs import Costs
+from wca.containers.machine import Machine
+from wca.metrics import Measurements
+from wca.telemetry import Telemetry
+
+__all__ = ["CollectorStates"]
+
+#: States of a collector that is not stopped, and has a source here.
+_RUNNING = ("working", "failing")
+
+
+class CollectorStates:
+    """Answers for every collector of a run.
+
+    Args:
+        collectors: by name.
+        machine: what is measured of the machine.
+        levels: what is measured of tasks, and of their containers.
+        paces: how often each collector is read.
+        telemetry: knows which of them fail.
+        costs: what they have cost.
+    """
+
+    def __init__(
+        self,
+        collectors: Mapping[str, Collector],
+        machine: Machine,
+        levels: Collection[Containers],
+        paces: Paces,
+        telemetry: Telemetry,
+        costs: Costs,
+    ) -> None:
+        self._collectors = collectors
+        self._machine = machine
+        self._levels = levels
+        self._paces = paces
+        self._telemetry = telemetry
+        self.costs = costs
+        #: Collectors that are not to measure for now.
+        self.stopped: frozenset[str] = frozenset()
+
+    def due(self, scope: str) -> list[str]:
+        """Collectors of tasks or of the machine that are read on this thread in this iteration."""
+        return [
+            name
+            for name, one in self._collectors.items()
+            if one.scope == scope and not one.blocking and self._paces.of(one.interval).due
+        ]
+
+    def runs(self, name: str) -> bool:
+        """Whether a collector is not stopped, and has a source here."""
+        return self._state(name) in _RUNNING
+
+    def measurements(self, now: float) -> Measurements:
+        """State, cost and age of each collector, at this monotonic time."""
+        values = self.costs.measurements(now)
+        ages = values.pop("wca_collector_age_seconds", {}) | self._ages(now)
+        states = {name: self._state(name) for name in self._collectors}
+        ages = {name: age for name, age in ages.items() if states[name] in _RUNNING}
+        if ages:
+            values["wca_collector_age_seconds"] = ages
+        named = {name: {state: 1} for name, state in states.items()}
+        return {**values, "wca_collector_state": named}
+
+    def _state(self, name: str) -> str:
+        if name in self.stopped:
+            return "stopped"
+        if self._is_unavailable(name):
+            return "unavailable"
+        return "failing" if self._telemetry.healthy(name) is False else "working"
+
+    def _is_unavailable(self, name: str) -> bool:
+        """Whether there is no source for the machine, or for anything that is measured of tasks."""
+        if self._collectors[name].scope == "node":
+            return name in self._machine.unavailable
+        known = [one.unavailable for one in self._levels if one.unavailable is not None]
+        return bool(known) and all(name in unavailable for unavailable in known)
+
+    def _ages(self, now: float) -> dict[str, float]:
+        """Of the collectors that are read on this thread, but not in each iteration."""
+        paces = {
+            name: self._paces.of(one.interval)
+            for name, one in self._collectors.items()
+            if not one.blocking
+        }
+        return {
+            name: now - pace.read_at
+            for name, pace in paces.items()
+            if not pace.every and pace.read_at is not None
+        }
