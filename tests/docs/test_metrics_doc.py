@@ -1,6 +1,7 @@
 """docs/metrics.md is the catalogue, as a page."""
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_every_metric_has_one_row_in_the_section_of_what_it_is_about():
         assert len(names) == len(set(names))
     titles = {"task": "Tasks", "platform": "Machine", "internal": "Agent"}
     assert rows == {name: titles[entry.granularity] for name, entry in CATALOGUE.items()}
+
+
+def test_the_names_in_the_words_about_tasks_are_those_of_metrics():
+    words = metrics_markdown().split("\n## Tasks\n")[1].split("\n|")[0]
+    names = re.findall(r"`((?:task|container)_\w+)`", words)
+    assert names
+    assert {name.replace("container_", "task_") for name in names} <= CATALOGUE.keys()
 
 
 def test_a_row_says_all_that_the_catalogue_knows():

@@ -67,6 +67,13 @@ def test_vmstat_by_key_takes_the_place_of_the_usual_one():
     assert names.count("NodeVmstatCollector") == 1
 
 
+def test_a_collector_of_the_users_takes_the_place_of_one_of_its_class():
+    slow = [NodeVmstatCollector(interval=60.0), TaskResctrlCollector(interval=5.0)]
+    chosen = select_collectors(Options(extra_collectors=slow))
+    for one in slow:
+        assert [other for other in chosen if type(other) is type(one)] == [one]
+
+
 def test_one_thing_is_asked_for_in_one_place():
     given = [TaskPerfCollector(["task_cycles"])]
     with pytest.raises(ValidationError, match="event_names and a TaskPerfCollector in collectors"):
@@ -84,6 +91,7 @@ def test_one_thing_is_asked_for_in_one_place():
         ({"sched": "["}, "sched"),
         ({"wss_reset_cycles": -1}, "wss_reset_cycles"),
         ({"wss_stable_cycles": 3, "wss_membw_threshold": 0.1}, "belong to wss_reset_cycles"),
+        ({"perf_aggregate_cpus": False}, "belongs to event_names"),
         ({"event_names": []}, "event_names"),
         ({"uncore_event_names": []}, "uncore_event_names"),
     ],

@@ -24,7 +24,14 @@ and so is a limit that is not set. Counters only grow; take their rate.
 _SECTIONS = {
     MetricGranularity.TASK: (
         "Tasks",
-        "For every task, with its labels; one series per value of the labels named here.",
+        """\
+For every task, with its labels; one series per value of the labels named here.
+
+With `granularity: container` or `both`, what is measured of a task has a `container_*` twin for
+each of its containers that has a cgroup of its own: `container_cpu_usage_seconds` for
+`task_cpu_usage_seconds`. It has the labels of the task and `container`, the path of that cgroup
+below the task's. With `container`, a task with such containers keeps only what is not measured of
+its cgroup, such as `task_up`, `task_subcontainers` and `task_requested_cpus`.""",
     ),
     MetricGranularity.PLATFORM: ("Machine", "What belongs to no task."),
     MetricGranularity.INTERNAL: ("Agent", "What the agent says about itself."),

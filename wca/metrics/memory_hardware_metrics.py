@@ -6,7 +6,7 @@ from wca.metrics.metric import MetricGranularity, MetricType, MetricUnit
 __all__ = ["MEMORY_HARDWARE_METRICS"]
 
 _PLATFORM = MetricGranularity.PLATFORM
-_NEEDS = "gather_hw_mm_topology; dmidecode"
+_NEEDS = "dmidecode and root"
 
 MEMORY_HARDWARE_METRICS: tuple[MetricMetadata, ...] = (
     MetricMetadata(

@@ -8,36 +8,38 @@ from wca.metrics.metric import MetricGranularity, MetricType, MetricUnit
 __all__ = ["NETWORK_METRICS"]
 
 _COUNTS = (
-    ("bytes", MetricUnit.BYTES, "Bytes", ""),
-    ("packets", MetricUnit.NUMERIC, "Packets", ""),
-    ("errors", MetricUnit.NUMERIC, "Packets that could not be", " because of an error"),
-    ("drops", MetricUnit.NUMERIC, "Packets that were dropped and not", ""),
+    ("receive_bytes", "Bytes that the task received"),
+    ("receive_packets", "Packets that the task received"),
+    ("receive_errors", "Packets that the task could not receive because of an error"),
+    ("receive_drops", "Packets to the task that were dropped instead of being received"),
+    ("transmit_bytes", "Bytes that the task sent"),
+    ("transmit_packets", "Packets that the task sent"),
+    ("transmit_errors", "Packets that the task could not send because of an error"),
+    ("transmit_drops", "Packets of the task that were dropped instead of being sent"),
 )
-_DIRECTIONS = (("receive", "received"), ("transmit", "sent"))
 
 
 def _network() -> Iterator[MetricMetadata]:
     for prefix, levels, where, needs in (
-        ("task_network", (), "by the task, all interfaces but lo", "TaskNetworkCollector"),
+        ("task_network", (), "on all interfaces but lo", "TaskNetworkCollector"),
         (
             "task_network_device",
             ("device",),
-            "by the task on each interface but lo",
-            "TaskNetworkCollector, by_device",
+            "on each interface but lo",
+            "TaskNetworkCollector, per_device",
         ),
     ):
-        for direction, done in _DIRECTIONS:
-            for name, unit, what, why in _COUNTS:
-                yield MetricMetadata(
-                    f"{prefix}_{direction}_{name}",
-                    MetricType.COUNTER,
-                    unit,
-                    MetricGranularity.TASK,
-                    f"{what} {done} {where}{why}.",
-                    "/proc/PID/net/dev of one process per network namespace",
-                    levels,
-                    f"{needs}; a network namespace of its own",
-                )
+        for name, what in _COUNTS:
+            yield MetricMetadata(
+                f"{prefix}_{name}",
+                MetricType.COUNTER,
+                MetricUnit.BYTES if name.endswith("_bytes") else MetricUnit.NUMERIC,
+                MetricGranularity.TASK,
+                f"{what}, {where}.",
+                "/proc/PID/net/dev of one process per network namespace",
+                levels,
+                f"{needs}; a network namespace of its own",
+            )
 
 
 NETWORK_METRICS: tuple[MetricMetadata, ...] = tuple(_network())

@@ -114,7 +114,7 @@ def _derived_metrics() -> Iterator[MetricMetadata]:
     for name, help_, events in _DERIVED:
         yield _perf(
             name,
-            f"{help_} since the last sample; absent when undefined.",
+            f"{help_} since the last reading; absent when undefined.",
             f"derived: {events}",
             type_=MetricType.GAUGE,
             needs="event_names, enable_derived_metrics",
@@ -125,13 +125,13 @@ PERF_METRICS: tuple[MetricMetadata, ...] = (
     *(_perf(name, help_, f"perf: {event}") for name, help_, event in _HARDWARE),
     _perf(
         "task_scaling_factor_avg",
-        "Mean factor by which hardware events were scaled since the last sample; 1 is exact.",
+        "Mean factor by which hardware events were scaled since the last reading; 1 is exact.",
         "perf: time enabled by time running, over CPUs and groups of events",
         type_=MetricType.GAUGE,
     ),
     _perf(
         "task_scaling_factor_max",
-        "Largest factor by which hardware events were scaled since the last sample; 1 is exact.",
+        "Largest factor by which hardware events were scaled since the last reading; 1 is exact.",
         "perf: time enabled by time running, over CPUs and groups of events",
         type_=MetricType.GAUGE,
     ),

@@ -7,6 +7,8 @@ __all__ = ["PLATFORM_METRICS"]
 
 _C, _G = MetricType.COUNTER, MetricType.GAUGE
 _B, _N, _S = MetricUnit.BYTES, MetricUnit.NUMERIC, MetricUnit.SECONDS
+_SOME = "at least one thread of the machine"
+_FULL = "every thread of the machine that was not idle"
 
 
 def _platform(
@@ -33,7 +35,7 @@ def _psi(resource: str, kind: str, stalled: str) -> MetricMetadata:
         f"platform_psi_{resource}_{kind}_seconds",
         _C,
         _S,
-        f"Time in which {stalled} of the machine waited for {resource}.",
+        f"Time in which {stalled} waited for {resource}.",
         f"/proc/pressure/{resource} {kind} total",
         needs="kernel with PSI",
     )
@@ -142,16 +144,16 @@ PLATFORM_METRICS: tuple[MetricMetadata, ...] = (
         levels=("numa_node", "zone", "key"),
         needs="zoneinfo",
     ),
-    _psi("cpu", "some", "at least one task"),
-    _psi("memory", "some", "at least one task"),
-    _psi("memory", "full", "every task"),
-    _psi("io", "some", "at least one task"),
-    _psi("io", "full", "every task"),
+    _psi("cpu", "some", _SOME),
+    _psi("memory", "some", _SOME),
+    _psi("memory", "full", _FULL),
+    _psi("io", "some", _SOME),
+    _psi("io", "full", _FULL),
     _platform(
         "platform_psi_irq_full_seconds",
         _C,
         _S,
-        "Time that interrupts took from the tasks of the machine.",
+        "Time that interrupts took from the threads of the machine.",
         "/proc/pressure/irq full total",
         needs="kernel with PSI and IRQ_TIME_ACCOUNTING (Linux 6.1)",
     ),

@@ -9,7 +9,7 @@ _SOURCE = "resctrl: mon_data/mon_L3_*/{}, summed over L3 domains"
 
 
 def _resctrl(name: str, type_: MetricType, help_: str, source: str) -> MetricMetadata:
-    granularity, needs = MetricGranularity.TASK, "resctrl with monitoring"
+    granularity, needs = MetricGranularity.TASK, "resctrl with L3 monitoring; root"
     return MetricMetadata(name, type_, MetricUnit.BYTES, granularity, help_, source, needs=needs)
 
 

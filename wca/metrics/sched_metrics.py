@@ -17,17 +17,17 @@ SCHED_METRICS: tuple[MetricMetadata, ...] = (
         "those that are times are in milliseconds.",
         "/proc/TID/sched",
         ("key",),
-        "sched",
+        "sched, or TaskSchedCollector",
     ),
     MetricMetadata(
         "task_sched_stat_numa_faults",
         MetricType.GAUGE,
         MetricUnit.NUMERIC,
         _TASK,
-        "Faults taken by NUMA balancing on each node, of threads that are running; they decay.",
+        "Faults taken by NUMA balancing on each node, of threads that are there now; they decay.",
         "/proc/TID/sched numa_faults",
         ("numa_node", "fault_type"),
-        "sched; NUMA balancing",
+        "sched, or TaskSchedCollector; NUMA balancing",
     ),
     MetricMetadata(
         "task_run_queue_delay_seconds",
@@ -37,7 +37,7 @@ SCHED_METRICS: tuple[MetricMetadata, ...] = (
         "Time in which threads of the task were ready to run and had no CPU, summed over threads; "
         "time held back by a CPU quota is part of it.",
         "/proc/TID/schedstat, second number",
-        needs="TaskSchedstatCollector",
+        needs="sched, or TaskSchedstatCollector",
     ),
     MetricMetadata(
         "task_run_queue_timeslices",
@@ -46,6 +46,6 @@ SCHED_METRICS: tuple[MetricMetadata, ...] = (
         _TASK,
         "Times a thread of the task was given a CPU.",
         "/proc/TID/schedstat, third number",
-        needs="TaskSchedstatCollector",
+        needs="sched, or TaskSchedstatCollector",
     ),
 )

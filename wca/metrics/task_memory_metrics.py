@@ -110,7 +110,7 @@ TASK_MEMORY_METRICS: tuple[MetricMetadata, ...] = (
     _count(
         "task_mem_limit_hits",
         "How often the task's memory reached its limit and something had to be reclaimed.",
-        "v1: memory.failcnt; v2: memory.events max",
+        "v1: memory.failcnt, not of a pod, whose containers have their own; v2: memory.events max",
     ),
     _count(
         "task_mem_soft_limit_hits",
@@ -120,7 +120,8 @@ TASK_MEMORY_METRICS: tuple[MetricMetadata, ...] = (
     _count(
         "task_mem_oom_kills",
         "Processes of the task that were killed for want of memory.",
-        "v1: memory.oom_control oom_kill (of the group itself); v2: memory.events oom_kill",
+        "v1: memory.oom_control oom_kill, not of a pod, whose containers have their own; "
+        "v2: memory.events oom_kill",
     ),
     _count(
         "task_mem_ooms",

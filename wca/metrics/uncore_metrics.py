@@ -36,7 +36,7 @@ def _derived(
         MetricType.GAUGE,
         unit,
         MetricGranularity.PLATFORM,
-        f"{help_} since the last sample; absent when undefined.",
+        f"{help_} since the last reading; absent when undefined.",
         f"derived: {events}",
         levels,
         needs="uncore_event_names, enable_derived_metrics",
@@ -124,7 +124,7 @@ UNCORE_METRICS: tuple[MetricMetadata, ...] = (
         MetricType.GAUGE,
         MetricUnit.NUMERIC,
         MetricGranularity.PLATFORM,
-        "Mean factor by which events outside of the CPUs were scaled since the last sample; "
+        "Mean factor by which events outside of the CPUs were scaled since the last reading; "
         "1 is exact.",
         "perf: time enabled by time running, over groups of events",
         _LEVELS,

@@ -16,7 +16,7 @@ WSS_METRICS: tuple[MetricMetadata, ...] = (
         "Memory that the task's processes have used since the marks of use were last taken away; "
         "memory that several share counts for each.",
         "/proc/PID/smaps_rollup Referenced",
-        needs="wss_reset_cycles",
+        needs="wss_reset_cycles, or TaskWssCollector",
     ),
     MetricMetadata(
         "task_working_set_size_bytes",
@@ -27,7 +27,8 @@ WSS_METRICS: tuple[MetricMetadata, ...] = (
         "or with method lru_gen what it used in the last window.",
         "clear_refs: derived from task_wss_referenced_bytes and task_mem_bandwidth_bytes; "
         "lru_gen: /sys/kernel/debug/lru_gen",
-        needs="wss_reset_cycles; clear_refs: wss_stable_cycles, wss_membw_threshold",
+        needs="wss_reset_cycles, wss_stable_cycles, wss_membw_threshold and resctrl; "
+        "or TaskWssCollector with method lru_gen",
     ),
     MetricMetadata(
         "task_wss_measure_overhead_seconds",
@@ -36,6 +37,6 @@ WSS_METRICS: tuple[MetricMetadata, ...] = (
         _TASK,
         "Time that measuring the working set has taken.",
         "internal",
-        needs="wss_reset_cycles",
+        needs="wss_reset_cycles, or TaskWssCollector",
     ),
 )

@@ -61,7 +61,8 @@ class MeasurementRunner(Runner):
         include_optional_labels: put the facts of the machine (sockets, cores, cpus, cpu_model) and
             wca_version on every metric, instead of only on ``wca_information``.
         collectors: what is measured; the default set when left out.
-        extra_collectors: what is measured besides.
+        extra_collectors: what is measured besides; one takes the place of one of its class in the
+            default set.
         event_names: perf events to count for each task, see TaskPerfCollector; none when left out.
         perf_aggregate_cpus: perf events are summed over the CPUs; false gives each CPU its series.
         uncore_event_names: events of memory controllers and links, see NodeUncoreCollector.
@@ -84,7 +85,8 @@ class MeasurementRunner(Runner):
             ``both``. A task without containers of its own is always measured as a whole.
         budget: what the agent may use: ``cpu`` as a share of one CPU (``2%``), ``memory`` as a
             size. Beyond it the agent measures less often, then less.
-        series_limit: series at most; the last tasks of the list are left out beyond it.
+        series_limit: series at most; the first task that does not fit and all after it are left
+            out.
         kernel: for tests: what kernel files are read through.
         clock: for tests: time.
     """

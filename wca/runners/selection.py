@@ -60,8 +60,9 @@ def default_collectors() -> list[Collector]:
 def select_collectors(options: Options) -> list[Collector]:
     """All that a runner measures with.
 
-    ``rdt_enabled`` and ``gather_hw_mm_topology`` left out belong to the default set, where they
-    measure what the machine has; set to true they ask for it, in any set.
+    A collector of the user's takes the place of one of its class in the default set. What
+    ``rdt_enabled`` and ``gather_hw_mm_topology`` measure belongs to that set, where the machine has
+    it; set to true they ask for it, in any set.
 
     Raises:
         ValidationError: a collector of no scope, or one that stands in ``collectors`` and is asked
@@ -71,19 +72,20 @@ def select_collectors(options: Options) -> list[Collector]:
     usual = default_collectors() if options.collectors is None else []
     given = [*(options.collectors or []), *(options.extra_collectors or [])]
     _check_scopes(given)
-    asked = list(_asked_for(options, default=default))
+    asked = list(_asked_for(options))
     for option, collector in asked:
         if any(type(one) is type(collector) for one in given):
             name = type(collector).__name__
             raise ValidationError(f"{option} and a {name} in collectors: write one of them")
-    replaced = {type(collector) for _, collector in asked}
-    usual = [one for one in usual if type(one) not in replaced]
-    return [*usual, *given, *(collector for _, collector in asked)]
+    wanted = [*given, *(collector for _, collector in asked)]
+    if default:
+        usual += _tried(options)
+    return [one for one in usual if type(one) not in set(map(type, wanted))] + wanted
 
 
-def _asked_for(options: Options, *, default: bool) -> Iterator[tuple[str, Collector]]:
+def _asked_for(options: Options) -> Iterator[tuple[str, Collector]]:
     """The collectors of the options, each with the option's name."""
-    for option, make in (*_counters(options), *_files(options), *_tried(options, default=default)):
+    for option, make in (*_counters(options), *_files(options), *_required(options)):
         try:
             yield option, make()
         except ValidationError as error:
@@ -96,6 +98,8 @@ def _asked_for(options: Options, *, default: bool) -> Iterator[tuple[str, Collec
 def _counters(options: Options) -> Iterator[_Wanted]:
     """What counts with perf."""
     events, uncore = options.event_names, options.uncore_event_names
+    if events is None and not options.perf_aggregate_cpus:
+        raise ValidationError("perf_aggregate_cpus belongs to event_names: write it as well")
     if events is not None:
         from wca.collectors.task_perf import TaskPerfCollector
 
@@ -133,18 +137,28 @@ def _files(options: Options) -> Iterator[_Wanted]:
         yield "wss_reset_cycles", lambda: TaskWssCollector(cycles, stable, threshold)
 
 
-def _tried(options: Options, *, default: bool) -> Iterator[_Wanted]:
-    """What belongs to the default set where the machine has it."""
-    rdt, hardware = options.rdt_enabled, options.gather_hw_mm_topology
-    if rdt or (default and rdt is None):
+def _required(options: Options) -> Iterator[_Wanted]:
+    """What has to be there when it is asked for."""
+    if options.rdt_enabled:
         from wca.collectors.task_resctrl import TaskResctrlCollector
 
-        yield "rdt_enabled", lambda: TaskResctrlCollector(required=bool(rdt))
-    if hardware or (default and hardware is None):
+        yield "rdt_enabled", lambda: TaskResctrlCollector(required=True)
+    if options.gather_hw_mm_topology:
         from wca.collectors.node_memory_hardware import NodeMemoryHardwareCollector
 
-        required = bool(hardware)
-        yield "gather_hw_mm_topology", lambda: NodeMemoryHardwareCollector(required=required)
+        yield "gather_hw_mm_topology", lambda: NodeMemoryHardwareCollector(required=True)
+
+
+def _tried(options: Options) -> Iterator[Collector]:
+    """What belongs to the default set where the machine has it."""
+    if options.rdt_enabled is None:
+        from wca.collectors.task_resctrl import TaskResctrlCollector
+
+        yield TaskResctrlCollector()
+    if options.gather_hw_mm_topology is None:
+        from wca.collectors.node_memory_hardware import NodeMemoryHardwareCollector
+
+        yield NodeMemoryHardwareCollector()
 
 
 def _pattern(option: bool | str) -> str | None:
