@@ -13,9 +13,10 @@ import pytest
 
 from wca.collectors import NotAvailable
 from wca.collectors.task_perf import TaskPerfCollector
-from wca.errors import ValidationError
+from wca.errors import ValidationError, WcaError
 from wca.linux.perf.counting import GroupReading
 from wca.linux.perf.pmu import PMUS
+from wca.linux.topology import ONLINE_CPUS
 from wca.metrics import CATALOGUE
 from wca.testing import KernelTree
 
@@ -30,9 +31,12 @@ class Perf:
         self._countable = countable
         self.opened = []
         self.tried = 0
+        self.exhausted = False
 
     def open(self, events, folder, cpu):
         self.tried += 1
+        if self.exhausted:
+            raise OSError(errno.EMFILE, "too many open files")
         for event in events:
             if event.software or self._countable(cpu, event.type, event.config):
                 continue
@@ -75,8 +79,8 @@ def counted_by_own_pmu(cpu, type_, config):
     return (type_ in (0, 3) and config >> 32 == own) or type_ == own
 
 
-def attach(tree, perf, names, **options):
-    collector = TaskPerfCollector(names, open_group=perf.open, **options)
+def attach(tree, perf, names, *, collector=None, **options):
+    collector = collector or TaskPerfCollector(names, open_group=perf.open, **options)
     alive = SimpleNamespace(read=lambda: b"", close=lambda: None)
     cgroup = SimpleNamespace(
         version=lambda controller: 2,
@@ -84,6 +88,57 @@ def attach(tree, perf, names, **options):
         open=lambda controller, name: alive,
     )
     return collector, collector.attach(SimpleNamespace(cgroup=cgroup, node=tree.kernel))
+
+
+def refuses(type_, cpus):
+    """What a hybrid processor counts, of which some CPUs count no event of a type."""
+    return lambda cpu, kind, config: (
+        counted_by_own_pmu(cpu, kind, config) and not (kind == type_ and cpu in cpus)
+    )
+
+
+def test_an_event_that_one_kind_refused_stays_left_out_when_another_kind_comes_online(tree):
+    hybrid(tree)
+    tree.write(ONLINE_CPUS, "0-1\n")
+    perf = Perf(refuses(3, (0, 1)))
+    collector, probe = attach(tree, perf, ["task_cycles", "task_llc_loads"])
+    assert read(probe).keys() >= {"task_cycles"}
+    tree.write(ONLINE_CPUS, "0-3\n")
+    assert "task_llc_loads" not in read(probe)
+    _, newer = attach(tree, perf, ["task_cycles", "task_llc_loads"], collector=collector)
+    assert "task_llc_loads" not in read(newer)
+    names = {cpu: [event for event, _, _ in events] for cpu, events in perf.opened}
+    assert names == {cpu: ["task_cycles"] for cpu in range(4)}
+
+
+def test_a_list_of_cpus_that_makes_no_sense_changes_nothing(tree):
+    perf = Perf(lambda cpu, type_, config: True)
+    collector, probe = attach(tree, perf, ["task_cycles"])
+    tree.write(ONLINE_CPUS, "some\n")
+    assert read(probe)["task_cycles"] == 10 + 20 + 30 + 40
+    collector.close(0)
+
+
+def test_what_was_refused_because_nothing_could_be_counted_is_tried_again(tree):
+    hybrid(tree)
+    refused = [0, 1, 2, 3]
+    perf = Perf(refuses(0, refused))
+    with pytest.raises(NotAvailable, match="task_cycles: "):
+        attach(tree, perf, ["task_cycles"])
+    refused.clear()
+    _, probe = attach(tree, perf, ["task_cycles"])
+    assert read(probe)["task_cycles"] == 10 + 20 + 30 + 40
+
+
+def test_descriptors_that_do_not_suffice_are_told_where_kinds_of_cpus_count_different_events(tree):
+    hybrid(tree)
+    perf = Perf(refuses(3, (2, 3)))
+    names = ["task_cycles", "task_instructions", "task_llc_loads"]
+    collector, _ = attach(tree, perf, names, aggregate_cpus=False)
+    perf.exhausted = True
+    needs = "a task needs 10 descriptors for its perf events on 4 CPUs of several kinds, and so"
+    with pytest.raises(WcaError, match=needs):
+        attach(tree, perf, names, collector=collector)
 
 
 def read(probe):

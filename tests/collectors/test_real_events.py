@@ -16,6 +16,7 @@ from wca.collectors.task_memory import TaskMemoryCollector
 from wca.collectors.task_memory_events import TaskMemoryEventsCollector
 from wca.collectors.task_pids import TaskPidsCollector
 from wca.collectors.task_psi import TaskPsiCollector
+from wca.nodes import Task
 
 MIB = 1 << 20
 # Reads a file past the page cache, in pieces of a mebibyte.
@@ -27,7 +28,8 @@ READ_DIRECTLY = (
 
 def attach(collector, cgroups, path):
     try:
-        return collector().attach(SimpleNamespace(cgroup=cgroups.locate(path), node=cgroups.kernel))
+        task, cgroup = Task(path, path, path), cgroups.locate(path)
+        return collector().attach(SimpleNamespace(task=task, cgroup=cgroup, node=cgroups.kernel))
     except NotAvailable as missing:
         pytest.skip(missing.reason)
 

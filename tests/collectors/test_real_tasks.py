@@ -18,6 +18,7 @@ from wca.collectors.task_pids import TaskPidsCollector
 from wca.collectors.task_psi import TaskPsiCollector
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
+from wca.nodes import Task
 
 MIB = 1 << 20
 COLLECTORS = [
@@ -31,7 +32,8 @@ COLLECTORS = [
 
 
 def attach(collector, cgroups, path):
-    return collector().attach(SimpleNamespace(cgroup=cgroups.locate(path)))
+    task = Task(path, path, path)
+    return collector().attach(SimpleNamespace(task=task, cgroup=cgroups.locate(path)))
 
 
 def read(probe):

@@ -35,6 +35,20 @@ def test_a_counter_that_began_anew_adds_to_what_it_had():
     assert total.update({1: {"x": 2}}) == {"x": 7}
 
 
+def test_a_source_that_was_overlooked_once_is_not_counted_twice():
+    total = RunningTotal()
+    total.update({1: {"x": 100}})
+    assert total.update({}) == {"x": 100}
+    assert total.update({1: {"x": 101}}) == {"x": 101}
+
+
+def test_sources_that_ended_long_ago_are_forgotten():
+    total = RunningTotal()
+    for number in range(1000):
+        total.update({number: {"x": 1}})
+    assert total.update({0: {"x": 1}}) == {"x": 1001}  # taken for a new one
+
+
 def test_nothing_gives_nothing():
     assert RunningTotal().update({}) == {}
 

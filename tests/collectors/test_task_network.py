@@ -4,6 +4,7 @@ import itertools
 import os
 import socket
 import subprocess
+import tracemalloc
 from types import SimpleNamespace
 
 import pytest
@@ -174,13 +175,13 @@ def test_namespaces_of_one_task_are_added_up(real_cgroups, cables, pod):
 def test_each_interface_on_its_own_and_one_that_is_unplugged(real_cgroups, cables, pod):
     path, worker = pod
     cable, other = cables(worker), cables(worker)
-    probe = attach(real_cgroups.locate(path), real_cgroups.kernel, by_device=True)
+    probe = attach(real_cgroups.locate(path), real_cgroups.kernel, per_device=True)
     cable.send()
     out = read(probe)
     assert out.keys() == set(TaskNetworkCollector.emits)
-    by_device = out["task_network_device_receive_bytes"]
-    assert by_device.keys() == {cable.far, other.far}
-    assert by_device[cable.far] == pytest.approx(PACKETS * FRAME, abs=NOISE)
+    per_device = out["task_network_device_receive_bytes"]
+    assert per_device.keys() == {cable.far, other.far}
+    assert per_device[cable.far] == pytest.approx(PACKETS * FRAME, abs=NOISE)
     cable.cut()
     left = read(probe)
     assert left["task_network_device_receive_bytes"].keys() == {other.far}
@@ -270,6 +271,32 @@ def test_a_namespace_that_comes_back_is_not_counted_twice(machine):
     assert received(probe) == 1500
 
 
+def test_many_namespaces_come_and_go_and_what_they_had_stays_in_the_sum(machine):
+    probe = attach(machine.cgroup, machine.tree.kernel)
+    for number in range(1, 50):
+        machine.put(100, f"own{number}")
+        machine.traffic(100, 10)
+        assert received(probe) == 10 * number
+    machine.put(101, "own40")
+    machine.traffic(101, 15)
+    assert received(probe) == 10 * 49 + 5
+
+
+def test_what_is_kept_of_namespaces_does_not_grow_with_those_that_end(machine):
+    probe = attach(machine.cgroup, machine.tree.kernel)
+    sizes = {}
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            machine.put(100, f"own{number}")
+            machine.traffic(100, 10)
+            read(probe)
+            sizes[number] = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert sizes[199] - sizes[99] < 100 * 300
+
+
 def test_counters_that_begin_anew_are_added(machine):
     machine.put(100, "own")
     machine.traffic(100, 1000)
@@ -310,5 +337,6 @@ def test_where_the_hosts_first_process_is_hidden_the_agents_own_network_is_the_h
 def test_the_catalogue_knows_every_metric():
     assert set(TaskNetworkCollector.emits) <= CATALOGUE.keys()
     assert TaskNetworkCollector.blocking
+    assert not TaskNetworkCollector.per_container
     assert TaskNetworkCollector(interval=5).interval == 5
     assert CATALOGUE["task_network_device_receive_bytes"].levels == ("device",)

@@ -64,7 +64,8 @@ class Machine:
 
     def attach(self, path, collector=None):
         cgroup = CgroupHierarchies(self.tree.kernel).locate(path)
-        target = SimpleNamespace(task=Task(path, path.lstrip("/"), path), cgroup=cgroup)
+        task = Task(path, path.lstrip("/"), path)
+        target = SimpleNamespace(task=task, cgroup=cgroup, node=self.tree.kernel)
         return (collector or self.collector).attach(target)
 
     def count(self, place, occupancy=0, total=0, local=0):
@@ -211,6 +212,27 @@ def test_a_domain_that_goes_offline_leaves_the_sum_and_takes_nothing_back(machin
     assert read(probe)[ALL] == 300
     machine.resctrl.switch_off(1)
     assert read(probe) == {LLC: 5, ALL: 300, NEAR: 0, FAR: 300}
+
+
+def test_a_domain_that_appears_later_is_no_jump(machine):
+    machine.task("/job", 100)
+    probe = machine.attach("/job")
+    read(probe)
+    machine.count(ours("job"), total=100, local=50)
+    assert read(probe)[ALL] == 200
+    folder = f"{POINT}/mon_groups/{group_name('job')}/mon_data/mon_L3_02"
+    for by in (0, 7):
+        for event, value in ((OCCUPANCY, 5), (TOTAL, 10**12 + by), (LOCAL, 10**11)):
+            machine.tree.write(f"{folder}/{event}", f"{value}\n")
+        assert read(probe) == {LLC: 5, ALL: 200 + by, NEAR: 100, FAR: 100 + by}
+
+
+def test_the_threads_of_a_task_are_read_through_the_machine_that_it_is_on(machine):
+    machine.task("/job", 100)
+    probe = machine.attach("/job")
+    before = machine.tree.kernel.calls.reads
+    read(probe)
+    assert machine.tree.kernel.calls.reads > before
 
 
 def test_a_file_that_makes_no_sense_costs_its_own_numbers(machine):
@@ -656,6 +678,27 @@ def test_no_reading_changes_what_a_thread_may_use_or_lets_a_counter_go_back(step
             probe.close()
         machine.collector.close()
         assert machine.resctrl.groups() == set(PLACES[1:])
+
+
+def test_an_agent_that_fails_at_the_beginning_does_not_keep_others_from_measuring(
+    machine, monkeypatch
+):
+    machine.task("/job", 100)
+    asked, real = [], machine.resctrl.read
+
+    def fail_later(path):
+        asked.extend([path] if "mon_features" in path else [])
+        if len(asked) > 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path)
+
+    broken = machine.agent()
+    with monkeypatch.context() as patched:
+        patched.setattr(machine.resctrl, "read", fail_later)
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            machine.attach("/job", broken)
+    read(machine.attach("/job", machine.agent()))
+    broken.close()
 
 
 # The end

@@ -155,7 +155,7 @@ def test_what_has_no_sum_is_left_out_and_the_rest_is_summed(tree):
     tree.write("/proc/101/task/102/sched", SECOND)
     out = read(of_tree(tree, TaskSchedCollector(keys=".*numa")))
     assert out == {
-        "task_sched_stat": {"numa_pages_migrated": 10.5, "total_numa_faults": 0},
+        "task_sched_stat": {"numa_pages_migrated": 10.5},
         "task_sched_stat_numa_faults": {
             "0": {
                 "task_private": 110,
@@ -177,7 +177,7 @@ def test_all_keys_by_default_and_no_faults_when_not_wanted(tree):
     tree.write("/proc/100/task/100/sched", FIRST)
     out = read(of_tree(tree, TaskSchedCollector(numa_faults=False)))
     assert out.keys() == {"task_sched_stat"}
-    wanted = {"nr_switches", "numa_pages_migrated", "total_numa_faults"}
+    wanted = {"nr_switches", "numa_pages_migrated"}
     assert out["task_sched_stat"].keys() == wanted
 
 
@@ -198,6 +198,13 @@ def test_a_thread_id_that_is_used_again_adds_to_the_sum(tree):
         text = sched(1, 0, 0, [], switches=switches)
         tree.write("/proc/100/task/100/sched", text)
         assert read(probe)["task_sched_stat"] == {"nr_switches": expected}
+
+
+def test_a_number_below_zero_is_no_counter_and_costs_nothing_else(tree):
+    probe = of_tree(tree, TaskSchedCollector())
+    for switches, expected in ((3, 3), (-5, 3), (2, 5)):
+        tree.write("/proc/100/task/100/sched", sched(1, 0, 0, [], switches=switches))
+        assert read(probe)["task_sched_stat"]["nr_switches"] == expected
 
 
 def test_delays_are_seconds(tree):
@@ -230,7 +237,9 @@ def test_a_thread_whose_file_is_missing_though_it_lives_is_told(tree):
 
 
 def test_a_wrong_expression_is_refused():
-    with pytest.raises(ValidationError, match=r"keys must be a regular expression .* got '\*'"):
+    with pytest.raises(
+        ValidationError, match=r"^keys '\*' is not a regular expression .*; write one"
+    ):
         TaskSchedCollector(keys="*")
 
 

@@ -304,4 +304,5 @@ def test_settings_that_make_no_sense_are_refused(settings, message):
 def test_the_catalogue_knows_every_metric():
     assert set(TaskWssCollector.emits) <= CATALOGUE.keys()
     assert TaskWssCollector.blocking
+    assert not TaskWssCollector.per_container
     assert TaskWssCollector(1, interval=5).interval == 5

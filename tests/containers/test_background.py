@@ -7,6 +7,7 @@ import weakref
 import pytest
 
 from wca.collectors import Collector, NotAvailable, TargetGone
+from wca.containers import background as background_module
 from wca.containers.background import Background
 from wca.containers.costs import Costs
 from wca.errors import StartError
@@ -230,6 +231,45 @@ def test_values_have_an_age_from_the_first_reading_on(make):
     probe = background.attach("task")
     until(lambda: values(probe))
     until(lambda: "wca_collector_age_seconds" in costs.measurements(time.monotonic()))
+
+
+def test_a_collector_that_does_not_answer_fails_with_one_line(make, caplog, monkeypatch):
+    monkeypatch.setattr(background_module, "_HANGING_SECONDS", 0.05)
+    slow = Slow()
+    slow.let.clear()
+    background, telemetry, _ = make(slow)
+    background.attach("task")
+    until(lambda: background.look() or telemetry.failures("Slow"))
+    background.look()
+    assert telemetry.healthy("Slow") is False
+    assert caplog.text.count("Slow fails: it has not answered for") == 1
+
+
+def test_for_the_machine_the_word_that_it_is_gone_is_a_failure(make):
+    class OfTheMachine(Slow):
+        scope = "node"
+
+    slow = OfTheMachine()
+    slow.error = TargetGone("what?")
+    background, telemetry, _ = make(slow)
+    probe = background.attach("machine")
+    until(lambda: telemetry.failures("Slow") > 1)
+    slow.error = None
+    until(lambda: values(probe))
+
+
+def test_a_new_target_does_not_hide_that_another_one_fails(make):
+    slow = Slow()
+    slow.error = ValueError("odd")
+    background, telemetry, _ = make(slow, seconds=3600.0)
+    background.attach("bad")
+    until(lambda: telemetry.failures("Slow"))
+    slow.error = None
+    good = background.attach("good")
+    until(lambda: values(good))
+    telemetry.begin_round()
+    telemetry.begin_round()
+    assert telemetry.healthy("Slow") is False
 
 
 def test_its_cpu_time_duration_and_age_are_measured(make):

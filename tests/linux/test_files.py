@@ -15,7 +15,6 @@ from wca.linux.files import (
     KernelFile,
     TransientFile,
     raise_descriptor_limit,
-    read_once,
 )
 
 
@@ -96,7 +95,7 @@ def test_a_file_that_the_kernel_gives_page_by_page_is_read_to_its_end(path):
 
 
 def test_a_missing_file_is_not_available_with_its_name_in_the_reason(kernel):
-    for call in (kernel.open, kernel.read, lambda path: read_once(kernel, path)):
+    for call in (kernel.open, kernel.read):
         with pytest.raises(NotAvailable, match="/proc/nothing does not exist"):
             call("/proc/nothing")
 

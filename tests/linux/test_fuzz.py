@@ -25,6 +25,7 @@ from wca.collectors.file_probe import FileProbe
 from wca.components import BUILT_IN
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.parse import KeyedNumbers, Malformed
+from wca.nodes import Task
 from wca.testing.kernel import KernelTree
 
 #: Further arguments of parsers that need some, several calls for one parser.
@@ -168,7 +169,8 @@ def decoders(collector, folder):
         tree = KernelTree(folder / layout, layout, numa_nodes=2)
         tree.add_task("/job")
         cgroup = CgroupHierarchies(tree.kernel).locate("/job")
-        task = SimpleNamespace(cgroup=cgroup, node=tree.kernel)
+        job = Task("job", "job", "/job")
+        task = SimpleNamespace(task=job, cgroup=cgroup, node=tree.kernel)
         probe = collector.attach(tree.kernel if collector.scope == "node" else task)
         if isinstance(probe, FileProbe):
             yield from (decode for _, decode in probe.sources)

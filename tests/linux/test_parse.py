@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wca.errors import NotAvailable, WcaError
 from wca.linux.numa import parse_numa_stat_v1, parse_numa_stat_v2
 from wca.linux.parse import (
     KeyedNumbers,
@@ -313,3 +314,9 @@ def test_garbage_is_malformed_or_absent_and_nothing_worse(data):
     for parse in PARSERS:
         with contextlib.suppress(Malformed):
             parse(data)
+
+
+def test_a_malformed_file_is_not_one_that_is_absent():
+    with pytest.raises(WcaError) as raised:
+        parse_number(b"?")
+    assert not isinstance(raised.value, NotAvailable)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.vm.guest.resctrl_rules import ANSWERS, answers
 from wca.errors import NotAvailable, TargetGone
-from wca.linux.cgroup_threads import cgroup_threads, has_ended
+from wca.linux.cgroup_threads import cgroup_threads
 from wca.linux.files import Kernel
-from wca.linux.parse import Malformed
+from wca.linux.parse import Malformed, parse_threads
+from wca.linux.processes import has_ended
 from wca.linux.resctrl.files import ResctrlFiles
 from wca.linux.resctrl.tree import find_resctrl
 from wca.linux.resctrl.values import (
@@ -23,7 +24,6 @@ from wca.linux.resctrl.values import (
     parse_counter,
     parse_features,
     parse_place,
-    parse_threads,
 )
 from wca.testing.kernel import KernelTree
 from wca.testing.resctrl import ResctrlTree

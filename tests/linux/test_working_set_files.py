@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wca.errors import NotAvailable, TargetGone
+from wca.linux.files import write_kernel_file
 from wca.linux.lru_gen import (
     Generation,
     LruMemcg,
@@ -16,7 +17,7 @@ from wca.linux.lru_gen import (
     parse_lru_gen,
 )
 from wca.linux.parse import Malformed
-from wca.linux.smaps import parse_referenced_bytes, write_kernel_file
+from wca.linux.smaps import parse_referenced_bytes
 
 ROLLUP = b"""55823d108000-7ffe1cbbd000 ---p 00000000 00:00 0                          [rollup]
 Rss:                1604 kB
@@ -62,7 +63,7 @@ def test_a_write_reaches_the_file(tmp_path):
 def test_a_write_that_fails_says_why(tmp_path):
     with pytest.raises(NotAvailable, match="does not exist"):
         write_kernel_file(str(tmp_path / "absent"), b"1\n")
-    with pytest.raises(NotAvailable, match="Invalid argument"):
+    with pytest.raises(NotAvailable, match="clear_refs cannot be written: Invalid argument"):
         write_kernel_file("/proc/self/clear_refs", b"99\n")
 
 

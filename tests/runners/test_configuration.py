@@ -85,11 +85,10 @@ def test_a_wrong_perf_event_is_reported_where_it_stands(tmp_path):
     assert "config.yaml:4:49: runner.event_names[2]: raw perf event" in second
 
 
-@pytest.mark.parametrize("names", ["[]", "[task_cycles, task_cycles]"])
-def test_perf_events_are_named_once_each_and_at_least_one(tmp_path, names):
+def test_perf_events_are_named_once_each(tmp_path):
     listed = "[task_cycles, task_instructions, some__r0302]"
-    with pytest.raises(ConfigLoadError, match=r"at least one|write it once"):
-        load(tmp_path, PERF.replace(listed, names))
+    with pytest.raises(ConfigLoadError, match="write it once"):
+        load(tmp_path, PERF.replace(listed, "[task_cycles, task_cycles]"))
 
 
 def test_perf_events_are_named_in_one_place(tmp_path):

@@ -353,8 +353,30 @@ def test_beyond_the_series_limit_the_last_tasks_are_left_out_and_that_is_said(po
     (left_out,) = [m.value for m in batch if m.name == "wca_tasks_left_out"]
     assert left_out == 1
     assert len(batch) < whole
-    # The plain task would fit, but only the end of the list is left out.
-    none = run(tree, pod, plain, iterations=2, series_limit=whole - len(names(batch)) - 3)
-    assert cpu_seconds(none, "task_cpu_usage_seconds") == {}
-    assert caplog.text.count("series_limit of") == 2
+    assert caplog.text.count("series_limit of") == 1
     assert "raise the limit" in caplog.text
+
+
+def test_a_limit_below_what_agent_and_machine_have_is_said_and_no_task_is_exported(pods, caplog):
+    tree, *tasks = pods
+    batch = run(tree, *tasks, iterations=3, series_limit=10)
+    assert cpu_seconds(batch, "task_cpu_usage_seconds") == {}
+    assert len(batch) > 10
+    assert caplog.text.count("series_limit of 10 series is below the") == 1
+
+
+def test_a_task_behind_one_that_does_not_fit_is_left_out_although_it_would(pods):
+    class Many(Odd):
+        def attach(self, target):
+            if target.task.name != "pod":
+                raise NotAvailable("only the pod has many")
+            return self
+
+        def read(self, out):
+            out.update({f"task_number_{number}": number for number in range(500)})
+
+    tree, pod, plain = pods
+    collectors = [TaskCpuCollector(), Many()]
+    batch = run(tree, pod, plain, collectors=collectors, series_limit=400)
+    assert cpu_seconds(batch, "task_cpu_usage_seconds") == {}
+    assert cpu_seconds(run(tree, plain, pod, collectors=collectors, series_limit=400), "task_up")

@@ -74,6 +74,35 @@ def test_a_collector_of_the_users_takes_the_place_of_one_of_its_class():
         assert [other for other in chosen if type(other) is type(one)] == [one]
 
 
+def test_no_events_is_an_empty_list():
+    assert selected(collectors=[], event_names=[], uncore_event_names=[]) == []
+
+
+class Odd(TaskCpuCollector):
+    scope = "pod"
+
+
+class Describing(TaskCpuCollector):
+    metrics = ("task_files",)
+
+
+class Counting(TaskCpuCollector):
+    metrics = 7
+
+
+@pytest.mark.parametrize(
+    ("collector", "words"),
+    [
+        (Odd(), "Odd.scope is 'pod', write 'task' or 'node'"),
+        (Describing(), "Describing.metrics has to hold nothing but MetricMetadata"),
+        (Counting(), "Counting.metrics raises TypeError"),
+    ],
+)
+def test_a_collector_that_says_what_makes_no_sense_of_itself_is_refused(collector, words):
+    with pytest.raises(ValidationError, match=words):
+        select_collectors(Options(collectors=[collector]))
+
+
 def test_one_thing_is_asked_for_in_one_place():
     given = [TaskPerfCollector(["task_cycles"])]
     with pytest.raises(ValidationError, match="event_names and a TaskPerfCollector in collectors"):
@@ -92,8 +121,6 @@ def test_one_thing_is_asked_for_in_one_place():
         ({"wss_reset_cycles": -1}, "wss_reset_cycles"),
         ({"wss_stable_cycles": 3, "wss_membw_threshold": 0.1}, "belong to wss_reset_cycles"),
         ({"perf_aggregate_cpus": False}, "belongs to event_names"),
-        ({"event_names": []}, "event_names"),
-        ({"uncore_event_names": []}, "uncore_event_names"),
     ],
 )
 def test_a_wrong_value_is_told_by_the_name_of_the_option(options, words):

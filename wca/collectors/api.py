@@ -77,6 +77,9 @@ class NodeTarget(Protocol):
     def listdir(self, path: str) -> Sequence[str]:
         """Names in a folder, sorted; empty where it is absent."""
 
+    def subfolders(self, path: str) -> list[str] | None:
+        """Names of the folders in a folder, sorted; None where it is absent."""
+
     def inode(self, path: str) -> int | None:
         """The inode number of what a path leads to; None where it is absent."""
 
@@ -131,8 +134,8 @@ class Collector(ABC):
     scope: ClassVar[Literal["task", "node"]] = "task"
     #: Whether ``attach``, ``read`` or ``close`` may wait.
     blocking: ClassVar[bool] = False
-    #: Whether it measures a container of a task as it measures the task; a collector whose source is
-    #: the same for all containers of a task says False, and measures tasks as a whole alone.
+    #: Whether it measures a container of a task as it measures the task. One whose source is the
+    #: same for all containers of a task says False, and measures tasks as a whole alone.
     per_container: ClassVar[bool] = True
     #: Names in the metric catalogue, for documents and tests; not needed at run time.
     emits: ClassVar[tuple[str, ...]] = ()

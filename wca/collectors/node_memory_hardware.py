@@ -56,10 +56,8 @@ class NodeMemoryHardwareCollector(Collector):
         try:
             self._values = self._read()
         except NotAvailable as absent:
-            return [
-                f"the memory modules cannot be read: {absent.reason}; put that right, or do not "
-                "require them"
-            ]
+            problem = f"the memory modules cannot be read: {absent.reason}"
+            return [f"{problem}; put that right, or do not require them"]
         return []
 
     def start(self) -> None:

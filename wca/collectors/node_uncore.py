@@ -14,6 +14,7 @@ from wca.collectors.uncore.probe import UncoreProbe
 from wca.config.types import Injected
 from wca.errors import ValidationError
 from wca.linux.perf.counting import OpenGroup, PerfGroup
+from wca.linux.perf.refusals import refusal_sentence
 from wca.linux.perf.uncore_names import UncoreName, parse_uncore_group
 from wca.metrics import CATALOGUE
 from wca.metrics.metadata import MetricMetadata
@@ -88,9 +89,9 @@ class NodeUncoreCollector(Collector):
         opener = UncoreOpener(node, self._open_group, refused)
         groups = opener.open(pieces)
         if not groups:
-            raise NotAvailable(_sentence(refused))
+            raise NotAvailable(refusal_sentence(refused))
         if refused:
-            log.info("not counted: %s", _sentence(refused))
+            log.info("not counted: %s", refusal_sentence(refused))
         derive, incomplete = self.enable_derived_metrics, opener.incomplete
         return UncoreProbe(groups, self._monotonic, derive=derive, incomplete=incomplete)
 
@@ -122,11 +123,3 @@ def _entry(name: UncoreName) -> MetricMetadata:
         return uncore_entry(name.metric, help_, f"perf: {name.pmu}/{name.event}/")
     terms = ",".join(f"{term}={value:#x}" for term, value in name.terms.items())
     return uncore_entry(name.metric, f"Event {terms} of {name.pmu}.", f"perf: {name.pmu}/{terms}/")
-
-
-def _sentence(refused: dict[str, str]) -> str:
-    """Each reason once, with its metrics."""
-    reasons: dict[str, list[str]] = {}
-    for metric, reason in refused.items():
-        reasons.setdefault(reason, []).append(metric)
-    return "; ".join(f"{', '.join(metrics)}: {reason}" for reason, metrics in reasons.items())

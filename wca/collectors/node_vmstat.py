@@ -8,12 +8,16 @@ from wca.collectors.api import INTERVAL, Collector, NodeTarget, Probe, TaskTarge
 from wca.collectors.decoders import Decoder, Field, keyed
 from wca.collectors.file_probe import FileProbe, attach_files, node_of
 from wca.collectors.numa_files import NumaNodeFiles
-from wca.errors import ValidationError
+from wca.collectors.patterns import compile_keys
 from wca.linux.parse import parse_key_numbers
 from wca.metrics import Measurements
 
 __all__ = ["NodeVmstatCollector"]
 
+_ADVICE = (
+    "write one that matches the beginning of the wanted keys, such as 'numa_|pgmigrate', or true "
+    "for all keys"
+)
 _KEYS, _NODE_KEYS = "platform_vmstat", "platform_node_vmstat"
 
 # The blank after the key makes the match exact: numa_hint_faults is not numa_hint_faults_local.
@@ -30,13 +34,7 @@ _FIELDS: tuple[Field, ...] = (
 def _pattern(keys: bool | str) -> re.Pattern[str] | None:
     if isinstance(keys, bool):
         return re.compile("") if keys else None
-    try:
-        return re.compile(keys)
-    except re.error as error:
-        raise ValidationError(
-            f"vmstat: {keys!r} is not a regular expression ({error}); write one that matches the "
-            "beginning of the wanted keys, such as 'numa_|pgmigrate', or true for all keys"
-        ) from None
+    return compile_keys(keys, _ADVICE)
 
 
 def _select(data: bytes, pattern: re.Pattern[str]) -> dict[str, int]:
@@ -81,17 +79,17 @@ class NodeVmstatCollector(Collector):
     Source: /proc/vmstat, and /sys/devices/system/node/node*/vmstat of each NUMA node.
 
     Args:
-        interval: time between two readings; the runner's when left out.
         keys: give also the numbers of the machine and of each NUMA node by key: true for all keys
             (some 200 series, and some 60 for each node), or a regular expression that is matched
             with the beginning of a key; `$` at its end makes it match whole keys.
+        interval: time between two readings; the runner's when left out.
     """
 
     scope = "node"
     emits = (*(name for _, name, _ in _FIELDS), _KEYS, _NODE_KEYS)
 
     def __init__(
-        self, interval: Annotated[float, INTERVAL] | None = None, keys: bool | str = False
+        self, keys: bool | str = False, interval: Annotated[float, INTERVAL] | None = None
     ) -> None:
         super().__init__(interval)
         self._pattern = _pattern(keys)

@@ -6,30 +6,20 @@ from typing import Annotated
 
 from wca.collectors.api import INTERVAL, Collector, NodeTarget, Probe, TaskTarget
 from wca.collectors.file_probe import attach_files, node_of
-from wca.errors import ValidationError
+from wca.collectors.patterns import compile_keys
 from wca.linux.zoneinfo import ZONE_NUMBER, parse_zoneinfo
 from wca.metrics import Measurements
 
 __all__ = ["NodeZoneinfoCollector"]
 
 _NAME = "platform_zoneinfo"
+_ADVICE = f"write one with two groups, key and number, such as '{ZONE_NUMBER.pattern}'"
 
 
 def _pattern(keys: str | None) -> re.Pattern[str]:
     if keys is None:
         return ZONE_NUMBER
-    advice = f"write one with two groups, key and number, such as '{ZONE_NUMBER.pattern}'"
-    try:
-        pattern = re.compile(keys)
-    except re.error as error:
-        raise ValidationError(
-            f"zoneinfo: {keys!r} is not a regular expression ({error}); {advice}"
-        ) from None
-    if pattern.groups != 2:
-        raise ValidationError(
-            f"zoneinfo: {keys!r} is a regular expression with {pattern.groups} groups; {advice}"
-        )
-    return pattern
+    return compile_keys(keys, _ADVICE, groups=2)
 
 
 class NodeZoneinfoCollector(Collector):
@@ -41,17 +31,17 @@ class NodeZoneinfoCollector(Collector):
     Source: /proc/zoneinfo.
 
     Args:
-        interval: time between two readings; the runner's when left out.
         keys: a regular expression with two groups, key and number, that is matched with the
             beginning of each line, such as `\s+(min|low|high)\s+(\d+)`; all numbers when left
             out. The line `pages free` has the key `free`.
+        interval: time between two readings; the runner's when left out.
     """
 
     scope = "node"
     emits = (_NAME,)
 
     def __init__(
-        self, interval: Annotated[float, INTERVAL] | None = None, keys: str | None = None
+        self, keys: str | None = None, interval: Annotated[float, INTERVAL] | None = None
     ) -> None:
         super().__init__(interval)
         self._pattern = _pattern(keys)

@@ -10,39 +10,40 @@ _Name = TypeVar("_Name", bound=Hashable)
 
 
 class RunningTotal(Generic[_Source, _Name]):
-    """Adds up the counters of several sources so that no sum ever goes back.
+    """Adds up what the counters of several sources gain, so that no sum ever goes back.
 
-    A source that has vanished, or one whose counter began anew, stays in the sum with the value it
-    had when it was last seen. What it counted after that is lost.
+    A source that has vanished stays in the sum with the value it had when it was last seen; what it
+    counted after that is lost. One that is back adds what it has gained since then, and one whose
+    counter is smaller than before has begun anew.
+
+    Args:
+        remembered: how many that are not there any more are known when they are back. Reading a
+            folder of threads while some of them end can overlook others that live.
     """
 
-    def __init__(self) -> None:
-        self._last: Mapping[_Source, Mapping[_Name, float]] = {}
-        self._ended: dict[_Name, float] = {}
+    def __init__(self, remembered: int = 256) -> None:
+        self._remembered = remembered
+        self._seen: dict[
+            _Source, Mapping[_Name, float]
+        ] = {}  # those of the last reading at the end
         self._sums: dict[_Name, float] = {}
 
     def update(self, current: Mapping[_Source, Mapping[_Name, float]]) -> dict[_Name, float]:
         """Take new readings.
 
         Args:
-            current: counters by name, of every source that is there now.
+            current: counters by name, none below zero, of every source that is there now.
 
         Returns:
             The sums by name, of all sources that are there or ever were.
         """
-        for source, before in self._last.items():
-            self._keep(before, current.get(source, {}))
-        self._last = current
-        sums = dict(self._ended)
-        for counters in current.values():
+        for source, counters in current.items():
+            before = self._seen.pop(source, {})
             for name, value in counters.items():
-                sums[name] = sums.get(name, 0) + value
-        for name, least in self._sums.items():
-            sums[name] = max(sums[name], least)  # the order of adding changes the last digit
-        self._sums = sums
-        return dict(sums)
-
-    def _keep(self, before: Mapping[_Name, float], now: Mapping[_Name, float]) -> None:
-        for name, value in before.items():
-            if now.get(name, -1) < value:
-                self._ended[name] = self._ended.get(name, 0) + value
+                last = before.get(name, 0)
+                gained = value - last if value >= last else value
+                self._sums[name] = self._sums.get(name, 0) + gained
+            self._seen[source] = {**before, **counters}
+        for source in list(self._seen)[: -len(current) - self._remembered]:
+            del self._seen[source]
+        return dict(self._sums)

@@ -53,9 +53,9 @@ class TaskCpuCollector(Collector):
     throttling only where the cpu controller is enabled.
 
     Args:
-        interval: time between two readings; the runner's when left out.
         details: measure also user and system time (``cpuacct.stat`` on v1, in clock ticks) and
             the use of bursts beyond the quota (Linux 5.16).
+        interval: time between two readings; the runner's when left out.
     """
 
     emits = (
@@ -70,7 +70,7 @@ class TaskCpuCollector(Collector):
     )
 
     def __init__(
-        self, interval: Annotated[float, INTERVAL] | None = None, details: bool = False
+        self, details: bool = False, interval: Annotated[float, INTERVAL] | None = None
     ) -> None:
         super().__init__(interval)
         self._details = details

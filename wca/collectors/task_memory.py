@@ -85,8 +85,8 @@ class TaskMemoryCollector(Collector):
     Linux 6) leaves out its number.
 
     Args:
-        interval: time between two readings; the runner's when left out.
         details: measure also refaults of pages that were in active use (cgroup v2).
+        interval: time between two readings; the runner's when left out.
     """
 
     emits = (
@@ -106,7 +106,7 @@ class TaskMemoryCollector(Collector):
     )
 
     def __init__(
-        self, interval: Annotated[float, INTERVAL] | None = None, details: bool = False
+        self, details: bool = False, interval: Annotated[float, INTERVAL] | None = None
     ) -> None:
         super().__init__(interval)
         self._details = details

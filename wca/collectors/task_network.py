@@ -24,6 +24,9 @@ _HOST = ("/proc/1/ns/net", "/proc/self/ns/net")
 _LOOPBACK = "lo"
 # A container's first process is in the namespace of the host until its own has been made.
 _READINGS_TO_BE_SURE = 3
+# How many namespaces without a process are remembered, the latest: one of them may have a process
+# again, and what was counted in it must not count twice.
+_REMEMBERED = 16
 
 
 class TaskNetworkCollector(Collector):
@@ -38,22 +41,23 @@ class TaskNetworkCollector(Collector):
     be in the host's network itself (``hostNetwork`` in Kubernetes).
 
     Args:
-        by_device: also each interface on its own, as task_network_device metrics; an interface
+        per_device: also each interface on its own, as task_network_device metrics; an interface
             that is gone has no series any more.
         interval: time between two readings; the runner's when left out.
     """
 
     blocking = True
+    per_container = False  # the containers of a pod share its network
     emits = (
         *(f"task_network_{name}" for name in NET_DEV_COUNTERS),
         *(f"task_network_device_{name}" for name in NET_DEV_COUNTERS),
     )
 
     def __init__(
-        self, by_device: bool = False, interval: Annotated[float, INTERVAL] | None = None
+        self, per_device: bool = False, interval: Annotated[float, INTERVAL] | None = None
     ) -> None:
         super().__init__(interval)
-        self.by_device = by_device
+        self.per_device = per_device
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Find out which namespace is the host's. Raises NotAvailable."""
@@ -62,17 +66,18 @@ class TaskNetworkCollector(Collector):
         host = next((inode for path in _HOST if (inode := files.inode(path))), None)
         if host is None:
             raise NotAvailable(f"{_HOST[0]} and {_HOST[1]} cannot be read")
-        return _NetworkProbe(task.cgroup, files, host, by_device=self.by_device)
+        return _NetworkProbe(task.cgroup, files, host, per_device=self.per_device)
 
 
 class _NetworkProbe:
-    def __init__(self, cgroup: Cgroup, files: NodeTarget, host: int, *, by_device: bool) -> None:
+    def __init__(self, cgroup: Cgroup, files: NodeTarget, host: int, *, per_device: bool) -> None:
         self._cgroup = cgroup
         self._files = files
         self._host = host
-        self._by_device = by_device
-        self._total: RunningTotal[int, tuple[str, str]] = RunningTotal()
-        self._seen: dict[int, dict[tuple[str, str], int]] = {}  # by inode of the namespace
+        self._per_device = per_device
+        # By the inode of the namespace.
+        self._total: RunningTotal[int, tuple[str, str]] = RunningTotal(_REMEMBERED)
+        self._had_own = False
         self._without = 0  # readings in a row
 
     def read(self, out: Measurements) -> None:
@@ -84,16 +89,15 @@ class _NetworkProbe:
             counters = self._counters(namespace, processes[namespace])
             if counters is not None:
                 current[namespace] = counters
-        # One without a process now may have one again.
-        self._seen = {**self._seen, **current}
-        if not self._seen:
+        self._had_own = self._had_own or bool(current)
+        if not self._had_own:
             return
-        sums = self._total.update(self._seen)
+        sums = self._total.update(current)
         for counter in NET_DEV_COUNTERS:
             out[f"task_network_{counter}"] = sum(
                 value for (_, name), value in sums.items() if name == counter
             )
-        if self._by_device:
+        if self._per_device:
             _add_devices(out, sums, {device for each in current.values() for device, _ in each})
 
     def close(self) -> None:
@@ -111,7 +115,7 @@ class _NetworkProbe:
     def _check(self, pids: Sequence[int], namespaces: Set[int]) -> None:
         """Give up when several readings in a row have shown no namespace of its own."""
         self._without = self._without + 1 if pids and namespaces <= {self._host} else 0
-        if self._without < _READINGS_TO_BE_SURE or self._seen:
+        if self._without < _READINGS_TO_BE_SURE or self._had_own:
             return
         if namespaces:
             raise NotAvailable("uses the host's network")

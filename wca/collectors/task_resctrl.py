@@ -14,7 +14,6 @@ from wca.collectors.resctrl.probe import ResctrlProbe
 from wca.config.types import Injected
 from wca.errors import NotAvailable, StartError, TargetGone
 from wca.linux.cgroup_threads import cgroup_threads
-from wca.linux.files import Kernel
 from wca.linux.resctrl.files import ResctrlFiles
 from wca.linux.resctrl.tree import Resctrl, find_resctrl
 
@@ -41,8 +40,8 @@ class TaskResctrlCollector(Collector):
     (Intel RDT, AMD QoS, Arm MPAM), resctrl mounted for writing, and root.
 
     Args:
-        interval: time between two readings; the runner's when left out.
         required: whether the agent refuses to start where this cannot be measured.
+        interval: time between two readings; the runner's when left out.
         files: for tests: what resctrl is read and written through.
         clock: for tests: time.
     """
@@ -57,8 +56,8 @@ class TaskResctrlCollector(Collector):
 
     def __init__(
         self,
-        interval: Annotated[float, INTERVAL] | None = None,
         required: bool = False,
+        interval: Annotated[float, INTERVAL] | None = None,
         *,
         files: Annotated[ResctrlFiles | None, Injected()] = None,
         clock: Annotated[Clock | None, Injected()] = None,
@@ -105,8 +104,8 @@ class TaskResctrlCollector(Collector):
         task = cast("TaskTarget", target)
         groups = self._open_groups()
         name = group_name(task.task.task_id)
-        threads = _threads_of(self._files.kernel, task.cgroup)
-        placement = Placement(groups, name, task.task.cgroup_path, self._events)
+        threads = _threads_of(task.node, task.cgroup)
+        placement = Placement(groups, name, task.task.cgroup_path, self._events, task.node)
         return ResctrlProbe(groups, placement, threads, partial(self._say, task.task.task_id))
 
     def close(self, timeout: float = 0.0) -> None:  # noqa: ARG002 - it does not wait
@@ -123,15 +122,15 @@ class TaskResctrlCollector(Collector):
     def _open_groups(self) -> ResctrlGroups:
         if self._groups is None:
             resctrl = self._find()
+            events, groups = resctrl.events(), ResctrlGroups(resctrl, self._clock.monotonic)
             folder = f"{resctrl.point}/mon_groups"
-            self._lock = self._files.lock(folder)
-            if self._lock is None:
+            lock = self._files.lock(folder)  # the last that can fail: whoever has it gives it back
+            if lock is None:
                 raise NotAvailable(
                     f"another WCA agent measures with resctrl (it holds the lock of {folder}): "
                     "stop it, or leave out resctrl here"
                 )
-            self._events = resctrl.events()
-            self._groups = ResctrlGroups(resctrl, self._clock.monotonic)
+            self._lock, self._events, self._groups = lock, events, groups
         return self._groups
 
     def _find(self) -> Resctrl:
@@ -163,10 +162,10 @@ class TaskResctrlCollector(Collector):
             log.info("no task waits for numbers of resctrl any more")
 
 
-def _threads_of(kernel: Kernel, cgroup: Cgroup) -> Callable[[], set[int]]:
+def _threads_of(node: NodeTarget, cgroup: Cgroup) -> Callable[[], set[int]]:
     """What gives the threads of a task."""
     for controller in _ASKED:
         version, directory = cgroup.version(controller), cgroup.directory(controller)
         if version is not None and directory is not None:
-            return partial(cgroup_threads, kernel, directory, version)
+            return partial(cgroup_threads, node, directory, version)
     raise TargetGone("the task has no cgroup")

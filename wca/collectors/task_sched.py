@@ -4,10 +4,10 @@ import re
 from typing import Annotated, cast
 
 from wca.collectors.api import INTERVAL, Collector, NodeTarget, Probe, TaskTarget
+from wca.collectors.patterns import compile_keys
 from wca.collectors.running_total import RunningTotal
 from wca.collectors.thread_files import thread_files
 from wca.config.types import Str
-from wca.errors import ValidationError
 from wca.linux.sched import is_sched_counter, parse_sched
 from wca.metrics import Measurements
 
@@ -44,12 +44,7 @@ class TaskSchedCollector(Collector):
         super().__init__(interval)
         self.keys = keys
         self.numa_faults = numa_faults
-        try:
-            self._pattern = re.compile(keys or "")
-        except re.error as error:
-            raise ValidationError(
-                f"keys must be a regular expression such as 'nr_.*', got {keys!r}: {error}"
-            ) from None
+        self._pattern = compile_keys(keys or "", "write one such as 'nr_.*'")
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Look whether the kernel has such files. Raises NotAvailable."""

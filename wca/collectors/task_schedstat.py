@@ -1,8 +1,8 @@
 """How long a task's threads waited for a CPU."""
 
-from typing import Annotated, cast
+from typing import cast
 
-from wca.collectors.api import INTERVAL, Collector, NodeTarget, NotAvailable, Probe, TaskTarget
+from wca.collectors.api import Collector, NodeTarget, NotAvailable, Probe, TaskTarget
 from wca.collectors.running_total import RunningTotal
 from wca.collectors.thread_files import thread_files
 from wca.linux.sched import parse_schedstat
@@ -27,9 +27,6 @@ class TaskSchedstatCollector(Collector):
 
     blocking = True
     emits = (_DELAY, _SLICES)
-
-    def __init__(self, interval: Annotated[float, INTERVAL] | None = None) -> None:
-        super().__init__(interval)
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Look whether the kernel counts. Raises NotAvailable."""

@@ -7,12 +7,13 @@ from typing import Annotated, Literal, cast
 
 from wca.clock import Clock, SystemClock
 from wca.collectors.api import INTERVAL, Collector, NodeTarget, Probe, TaskTarget
-from wca.collectors.wss.clear_refs import ClearRefsProbe, Write
+from wca.collectors.wss.clear_refs import ClearRefsProbe
 from wca.collectors.wss.lru_gen import LruGenProbe, check_lru_gen
 from wca.collectors.wss.search import WorkingSetSearch
 from wca.config.types import Injected, Numeric
 from wca.errors import ValidationError
-from wca.linux.smaps import parse_referenced_bytes, write_kernel_file
+from wca.linux.files import Write, write_kernel_file
+from wca.linux.smaps import parse_referenced_bytes
 
 __all__ = ["MemoryTraffic", "TaskWssCollector"]
 
@@ -52,6 +53,7 @@ class TaskWssCollector(Collector):
     """
 
     blocking = True
+    per_container = False  # the search goes by the memory traffic of the task as a whole
     emits = (
         "task_wss_referenced_bytes",
         "task_working_set_size_bytes",

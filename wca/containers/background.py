@@ -10,13 +10,19 @@ from wca.collectors import Collector, NotAvailable, Probe, TargetGone
 from wca.collectors.api import NodeTarget, TaskTarget
 from wca.containers.costs import Costs
 from wca.errors import PLUGIN_ERRORS
-from wca.linux.parse import Malformed
 from wca.metrics import Measurements, MetricMetadata
 from wca.telemetry import Telemetry
 
 __all__ = ["Background"]
 
 log = logging.getLogger(__name__)
+
+
+#: Share of the time for closing after which a thread that still works is left behind: who closes
+#: must have time to say so.
+_OF_THE_TIME = 0.8
+#: A reading that takes more intervals than this, and more seconds, is a hanging one.
+_HANGING_INTERVALS, _HANGING_SECONDS = 3, 5.0
 
 
 class LastValues:
@@ -94,6 +100,8 @@ class Background(Collector):
         self._wake = threading.Event()
         self._stopped = False
         self._read_before = False
+        self._busy_since: float | None = None
+        self._hanging = False
         self._end = 0.0  # monotonic time by which all has to be closed
         # Real time: it must not depend on the clock that the loop waits with.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -129,20 +137,32 @@ class Background(Collector):
         if self._thread.ident is None:  # it could not start
             self._close_collector()
         else:
-            self._thread.join(timeout)
+            self._thread.join(timeout * _OF_THE_TIME)
             if self._thread.is_alive():
                 log.warning("%s is still busy: it is left behind", self._name)
+
+    def look(self) -> None:
+        """Report a reading that hangs, once. Called from another thread, again and again."""
+        since = self._busy_since
+        busy = 0.0 if since is None else time.monotonic() - since
+        hangs = busy > max(_HANGING_INTERVALS * self._seconds(), _HANGING_SECONDS)
+        if hangs and not self._hanging:
+            self._telemetry.failure(self._name, f"it has not answered for {busy:.0f} s")
+        self._hanging = hangs
 
     def _run(self) -> None:
         deadline = time.monotonic()
         while not self._stopped:
             self._wake.clear()
-            now = time.monotonic()
+            now = self._busy_since = time.monotonic()
             if now >= deadline:
                 self._pass(now)
-                deadline = max(deadline + self._seconds(), time.monotonic())
+                # One that takes longer than its interval does not work without a break.
+                missed = (time.monotonic() - deadline) // self._seconds()
+                deadline += (missed + 1) * self._seconds()
             else:
                 self._pass(now, new_only=True)
+            self._busy_since = None
             self._wake.wait(max(0.0, deadline - time.monotonic()))
         for entry in self._entries:
             self._close(entry)
@@ -172,7 +192,7 @@ class Background(Collector):
                 failed = not self._read(entry) or failed
         if not read:
             return
-        if not failed:
+        if not failed and not new_only:  # what is new says nothing of the others
             self._telemetry.success(self._name)
         cost, duration = time.thread_time() - cpu, time.monotonic() - now
         whole = not new_only or not self._read_before
@@ -186,8 +206,11 @@ class Background(Collector):
             if entry.probe is None:
                 entry.probe = self._collector.attach(entry.target)
             entry.probe.read(values)
-        except PLUGIN_ERRORS as error:
-            if isinstance(error, (NotAvailable, TargetGone)) and not isinstance(error, Malformed):
+        except (*PLUGIN_ERRORS, KeyboardInterrupt) as error:  # no signal comes to this thread
+            if isinstance(error, NotAvailable):
+                entry.end(error)
+                return True
+            if isinstance(error, TargetGone) and self.scope == "task":
                 entry.end(error)
                 return True
             entry.values = values  # what it could still read; the rest is not known any more

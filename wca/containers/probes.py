@@ -8,7 +8,6 @@ from wca.collectors.api import NodeTarget, TaskTarget
 from wca.collectors.file_probe import FileProbe, join_file_probes
 from wca.containers.pace import Pace, Paces
 from wca.errors import PLUGIN_ERRORS, TargetGone
-from wca.linux.parse import Malformed
 from wca.metrics import Measurements
 from wca.telemetry import Telemetry
 
@@ -180,8 +179,6 @@ class Probes:
     def _read_one(self, name: str, probe: Probe, out: Measurements) -> None:
         try:
             probe.read(out)
-        except Malformed as error:  # this reading, and not the source
-            self._fail(name, error)
         except NotAvailable as missing:
             self.unavailable[name] = missing.reason
             self._close(name)

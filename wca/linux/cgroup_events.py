@@ -8,6 +8,8 @@ import os
 import select
 import threading
 
+from wca.linux.files import leaves_enough
+
 __all__ = ["PopulatedEvents"]
 
 _MOST_AT_ONCE = 64
@@ -35,11 +37,14 @@ class PopulatedEvents:
             directory: its folder.
 
         Returns:
-            Whether it can be waited for: it is a group of v2.
+            Whether it can be waited for: it is a group of v2, and descriptors are left.
         """
         try:
             file = os.open(f"{directory}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
+            return False
+        if not leaves_enough(file):
+            os.close(file)
             return False
         _populated(file)  # reading arms the notification
         with self._lock:

@@ -8,11 +8,18 @@ import errno
 import logging
 import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from wca.errors import NotAvailable
-from wca.linux.kernel_file import Calls, KernelFile, TransientFile, read_failure, read_whole
+from wca.errors import NotAvailable, WcaError
+from wca.linux.kernel_file import (
+    LACK,
+    Calls,
+    KernelFile,
+    TransientFile,
+    read_failure,
+    read_whole,
+)
 
 __all__ = [
     "Calls",
@@ -21,14 +28,20 @@ __all__ = [
     "KernelFile",
     "OpenFile",
     "TransientFile",
+    "Write",
+    "leaves_enough",
     "raise_descriptor_limit",
-    "read_once",
+    "write_kernel_file",
 ]
 
 _log = logging.getLogger(__name__)
 
 # Descriptors left to the rest of the program: sockets, storages, pipes.
 _RESERVED_DESCRIPTORS = 128
+
+
+#: Writes a content to a file of the kernel, as ``write_kernel_file`` does.
+Write = Callable[[str, bytes], None]
 
 
 class OpenFile(Protocol):
@@ -42,13 +55,19 @@ class OpenFile(Protocol):
 
 
 class FileTree(Protocol):
-    """Files by their usual path: a ``Kernel``, or the target of a node's collector."""
+    """Files by their usual path: a ``Kernel``, or the target of a collector."""
 
     def open(self, path: str) -> OpenFile:
         """Open a file; NotAvailable where it is absent."""
 
+    def read(self, path: str) -> bytes:
+        """Read a file once. Raises NotAvailable and TargetGone."""
+
     def listdir(self, path: str) -> Sequence[str]:
         """Names in a folder, sorted; empty where it is absent."""
+
+    def subfolders(self, path: str) -> list[str] | None:
+        """Names of the folders in a folder, sorted; None where it is absent."""
 
 
 class Kernel:
@@ -100,8 +119,7 @@ class Kernel:
         """
         if self._max_kept is not None:
             return len(self._kept) < self._max_kept
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return descriptor < max(soft - _RESERVED_DESCRIPTORS, soft // 2)
+        return leaves_enough(descriptor)
 
     def _open_transient(self, path: str) -> TransientFile:
         inode = self.inode(path)
@@ -133,24 +151,30 @@ class Kernel:
         self.calls.stats += 1
         try:
             return os.stat(self._prefix + path).st_ino
-        except OSError:
+        except OSError:  # it takes no descriptor, so that none can be lacking
             return None
 
     def listdir(self, path: str) -> list[str]:
-        """Names in a folder, sorted; empty where it is absent."""
+        """Names in a folder, sorted; empty where it is absent. WcaError for want of descriptors."""
         self.calls.listdirs += 1
         try:
             return sorted(os.listdir(self._prefix + path))
-        except OSError:
+        except OSError as error:
+            _raise_lack(error, self._prefix + path)
             return []
 
     def subfolders(self, path: str) -> list[str] | None:
-        """Names of the folders in a folder, sorted; None where it is absent."""
+        """Names of the folders in a folder, sorted; None where it is absent.
+
+        Raises:
+            WcaError: there is no descriptor left to look with.
+        """
         self.calls.listdirs += 1
         try:
             with os.scandir(self._prefix + path) as entries:
                 return sorted(entry.name for entry in entries if entry.is_dir())
-        except OSError:
+        except OSError as error:
+            _raise_lack(error, self._prefix + path)
             return None
 
     def close(self) -> None:
@@ -159,13 +183,45 @@ class Kernel:
             file.close()
 
 
-def read_once(files: FileTree, path: str) -> bytes:
-    """Open, read and close one file of a tree. Raises as its ``open`` does."""
-    file = files.open(path)
+def leaves_enough(descriptor: int) -> bool:
+    """Whether a file may stay open, and leaves the program enough descriptors for other work.
+
+    Descriptors are numbered from the lowest that is free, so that the number of the newest tells
+    how many are in use.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return descriptor < max(soft - _RESERVED_DESCRIPTORS, soft // 2)
+
+
+def _raise_lack(error: OSError, path: str) -> None:
+    """Raise WcaError where descriptors are lacking: what cannot be looked at is not absent."""
+    if error.errno in LACK:
+        raise read_failure(error, path) from None
+
+
+def write_kernel_file(path: str, content: bytes) -> None:
+    """Write to a file of the kernel that takes commands, in one call.
+
+    Raises:
+        TargetGone: what it belongs to has ended.
+        NotAvailable: there is no such file, or the kernel refuses.
+        WcaError: there is no descriptor left for it.
+    """
     try:
-        return file.read()
-    finally:
-        file.close()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, content)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _write_failure(error, path) from None
+
+
+def _write_failure(error: OSError, path: str) -> WcaError:
+    failure = read_failure(error, path)
+    if not isinstance(failure, NotAvailable) or error.errno == errno.ENOENT:
+        return failure
+    return NotAvailable(f"{path} cannot be written: {os.strerror(error.errno or 0)}")
 
 
 def raise_descriptor_limit() -> int:

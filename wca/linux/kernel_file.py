@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from wca.errors import NotAvailable, TargetGone, WcaError
 
 __all__ = [
+    "LACK",
     "Calls",
     "KernelFile",
     "TransientFile",
     "read_failure",
     "read_whole",
 ]
+
+#: What the operating system says when the process, or the machine, has no descriptor left.
+LACK = (errno.EMFILE, errno.ENFILE)
 
 # With its header a bytes object of this length just fits into what Python takes from its own store
 # of small objects; longer ones come from malloc, at several times the cost.
@@ -46,7 +50,7 @@ def read_failure(error: OSError, path: str) -> WcaError:
         return TargetGone(f"{path} is gone")
     if error.errno == errno.ENOENT:
         return NotAvailable(f"{path} does not exist")
-    if error.errno in (errno.EMFILE, errno.ENFILE):  # for now, and nothing that it lacks
+    if error.errno in LACK:  # for now, and nothing that it lacks
         return WcaError(f"{path} cannot be opened: {os.strerror(error.errno)}")
     return NotAvailable(f"{path} cannot be read: {os.strerror(error.errno or 0)}")
 

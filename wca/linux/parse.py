@@ -5,8 +5,9 @@ not there is None. Only a file that consists of nothing but the number raises ``
 """
 
 from collections.abc import Iterable
+from functools import cache
 
-from wca.errors import NotAvailable
+from wca.errors import WcaError
 
 __all__ = [
     "KeyedNumbers",
@@ -15,6 +16,7 @@ __all__ = [
     "parse_key_numbers",
     "parse_limit",
     "parse_number",
+    "parse_threads",
     "to_number",
 ]
 
@@ -25,12 +27,15 @@ _UNLIMITED = 1 << 62
 # The largest number of 64 bits has 20 digits.
 _MAX_DIGITS = 20
 
+_DIGITS_AND_ENDS = b"0123456789\n"
+_MAX_THREAD_DIGITS = 10
+
 # A list of CPUs longer than this is no list of CPUs.
 _MAX_CPU = 1 << 16
 
 
-class Malformed(NotAvailable):
-    """A kernel file that has not the form its documentation gives: treated as absent."""
+class Malformed(WcaError):  # noqa: N818 - named for what the file is
+    """A kernel file that has not the form its documentation gives: it costs this reading."""
 
 
 def to_number(token: bytes) -> int | None:
@@ -77,7 +82,7 @@ class KeyedNumbers:
     __slots__ = ("_needles", "_starts", "_unit")
 
     def __init__(self, keys: Iterable[bytes], unit: bytes = b"") -> None:
-        self._needles = [(index, b"\n" + key, len(key) + 1) for index, key in enumerate(keys)]
+        self._needles = _needles(tuple(keys))
         self._starts = [0] * len(self._needles)
         self._unit = unit
 
@@ -105,6 +110,14 @@ class KeyedNumbers:
     def _without_unit(self, token: bytes) -> bytes:
         number = token.strip().removesuffix(self._unit)
         return number if len(number) < len(token.strip()) else b""
+
+
+# Shared by all parsers of the same keys: what a thousand of them share stays in the processor's
+# caches.
+@cache
+def _needles(keys: tuple[bytes, ...]) -> tuple[tuple[int, bytes, int], ...]:
+    """Of each key its place, how its line begins, and the length of that."""
+    return tuple((index, b"\n" + key, len(key) + 1) for index, key in enumerate(keys))
 
 
 def parse_key_numbers(data: bytes) -> dict[str, int]:
@@ -142,3 +155,20 @@ def parse_cpu_list(data: bytes) -> list[int]:
             raise Malformed(f"expected a list of numbers such as 0-3,8, got {data[:40]!r}")
         numbers.update(range(low, high + 1))
     return sorted(numbers)
+
+
+def parse_threads(data: bytes) -> set[int]:
+    """Ids of threads, one in each line; those of another pid namespace (0) are left out.
+
+    Source: ``tasks`` of resctrl and of cgroup v1, ``cgroup.threads`` of cgroup v2.
+
+    Raises:
+        Malformed: something else is in it.
+    """
+    words = data.split()
+    longest = max(map(len, words), default=0)
+    if data.translate(None, _DIGITS_AND_ENDS) or longest > _MAX_THREAD_DIGITS:
+        raise Malformed(f"expected the ids of threads, one in each line, got {data[:40]!r}")
+    threads = set(map(int, words))
+    threads.discard(0)
+    return threads

@@ -1,25 +1,15 @@
 """Reading what /proc says of one process or thread that may end at any moment."""
 
-from collections.abc import Sequence
-from typing import Protocol
-
 from wca.errors import NotAvailable, TargetGone
+from wca.linux.files import FileTree
 from wca.linux.parse import to_number
 
-__all__ = ["ProcFiles", "read_living", "thread_folders"]
+__all__ = ["has_ended", "read_living", "thread_folders"]
+
+_ENDED = (b"Z", b"X")
 
 
-class ProcFiles(Protocol):
-    """What /proc is read through: a ``Kernel``, or the target of a collector."""
-
-    def read(self, path: str) -> bytes:
-        """The whole file. Raises NotAvailable and TargetGone."""
-
-    def listdir(self, path: str) -> Sequence[str]:
-        """Names in a folder; empty where it is absent."""
-
-
-def read_living(files: ProcFiles, folder: str, name: str) -> bytes | None:
+def read_living(files: FileTree, folder: str, name: str) -> bytes | None:
     """A file of a process or thread; None when it has ended.
 
     Args:
@@ -40,8 +30,20 @@ def read_living(files: ProcFiles, folder: str, name: str) -> bytes | None:
         return None
 
 
-def thread_folders(files: ProcFiles, pid: int) -> list[tuple[int, str]]:
+def thread_folders(files: FileTree, pid: int) -> list[tuple[int, str]]:
     """Id and folder of each thread of a process; empty when it has ended."""
     parent = f"/proc/{pid}/task"
     names = files.listdir(parent)
     return [(tid, f"{parent}/{name}") for name in names if (tid := to_number(name.encode()))]
+
+
+def has_ended(files: FileTree, thread: int) -> bool:
+    """Whether a thread has ended, even if nobody has asked yet how it did (a zombie).
+
+    Source: /proc/PID/stat (man 5 proc_pid_stat), the letter behind the name.
+    """
+    try:
+        data = files.read(f"/proc/{thread}/stat")
+    except (NotAvailable, TargetGone):
+        return True
+    return data.rpartition(b") ")[2][:1] in _ENDED

@@ -10,7 +10,7 @@ __all__ = ["RunDelay", "ThreadSched", "is_sched_counter", "parse_sched", "parse_
 # Before this line stands the name of the thread, which may have anything in it, line ends too, but
 # no more than 15 characters.
 _RULER = re.compile(rb"\n-{40,}\n")
-_VALUE = re.compile(rb"^([^\s:]{1,60}) *: *(-?[0-9]{1,20}(?:\.[0-9]{1,9})?)$", re.MULTILINE)
+_VALUE = re.compile(rb"^([^\s:]{1,60}) *: *([0-9]{1,20}(?:\.[0-9]{1,9})?)$", re.MULTILINE)
 _FAULTS = re.compile(
     rb"^numa_faults node=([0-9]{1,5}) task_private=([0-9]{1,20}) task_shared=([0-9]{1,20})"
     rb" group_private=([0-9]{1,20}) group_shared=([0-9]{1,20})$",
@@ -18,8 +18,9 @@ _FAULTS = re.compile(
 )
 _FAULT_TYPES = ("task_private", "task_shared", "group_private", "group_shared")
 # Times, counts and sums since the thread began (kernel/sched/debug.c, proc_sched_show_task). What
-# else is there are averages, maxima, points in time, settings and ids, which have no sum.
-_COUNTER = re.compile(r"nr_\w+|sum_\w+|\w+_sum|\w+_count|numa_pages_migrated|total_numa_faults")
+# else is there are averages, maxima, points in time, settings and ids, which have no sum, and
+# total_numa_faults, which the kernel halves at the end of each scan (task_numa_placement).
+_COUNTER = re.compile(r"nr_\w+|sum_\w+|\w+_sum|\w+_count|numa_pages_migrated")
 _AVERAGES = "se.avg."  # decaying sums of the load tracking
 
 
@@ -64,7 +65,7 @@ def is_sched_counter(key: str) -> bool:
 
 
 def parse_sched(data: bytes) -> ThreadSched:
-    """Everything numeric in the file.
+    """The numbers of the file; one below zero is no counter and is left out.
 
     Source: /proc/TID/sched, a kernel with CONFIG_SCHED_DEBUG (before Linux 6.15) or later.
 

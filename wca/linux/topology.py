@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from wca.errors import NotAvailable, TargetGone
-from wca.linux.files import FileTree, read_once
+from wca.linux.files import FileTree
 from wca.linux.parse import parse_cpu_list, parse_number
 
 __all__ = [
@@ -68,7 +68,7 @@ class _Core:
 
 def _text(files: FileTree, path: str) -> bytes | None:
     try:
-        return read_once(files, path).strip()
+        return files.read(path).strip()
     except (NotAvailable, TargetGone):  # gone: the CPU went offline at this moment
         return None
 

@@ -48,7 +48,7 @@ def read_platform(kernel: Kernel) -> Platform:
         kernel: what to read through.
 
     Raises:
-        NotAvailable: a file of sysfs has another form than documented.
+        Malformed: a file of sysfs has another form than documented.
     """
     topology = read_topology(kernel)
     cpus = len(topology.cpus)

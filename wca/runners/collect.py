@@ -48,6 +48,7 @@ class Collect:
         lacking |= self._read(measuring.parts, sample, sample.parts, spent)
         cpu_seconds, seconds = time.thread_time() - cpu_start, time.monotonic() - start
         measuring.states.costs.split(spent, measuring.states.due("task"), cpu_seconds, seconds)
+        measuring.look_after_threads()
         measuring.machine.read(sample.platform)
         sample.platform.update(measuring.ended.measurements())
         lacking |= measuring.machine.lacking

@@ -8,6 +8,7 @@ from wca.clock import Clock
 from wca.collectors import NotAvailable
 from wca.errors import TargetGone
 from wca.linux.files import Kernel, KernelFile
+from wca.linux.parse import Malformed
 from wca.linux.procfs import parse_resident_bytes
 from wca.nodes import Node
 from wca.platforms import Platform, read_platform
@@ -94,7 +95,7 @@ class Engine:
         """Resident memory of this process (``/proc/self/statm``); None where it cannot be read."""
         try:
             return parse_resident_bytes(self._statm.read()) if self._statm else None
-        except (NotAvailable, TargetGone):
+        except (NotAvailable, TargetGone, Malformed):
             return None
 
     def common_labels(self, extra: Mapping[str, str], *, optional: bool) -> dict[str, str]:

@@ -60,6 +60,7 @@ class Export:
         self._tasks: _Known = {}
         self._parts: _Known = {}
         self._left_out = 0
+        self._over = False
 
     def run(self, sample: Sample) -> None:
         """Fill ``metrics``: the agent's, the machine's, then the tasks' and the containers'."""
@@ -72,9 +73,10 @@ class Export:
         self._export(self._information, {"wca_information": 1}, out)
         self._export(self._agent, internal, out)
         self._export(self._platform, platform, out)
+        others = len(out)
         self._tasks, tasks_out = self._targets(sample.tasks, self._tasks, str, out)
         self._parts, parts_out = self._targets(sample.parts, self._parts, container_metric, out)
-        self._note(tasks_out + parts_out)
+        self._note(tasks_out + parts_out, others)
 
     def _targets(
         self,
@@ -122,8 +124,21 @@ class Export:
             return task, known[1]
         return task, Exporter(labels, self._catalogue, rename)
 
-    def _note(self, left_out: int) -> None:
-        """Say when the limit begins to leave tasks out, and when it no longer does."""
+    def _note(self, left_out: int, others: int) -> None:
+        """Say when the limit begins to leave tasks out, and when it no longer does.
+
+        Args:
+            left_out: tasks and containers.
+            others: series of the agent and the machine, which are always exported.
+        """
+        if self._limit is not None and others > self._limit and not self._over:
+            self._over = True
+            log.warning(
+                "series_limit of %d series is below the %d of the agent and the machine alone: "
+                "they are exported nevertheless, and no task is",
+                self._limit,
+                others,
+            )
         if left_out and not self._left_out:
             log.warning(
                 "series_limit of %d series is reached: %d tasks and containers are not exported, "

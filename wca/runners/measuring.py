@@ -63,6 +63,7 @@ class Measuring:
         given, costs = named(collectors), Costs()
         self.paces = Paces(interval)
         self.collectors = {name: self._runnable(name, one, costs) for name, one in given.items()}
+        self._threads = [one for one in self.collectors.values() if isinstance(one, Background)]
         self.ended = EndedTasks()
         self.machine = Machine(engine.kernel, engine.telemetry, self.paces, costs)
         self.tasks = self._containers(self._measured_as_a_whole, self.ended.add_task)
@@ -115,6 +116,11 @@ class Measuring:
             self.tasks.look(key)
             self.parts.look(key)
 
+    def look_after_threads(self) -> None:
+        """Report collectors that hang on threads of their own."""
+        for one in self._threads:
+            one.look()
+
     def read_at(self, metrics: Collection[str], now: float) -> float:
         """Monotonic time at which the collector of some metrics was read last.
 
@@ -132,8 +138,9 @@ class Measuring:
 
     @property
     def names(self) -> list[str]:
-        """The collectors, in the order of the configuration."""
-        return list(self.collectors)
+        """The collectors that have a source here, in the order of the configuration."""
+        stopped = self.states.stopped
+        return [name for name in self.collectors if name in stopped or self.states.runs(name)]
 
     def stretch(self, times: int) -> None:
         """Make all collector intervals so many times longer than wanted."""

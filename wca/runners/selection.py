@@ -15,6 +15,7 @@ from wca.collectors.task_memory import TaskMemoryCollector
 from wca.collectors.task_memory_events import TaskMemoryEventsCollector
 from wca.collectors.task_psi import TaskPsiCollector
 from wca.errors import ValidationError
+from wca.metrics.metadata import MetricMetadata
 
 __all__ = ["Options", "default_collectors", "select_collectors"]
 
@@ -71,7 +72,7 @@ def select_collectors(options: Options) -> list[Collector]:
     default = options.collectors is None
     usual = default_collectors() if options.collectors is None else []
     given = [*(options.collectors or []), *(options.extra_collectors or [])]
-    _check_scopes(given)
+    _check(given)
     asked = list(_asked_for(options))
     for option, collector in asked:
         if any(type(one) is type(collector) for one in given):
@@ -98,13 +99,13 @@ def _asked_for(options: Options) -> Iterator[tuple[str, Collector]]:
 def _counters(options: Options) -> Iterator[_Wanted]:
     """What counts with perf."""
     events, uncore = options.event_names, options.uncore_event_names
-    if events is None and not options.perf_aggregate_cpus:
+    if not events and not options.perf_aggregate_cpus:
         raise ValidationError("perf_aggregate_cpus belongs to event_names: write it as well")
-    if events is not None:
+    if events:
         from wca.collectors.task_perf import TaskPerfCollector
 
         yield "event_names", lambda: TaskPerfCollector(events, options.perf_aggregate_cpus)
-    if uncore is not None:
+    if uncore:
         from wca.collectors.node_uncore import NodeUncoreCollector
 
         derived = options.enable_derived_metrics
@@ -165,9 +166,17 @@ def _pattern(option: bool | str) -> str | None:
     return option if isinstance(option, str) else None
 
 
-def _check_scopes(collectors: Iterable[Collector]) -> None:
-    """Raise ValidationError for a collector whose ``scope`` is neither of the two."""
+def _check(collectors: Iterable[Collector]) -> None:
+    """Raise ValidationError for a collector that says what makes no sense of itself."""
     for collector in collectors:
+        name = type(collector).__name__
         if collector.scope not in ("task", "node"):
-            name = type(collector).__name__
             raise ValidationError(f"{name}.scope is {collector.scope!r}, write 'task' or 'node'")
+        try:
+            fits = all(isinstance(entry, MetricMetadata) for entry in collector.metrics)
+        except Exception as error:  # noqa: BLE001 - a plugin's own code
+            raise ValidationError(
+                f"{name}.metrics raises {type(error).__name__}: {error}"
+            ) from None
+        if not fits:
+            raise ValidationError(f"{name}.metrics has to hold nothing but MetricMetadata")

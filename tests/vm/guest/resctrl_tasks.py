@@ -19,7 +19,8 @@ from wca.linux.resctrl.tree import find_resctrl
 from wca.nodes import Task
 
 CGROUPS, RESCTRL = "/sys/fs/cgroup", "/sys/fs/resctrl"
-HIERARCHIES = CgroupHierarchies(Kernel())
+KERNEL = Kernel()
+HIERARCHIES = CgroupHierarchies(KERNEL)
 # Two threads, and at a line on its input one more, and a child with two threads.
 PROGRAM = """
 import os, sys, threading, time
@@ -94,8 +95,8 @@ def places(name):
 
 def attach(name, collector):
     """A probe of a task."""
-    cgroup = HIERARCHIES.locate(f"/{name}")
-    return collector.attach(SimpleNamespace(task=Task(name, name, f"/{name}"), cgroup=cgroup))
+    task, cgroup = Task(name, name, f"/{name}"), HIERARCHIES.locate(f"/{name}")
+    return collector.attach(SimpleNamespace(task=task, cgroup=cgroup, node=KERNEL))
 
 
 def read(probe):

@@ -21,6 +21,7 @@ from wca.collectors.task_pids import TaskPidsCollector
 from wca.collectors.task_psi import TaskPsiCollector
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
+from wca.nodes import Task
 
 ROOT = "/sys/fs/cgroup"
 TASK_COLLECTORS = (
@@ -90,7 +91,8 @@ def measure(probes):
 
 def attach(kernel, name):
     """The probes of a task, and why a collector has none."""
-    target = SimpleNamespace(cgroup=CgroupHierarchies(kernel).locate(f"/{name}"), node=kernel)
+    cgroup = CgroupHierarchies(kernel).locate(f"/{name}")
+    target = SimpleNamespace(task=Task(name, name, f"/{name}"), cgroup=cgroup, node=kernel)
     return [collector().attach(target) for collector in TASK_COLLECTORS]
 
 

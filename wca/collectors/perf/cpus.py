@@ -2,7 +2,7 @@
 
 from wca.collectors.api import NodeTarget
 from wca.errors import NotAvailable, TargetGone
-from wca.linux.parse import parse_cpu_list
+from wca.linux.parse import Malformed, parse_cpu_list
 from wca.linux.topology import ONLINE_CPUS
 
 __all__ = ["OnlineCpus"]
@@ -18,6 +18,7 @@ class OnlineCpus:
 
     Raises:
         NotAvailable: there is no such list here.
+        Malformed: it has another form than documented.
     """
 
     def __init__(self, node: NodeTarget) -> None:
@@ -52,5 +53,5 @@ class OnlineCpus:
             if content != self._content:
                 self.cpus = tuple(parse_cpu_list(content))
                 self._content = content
-        except (NotAvailable, TargetGone):  # what was known last stays true enough
+        except (NotAvailable, TargetGone, Malformed):  # what was known last stays true enough
             return

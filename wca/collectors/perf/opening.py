@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from wca.collectors.api import Cgroup, NodeTarget
-from wca.collectors.perf.plan import NO_DESCRIPTOR, PerfPlan
+from wca.collectors.perf.plan import PerfPlan
 from wca.collectors.perf.tally import CpuGroup
 from wca.errors import NotAvailable, TargetGone, WcaError
 from wca.linux.perf.counting import OpenGroup
+from wca.linux.perf.refusals import NO_DESCRIPTOR, perf_refusal
 
 __all__ = ["PerfOpener"]
 
 # Descriptors left to the rest of the program.
 _RESERVED_DESCRIPTORS = 64
-_PARANOID = "/proc/sys/kernel/perf_event_paranoid"
 
 
 class PerfOpener:
@@ -89,15 +89,11 @@ class PerfOpener:
 
     def _meaning(self, error: OSError, cpus: Sequence[int]) -> WcaError:
         """What an error of perf_event_open means for a task whose cgroup is there."""
-        if error.errno in (errno.EACCES, errno.EPERM):
-            return NotAvailable(
-                f"perf_event_open is refused (perf_event_paranoid is {self._paranoid()}): run as "
-                f"root, give the agent CAP_PERFMON, or write 0 to {_PARANOID}"
-            )
+        refusal = perf_refusal(error, self._node)
+        if refusal is not None:
+            return refusal
         if error.errno in NO_DESCRIPTOR:
             return WcaError(self._arithmetic(cpus))
-        if error.errno == errno.ENOSYS:
-            return NotAvailable("this kernel, or a seccomp filter, has no perf_event_open")
         if error.errno == errno.ENOENT:
             return NotAvailable(
                 "the task has no group in the hierarchy that holds the perf_event controller"
@@ -107,17 +103,16 @@ class PerfOpener:
     def _arithmetic(self, cpus: Sequence[int]) -> str:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = self._plan.descriptors(cpus)
+        events = {self._plan.descriptors([cpu]) for cpu in cpus}
+        if len(events) == 1:
+            sum_ = f"{events.pop()} perf events x {len(cpus)} CPUs = {wanted} descriptors"
+        else:
+            sum_ = f"{wanted} descriptors for its perf events on {len(cpus)} CPUs of several kinds"
         return (
-            f"a task needs {wanted // len(cpus)} perf events x {len(cpus)} CPUs = {wanted} "
-            f"descriptors, and so many are not left of {limit} ({_RESERVED_DESCRIPTORS} are kept "
-            "free): raise the limit of open files (LimitNOFILE, ulimit -n) or name fewer events"
+            f"a task needs {sum_}, and so many are not left of {limit} ({_RESERVED_DESCRIPTORS} "
+            "are kept free): raise the limit of open files (LimitNOFILE, ulimit -n) or name fewer "
+            "events"
         )
-
-    def _paranoid(self) -> str:
-        try:
-            return self._node.read(_PARANOID).decode("ascii", "replace").strip()
-        except (NotAvailable, TargetGone):
-            return "not readable"
 
 
 @contextmanager

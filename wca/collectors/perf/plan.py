@@ -10,16 +10,14 @@ from wca.linux.perf.counting import OpenGroup
 from wca.linux.perf.events import KNOWN_EVENTS, PerfEvent
 from wca.linux.perf.grouping import group_events
 from wca.linux.perf.pmu import Pmu
+from wca.linux.perf.refusals import NO_DESCRIPTOR, refusal_sentence
 
-__all__ = ["NO_DESCRIPTOR", "PerfPlan", "Resolve"]
+__all__ = ["PerfPlan", "Resolve"]
 
 log = logging.getLogger(__name__)
 
 #: Gives the event of a name on the CPUs of a PMU; None: no PMU is known. Raises ValidationError.
 Resolve = Callable[[str, Pmu | None], PerfEvent]
-
-#: Errors of a process, or a machine, that has no more descriptors.
-NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 # Events of one group that need a counter: what every server processor of the last ten years has
 # for a thread beside one that the NMI watchdog may hold.
@@ -56,6 +54,7 @@ class PerfPlan:
         self._everywhere = everywhere
         self._counters = _COUNTERS
         self._counted: dict[str, tuple[PerfEvent, ...]] = {}  # by kind
+        self._refused: dict[str, str] = {}  # by some kind, with the reason
         self._kind_of: dict[int, str] = {}
         self._groups: dict[str, list[tuple[PerfEvent, ...]]] = {}
 
@@ -78,16 +77,7 @@ class PerfPlan:
             if kind.name not in self._counted:
                 names = [name for name in self._metrics if not _is_elsewhere(name, kind, kinds)]
                 self._counted[kind.name] = self._try_events(names, kind, folder, refused)
-        if self._everywhere:
-            self._counted = {
-                kind: tuple(event for event in events if event.name not in refused)
-                for kind, events in self._counted.items()
-            }
-        if not any(self._counted.values()):
-            self._counted = {}
-            raise NotAvailable(_sentence(refused))
-        if refused:
-            log.info("not counted: %s", _sentence(refused))
+        self._take_refusals(refused)
         self._kind_of.update((cpu, kind.name) for kind in kinds for cpu in kind.cpus)
         self._groups = {}
 
@@ -110,6 +100,21 @@ class PerfPlan:
         self._counters -= 1
         self._groups = {}
         return True
+
+    def _take_refusals(self, refused: dict[str, str]) -> None:
+        """Leave out what was refused now, or before on a kind of CPU that was online then."""
+        self._refused = {**self._refused, **refused}
+        if self._everywhere:
+            self._counted = {
+                kind: tuple(event for event in events if event.name not in self._refused)
+                for kind, events in self._counted.items()
+            }
+        if not any(self._counted.values()):
+            reasons = self._refused
+            self._refused, self._counted, self._kind_of, self._groups = {}, {}, {}, {}
+            raise NotAvailable(refusal_sentence(reasons))
+        if refused:
+            log.info("not counted: %s", refusal_sentence(refused))
 
     def _try_events(
         self, names: Sequence[str], kind: CpuKind, folder: int, refused: dict[str, str]
@@ -161,11 +166,3 @@ def _why_not(error: OSError) -> str:
     if error.errno in (errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV):
         return _NO_COUNTER
     return error.strerror or f"error {error.errno}"
-
-
-def _sentence(refused: Mapping[str, str]) -> str:
-    """Each reason once, with its events."""
-    reasons: dict[str, list[str]] = {}
-    for name, reason in refused.items():
-        reasons.setdefault(reason, []).append(name)
-    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())

@@ -84,6 +84,7 @@ class GroupCounts:
             self._domains = domains
         if not domains:
             counts.absent.update(self._events)
+            return
         for domain in domains:
             for event in self._events:
                 try:
@@ -91,6 +92,7 @@ class GroupCounts:
                 except Malformed as broken:
                     counts.absent.add(event)
                     counts.failure = counts.failure or broken
+        self._first = None  # what a domain says that appears later is not known to be the task's
 
     def skip(self, counts: Counts) -> None:
         """Add nothing: what it counts from now on, until it is read again, is not the task's."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from wca.collectors.resctrl.counts import Counts, GroupCounts
 from wca.collectors.resctrl.groups import NoGroup, ResctrlGroups
 from wca.errors import NotAvailable, TargetGone
-from wca.linux.cgroup_threads import has_ended
+from wca.linux.files import FileTree
+from wca.linux.processes import has_ended
 from wca.linux.resctrl.values import Place
 
 __all__ = ["Placement"]
@@ -32,16 +33,23 @@ class Placement:
         name: of our groups for this task.
         cgroup_path: the task's.
         events: what this machine counts.
+        files: what /proc is read through.
     """
 
     def __init__(
-        self, groups: ResctrlGroups, name: str, cgroup_path: str, events: tuple[str, ...]
+        self,
+        groups: ResctrlGroups,
+        name: str,
+        cgroup_path: str,
+        events: tuple[str, ...],
+        files: FileTree,
     ) -> None:
         self.cgroup_path = cgroup_path
         self._groups = groups
         self._resctrl = groups.resctrl
         self._name = name
         self._events = events
+        self._files = files
         self._counts: dict[Place, GroupCounts] = {}
         self._threads: dict[Place, set[int]] = {}
         self._members: set[int] = set()
@@ -197,13 +205,12 @@ class Placement:
 
     def _find_mixed(self, threads: Callable[[], set[int]]) -> set[Place]:
         """Groups of somebody else that hold threads of the task, and others."""
-        kernel = self._resctrl.files.kernel
         mixed = set()
         for place in self._counts:
             if place.monitoring != self._name:
                 inside = self._resctrl.threads(place) or set()
                 others = inside - threads()
-                if not all(has_ended(kernel, thread) for thread in others):
+                if not all(has_ended(self._files, thread) for thread in others):
                     mixed.add(place)
         return mixed
 

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from wca.collectors.resctrl.counts import Counts
 from wca.collectors.resctrl.groups import ResctrlGroups
 from wca.collectors.resctrl.placement import Placement
-from wca.errors import WcaError
-from wca.linux.parse import Malformed
 from wca.metrics import Measurements
 
 __all__ = ["ResctrlProbe", "Totals"]
@@ -77,13 +75,10 @@ class ResctrlProbe:
         Raises:
             TargetGone: the task's cgroup was removed; nothing was added.
             NotAvailable: this process may not write to resctrl.
-            WcaError: a file of the kernel is not as documented; the other numbers were added.
+            Malformed: a file of the kernel is not as documented; the other numbers were added.
         """
         self._groups.sweep_when_due()
-        try:
-            reason = self._placement.follow(self._threads)
-        except Malformed as broken:
-            raise WcaError(str(broken)) from broken
+        reason = self._placement.follow(self._threads)
         self._say(reason)
         counts = self._placement.read()
         values = self._totals.take(counts)
@@ -91,7 +86,7 @@ class ResctrlProbe:
         if not reason:
             out.update(values)
         if counts.failure is not None:
-            raise WcaError(str(counts.failure))
+            raise counts.failure
 
     def close(self) -> None:
         """Remove our groups of the task; safe twice."""

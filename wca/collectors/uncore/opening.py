@@ -9,16 +9,14 @@ from contextlib import ExitStack
 from wca.collectors.api import NodeTarget
 from wca.collectors.uncore.plan import Piece, Unit
 from wca.collectors.uncore.probe import UncoreGroup, UncoreKey
-from wca.errors import NotAvailable, TargetGone, WcaError
+from wca.errors import WcaError
 from wca.linux.perf.counting import OpenGroup
+from wca.linux.perf.refusals import NO_DESCRIPTOR, perf_refusal
 from wca.linux.perf.uncore_names import UncoreCount
 from wca.linux.topology import read_topology
 
 __all__ = ["UncoreOpener"]
 
-_PARANOID = "/proc/sys/kernel/perf_event_paranoid"
-_NO_RIGHT = (errno.EACCES, errno.EPERM)
-_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 # The kernel has no such event, not the counters for it, or for all of the group at once.
 _NO_EVENT = (errno.EINVAL, errno.ENOENT, errno.EOPNOTSUPP, errno.ENODEV, errno.ENXIO)
 
@@ -44,7 +42,6 @@ class UncoreOpener:
         self._node = node
         self._open_group = open_group
         self._refused = refused
-        self._undo = ExitStack()
         #: Metric, socket and PMU of sums that lack an event, because the kernel refused it.
         self.incomplete: set[UncoreKey] = set()
 
@@ -56,11 +53,11 @@ class UncoreOpener:
             WcaError: descriptors do not suffice, or something unforeseen.
         """
         try:
-            with ExitStack() as self._undo:
-                groups = [one for piece in pieces for one in self._open_piece(piece)]
+            with ExitStack() as undo:
+                groups = [one for piece in pieces for one in self._open_piece(piece, undo)]
                 for one in groups:
                     one.group.enable()
-                self._undo.pop_all()
+                undo.pop_all()
                 return groups
         except OSError as error:
             raise self._meaning(error, pieces) from None
@@ -68,26 +65,31 @@ class UncoreOpener:
     def _cpus_of(self, piece: Piece) -> Sequence[int]:
         return self._cpus if piece.pmu.cpus is None else piece.pmu.cpus
 
-    def _open_piece(self, piece: Piece) -> Iterable[UncoreGroup]:
+    def _open_piece(self, piece: Piece, undo: ExitStack) -> Iterable[UncoreGroup]:
         for cpu in self._cpus_of(piece):
-            yield from self._open_units(piece.units, piece.pmu.name, cpu)
+            yield from self._open_units(piece.units, piece.pmu.name, cpu, undo)
 
-    def _open_units(self, units: Sequence[Unit], pmu: str, cpu: int) -> list[UncoreGroup]:
+    def _open_units(
+        self, units: Sequence[Unit], pmu: str, cpu: int, undo: ExitStack
+    ) -> list[UncoreGroup]:
         try:
-            return [self._open_counts([count for unit in units for count in unit], pmu, cpu)]
+            one = self._open_counts([count for unit in units for count in unit], pmu, cpu)
         except OSError as error:
             if error.errno not in _NO_EVENT:
                 raise
+        else:
+            undo.callback(one.group.close)
+            return [one]
         if len(units) > 1:
             half = len(units) // 2
-            first = self._open_units(units[:half], pmu, cpu)
-            return first + self._open_units(units[half:], pmu, cpu)
-        return self._open_apart(units[0], pmu, cpu)
+            first = self._open_units(units[:half], pmu, cpu, undo)
+            return first + self._open_units(units[half:], pmu, cpu, undo)
+        return self._open_apart(units[0], pmu, cpu, undo)
 
-    def _open_apart(self, unit: Unit, pmu: str, cpu: int) -> list[UncoreGroup]:
+    def _open_apart(self, unit: Unit, pmu: str, cpu: int, undo: ExitStack) -> list[UncoreGroup]:
         """Each event of a metric in a group of its own; none of them when one is refused."""
         opened: list[UncoreGroup] = []
-        with ExitStack() as undo:
+        with ExitStack() as own:
             for count in unit:
                 try:
                     one = self._open_counts([count], pmu, cpu)
@@ -96,9 +98,9 @@ class UncoreOpener:
                         raise
                     self._refuse(count.event.name, pmu, cpu, os.strerror(error.errno))
                     return []
-                undo.callback(one.group.close)
+                own.callback(one.group.close)
                 opened.append(one)
-            undo.pop_all()
+            undo.push(own.pop_all())
         return opened
 
     def _refuse(self, metric: str, pmu: str, cpu: int, reason: str) -> None:
@@ -110,18 +112,13 @@ class UncoreOpener:
 
     def _open_counts(self, counts: Sequence[UncoreCount], pmu: str, cpu: int) -> UncoreGroup:
         group = self._open_group([count.event for count in counts], None, cpu)
-        self._undo.callback(group.close)
         return UncoreGroup(self._socket(cpu), pmu, group, counts)
 
     def _meaning(self, error: OSError, pieces: Sequence[Piece]) -> WcaError:
-        if error.errno in _NO_RIGHT:
-            return NotAvailable(
-                f"perf_event_open is refused (perf_event_paranoid is {self._paranoid()}): run as "
-                f"root, give the agent CAP_PERFMON, or write 0 to {_PARANOID}"
-            )
-        if error.errno == errno.ENOSYS:
-            return NotAvailable("this kernel, or a seccomp filter, has no perf_event_open")
-        if error.errno in _NO_DESCRIPTOR:
+        refusal = perf_refusal(error, self._node)
+        if refusal is not None:
+            return refusal
+        if error.errno in NO_DESCRIPTOR:
             events = sum(sum(map(len, piece.units)) * len(self._cpus_of(piece)) for piece in pieces)
             limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
             return WcaError(
@@ -129,9 +126,3 @@ class UncoreOpener:
                 f"{limit}: raise the limit of open files (LimitNOFILE, ulimit -n) or name fewer"
             )
         return WcaError(str(error))
-
-    def _paranoid(self) -> str:
-        try:
-            return self._node.read(_PARANOID).decode("ascii", "replace").strip()
-        except (NotAvailable, TargetGone):
-            return "not readable"

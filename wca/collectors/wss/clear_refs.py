@@ -5,14 +5,12 @@ from collections.abc import Callable
 from wca.clock import Clock
 from wca.collectors.api import NotAvailable, TargetGone, TaskTarget
 from wca.collectors.wss.search import WorkingSetSearch
+from wca.linux.files import Write
 from wca.linux.processes import read_living
 from wca.linux.smaps import REFERENCED_PAGES, parse_referenced_bytes
 from wca.metrics import Measurements
 
-__all__ = ["ClearRefsProbe", "Write"]
-
-#: Writes a content to a file; raises NotAvailable and TargetGone.
-Write = Callable[[str, bytes], None]
+__all__ = ["ClearRefsProbe"]
 
 
 class ClearRefsProbe:

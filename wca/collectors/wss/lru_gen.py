@@ -1,10 +1,10 @@
 """The working set of a task by the generations in which the kernel keeps its pages."""
 
 import os
-from collections.abc import Callable
 
 from wca.clock import Clock
 from wca.collectors.api import Cgroup, NodeTarget, NotAvailable, TargetGone
+from wca.linux.files import Write
 from wca.linux.lru_gen import (
     LRU_GEN,
     LRU_GEN_ENABLED,
@@ -56,7 +56,7 @@ class LruGenProbe:
         cgroup: Cgroup,
         node: NodeTarget,
         cycles: int,
-        write: Callable[[str, bytes], None],
+        write: Write,
         clock: Clock,
     ) -> None:
         directory = cgroup.directory("memory")

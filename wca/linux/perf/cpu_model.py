@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from wca.errors import NotAvailable
-from wca.linux.files import FileTree, read_once
+from wca.linux.files import FileTree
 from wca.linux.parse import Malformed, to_number
 
 __all__ = ["CpuModel", "event_family", "parse_cpu_model", "read_cpu_model"]
@@ -89,8 +89,8 @@ def parse_cpu_model(data: bytes) -> CpuModel:
 def read_cpu_model(files: FileTree) -> CpuModel | None:
     """The processor of this machine; None where /proc/cpuinfo does not tell."""
     try:
-        return parse_cpu_model(read_once(files, "/proc/cpuinfo"))
-    except NotAvailable:
+        return parse_cpu_model(files.read("/proc/cpuinfo"))
+    except (NotAvailable, Malformed):
         return None
 
 

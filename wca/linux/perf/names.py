@@ -27,13 +27,15 @@ from wca.linux.perf.pmu import Encoding, Pmu, encode
 from wca.linux.perf.pmu_terms import parse_terms
 from wca.linux.perf.tables import CORE_EVENTS, CORE_NAMES, TableEvent
 
-__all__ = ["check_name", "metric_part", "resolve_event", "split_name", "table_event"]
+__all__ = ["LONGEST_NAME", "METRIC_NAME", "check_name", "metric_part", "resolve_event"]
+__all__ += ["split_name", "table_event"]
 
 _SHORT = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]*", re.ASCII)
 _PMU = re.compile(r"[a-zA-Z][a-zA-Z0-9_.:-]*", re.ASCII)
-_METRIC = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _FORMS = "write one of docs/metrics.md, name__rEEUU, or pmu/event/ with an event of this machine"
-_LONGEST = 200
+#: What the name of a metric may be, and how long the name of an event.
+METRIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +122,22 @@ def _take_apart(name: str) -> _Written:
         return _with_pmu(name)
     if "__r" in name:
         return _Written(parse_event(name).name)
-    if not _SHORT.fullmatch(name) or len(name) > _LONGEST or name.startswith("task_"):
-        raise ValidationError(f"there is no perf event {name[:_LONGEST]!r}{_near(name)}")
+    if not _SHORT.fullmatch(name) or len(name) > LONGEST_NAME or name.startswith("task_"):
+        raise ValidationError(f"there is no perf event {name[:LONGEST_NAME]!r}{_near(name)}")
     return _Written(f"task_{metric_part(name)}", event=name)
 
 
 def _with_pmu(name: str) -> _Written:
     pmu, _, rest = name.partition("/")
     text, slash, behind = rest.partition("/")
-    if not _PMU.fullmatch(pmu) or not text or not slash or behind or len(name) > _LONGEST:
+    if not _PMU.fullmatch(pmu) or not text or not slash or behind or len(name) > LONGEST_NAME:
         raise ValidationError(
-            f"there is no perf event {name[:_LONGEST]!r}: one of a PMU is written pmu/event/"
+            f"there is no perf event {name[:LONGEST_NAME]!r}: one of a PMU is written pmu/event/"
         )
     if "=" not in text and _SHORT.fullmatch(text):
         return _Written(f"task_{metric_part(pmu)}_{metric_part(text)}", pmu, text)
     terms, metric = split_name(text)
-    if not _METRIC.fullmatch(metric):
+    if not METRIC_NAME.fullmatch(metric):
         raise ValidationError(
             f"perf event {name!r}: add ,name= with the name of its metric, of letters, digits "
             "and '_'"

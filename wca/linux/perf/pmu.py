@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from wca.errors import NotAvailable, TargetGone, ValidationError
-from wca.linux.files import FileTree, read_once
+from wca.linux.files import FileTree
 from wca.linux.parse import Malformed, parse_cpu_list, parse_number
 from wca.linux.perf.pmu_terms import FormatField, parse_format
 
@@ -134,13 +134,13 @@ def read_pmu(files: FileTree, name: str) -> Pmu:
     """
     folder = f"{PMUS}/{name}"
     try:
-        type_ = parse_number(read_once(files, f"{folder}/type"))
+        type_ = parse_number(files.read(f"{folder}/type"))
         cpus = _text(files, f"{folder}/cpus")
         if cpus is None:
             cpus = _text(files, f"{folder}/cpumask")
         numbers = None if cpus is None else tuple(parse_cpu_list(cpus))
     except Malformed as malformed:
-        raise Malformed(f"{folder}: {malformed.reason}") from None
+        raise Malformed(f"{folder}: {malformed}") from None
     except TargetGone:
         raise NotAvailable(f"{folder} is gone") from None
     return Pmu(name, type_, numbers, _read_formats(files, folder), _read_events(files, folder))
@@ -160,8 +160,8 @@ def read_pmus(files: FileTree, wanted: Callable[[str], bool] | None = None) -> M
         if wanted is None or wanted(name):
             try:
                 pmus[name] = read_pmu(files, name)
-            except NotAvailable as absent:
-                log.warning("PMU %s is left out: %s", name, absent.reason)
+            except (NotAvailable, Malformed) as absent:
+                log.warning("PMU %s is left out: %s", name, absent)
     return MappingProxyType(pmus)
 
 
@@ -201,6 +201,6 @@ def _scale(text: str) -> float | None:
 
 def _text(files: FileTree, path: str) -> bytes | None:
     try:
-        return read_once(files, path).strip()
+        return files.read(path).strip()
     except (NotAvailable, TargetGone):
         return None

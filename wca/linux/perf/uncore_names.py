@@ -22,7 +22,7 @@ from types import MappingProxyType
 from wca.errors import ValidationError
 from wca.linux.perf.cpu_model import CpuModel, event_family
 from wca.linux.perf.events import PerfEvent
-from wca.linux.perf.names import metric_part
+from wca.linux.perf.names import LONGEST_NAME, METRIC_NAME, metric_part
 from wca.linux.perf.pmu import Pmu, encode
 from wca.linux.perf.pmu_terms import parse_terms
 from wca.linux.perf.tables import UNCORE, UNCORE_NAMES, Uncore
@@ -38,9 +38,7 @@ __all__ = [
 ]
 
 _PMU = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*", re.ASCII)
-_METRIC = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _EVENT = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]*", re.ASCII)
-_LONGEST = 200
 _FORMS = "write name/pmu/event=0x4,umask=0x3/, or pmu/event/ with an event that the kernel names"
 
 # What the kernel itself names, for processors that have no table.
@@ -91,12 +89,12 @@ def parse_uncore_name(name: str) -> UncoreName:
     Raises:
         ValidationError: it is no event; says what to write.
     """
-    head, *others = name[: _LONGEST + 1].split("/")
+    head, *others = name[: LONGEST_NAME + 1].split("/")
     if head in UNCORE_NAMES:
         return UncoreName(head)
     if others and not others[-1]:
         others.pop()
-    if not 1 <= len(others) <= 2 or len(name) > _LONGEST:
+    if not 1 <= len(others) <= 2 or len(name) > LONGEST_NAME:
         near = difflib.get_close_matches(head[:100], UNCORE_NAMES, n=1)
         hint = f"did you mean {near[0]}?" if near else _FORMS
         raise _refused(name, f"is none, {hint}")
@@ -105,7 +103,7 @@ def parse_uncore_name(name: str) -> UncoreName:
     if not _PMU.fullmatch(pmu) or not text:
         raise _refused(name, f"names no PMU and event, {_FORMS}")
     if metric or len(others) == 2:
-        if not _METRIC.fullmatch(metric):
+        if not METRIC_NAME.fullmatch(metric):
             raise _refused(name, "begins with the metric's name, of letters, digits and '_'")
         return _named(name, metric, pmu, text)
     if not _EVENT.fullmatch(text):
@@ -126,7 +124,7 @@ def _named(name: str, metric: str, pmu: str, text: str) -> UncoreName:
 
 
 def _refused(name: str, reason: str) -> ValidationError:
-    return ValidationError(f"uncore event {name[:_LONGEST]!r} {reason}")
+    return ValidationError(f"uncore event {name[:LONGEST_NAME]!r} {reason}")
 
 
 def parse_uncore_group(names: Sequence[str]) -> tuple[UncoreName, ...]:

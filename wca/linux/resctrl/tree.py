@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from wca.errors import NotAvailable, TargetGone
+from wca.linux.parse import parse_threads
 from wca.linux.procfs import parse_mountinfo
 from wca.linux.resctrl.files import ResctrlFiles
-from wca.linux.resctrl.values import Place, parse_features, parse_place, parse_threads
+from wca.linux.resctrl.values import Place, parse_features, parse_place
 
 __all__ = ["Resctrl", "find_resctrl"]
 

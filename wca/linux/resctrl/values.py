@@ -1,4 +1,4 @@
-"""Parsers of the files of resctrl: where a thread is, who is in a group, what was counted.
+"""Parsers of the files of resctrl: where a thread is, what was counted.
 
 Source: Documentation/filesystems/resctrl.rst and fs/resctrl of the kernel.
 """
@@ -17,7 +17,6 @@ __all__ = [
     "parse_counter",
     "parse_features",
     "parse_place",
-    "parse_threads",
 ]
 
 #: What is counted of a monitoring group: bytes in the L3 cache now, bytes moved to and from memory
@@ -27,9 +26,6 @@ EVENTS = ("llc_occupancy", "mbm_total_bytes", "mbm_local_bytes")
 # What the kernel writes instead of a number: the processor does not track the group at the moment,
 # no counter is assigned to it, or reading failed.
 _NO_COUNT = (b"Unavailable", b"Unassigned", b"Error")
-
-_DIGITS_AND_ENDS = b"0123456789\n"
-_MAX_DIGITS = 10  # of the id of a thread
 
 # The sum of an L3 domain. Parts of it (mon_sub_L3_01) lie in its folder, and other resources
 # (mon_PERF_PKG_00) beside it.
@@ -66,22 +62,6 @@ def parse_place(data: bytes) -> Place | None:
     if not control:
         return None
     return Place("" if control == "/" else control, monitoring)
-
-
-def parse_threads(data: bytes) -> set[int]:
-    """Ids of threads, one in each line; those of another pid namespace (0) are left out.
-
-    Source: ``tasks`` of resctrl and of cgroup v1, ``cgroup.threads`` of cgroup v2.
-
-    Raises:
-        Malformed: something else is in it.
-    """
-    words = data.split()
-    if data.translate(None, _DIGITS_AND_ENDS) or max(map(len, words), default=0) > _MAX_DIGITS:
-        raise Malformed(f"expected the ids of threads, one in each line, got {data[:40]!r}")
-    threads = set(map(int, words))
-    threads.discard(0)
-    return threads
 
 
 def parse_counter(data: bytes) -> int | None:
