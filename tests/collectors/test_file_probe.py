@@ -97,6 +97,18 @@ def test_nothing_of_a_target_that_vanished_is_added():
     assert out == {}
 
 
+def test_of_two_files_that_give_one_name_the_last_wins_whichever_changed():
+    first, second = File(b"1\n"), File(b"max\n")
+    probe = FileProbe([(first, number("a")), (second, limit("a"))])
+    assert read(probe) == {"a": 1}
+    second.content = b"2\n"
+    assert read(probe) == {"a": 2}
+    first.content = b"3\n"
+    assert [read(probe), read(probe)] == [{"a": 2}] * 2
+    second.content = b"max\n"
+    assert [read(probe), read(probe)] == [{"a": 3}] * 2
+
+
 def both(values):
     """The sum, where both are there."""
     return {"sum": values["a"] + values["b"]} if values.keys() >= {"a", "b"} else {}

@@ -1,6 +1,8 @@
 """The arithmetic of a task's perf events: over CPUs, over groups, and while CPUs come and go."""
 
 import os
+import socket
+import struct
 from types import SimpleNamespace
 
 import pytest
@@ -13,11 +15,10 @@ from wca.collectors.perf.probe import PerfProbe
 from wca.collectors.perf.tally import CpuGroup
 from wca.errors import WcaError
 from wca.linux.files import Kernel
-from wca.linux.perf.counting import GroupReading
+from wca.linux.perf.counting import GroupReading, PerfGroup
 from wca.linux.perf.events import parse_event
 
 EVENTS = (parse_event("task_cycles"), parse_event("task_instructions"))
-CLOCK = (parse_event("task_clock_seconds"),)
 
 
 class Readings:
@@ -64,7 +65,7 @@ class Machine:
             raise self.refusal
         self.opened.append(list(cpus))
         return [
-            CpuGroup(cpu, Readings(*life), events)
+            CpuGroup(cpu, life if isinstance(life, PerfGroup) else Readings(*life), events)
             for cpu in cpus
             for events, life in self._groups[f"cpu{cpu}"].pop(0)
         ]
@@ -75,9 +76,9 @@ class Machine:
         return PerfProbe(alive, OnlineCpus(self.kernel), self.open, per_cpu=per_cpu)
 
 
-def lives(*lives_of_events, events=EVENTS):
+def lives(*lives_of_events):
     """For each time that the CPU is opened on: one group of events with its readings."""
-    return [[(events, readings)] for readings in lives_of_events]
+    return [[(EVENTS, readings)] for readings in lives_of_events]
 
 
 def read(probe):
@@ -165,9 +166,56 @@ def test_a_sum_waits_for_the_kind_of_cpu_on_which_the_task_ran(machine):
     assert read(probe)["task_cycles"] == 14
 
 
-def test_nanoseconds_become_seconds_and_have_no_factor(machine):
-    probe = machine(cpu0=lives([reading(2, 2, 1_500_000_000)], events=CLOCK)).probe("0")
-    assert read(probe) == {"task_clock_seconds": 1.5}
+SOFTWARE = (parse_event("task_clock_seconds"), parse_event("task_context_switches"))
+
+
+def answering(*answers):
+    """A group on a descriptor that gives these answers, one for each ``read``."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        for numbers in answers:
+            ours.send(struct.pack(f"={len(numbers)}Q", *numbers))
+    return theirs.detach()
+
+
+def software(*answers):
+    """A group of two software events."""
+    return PerfGroup([answering(*answers), answering((1, 20, 20, 7))])
+
+
+def test_software_events_are_summed_over_cpus_in_seconds_and_without_a_factor(machine):
+    busy = machine(
+        cpu0=[[(SOFTWARE, software((2, 9, 9, 10**9, 3), (2, 9, 9, 10**9, 3)))]],
+        cpu1=[[(SOFTWARE, software((2, 0, 0, 0, 0), (2, 9, 9, 5 * 10**8, 1)))]],
+    )
+    probe = busy.probe("0-1")
+    assert read(probe) == {"task_clock_seconds": 1.0, "task_context_switches": 3}
+    assert read(probe) == {"task_clock_seconds": 1.5, "task_context_switches": 4}
+    probe.close()
+    probe.close()
+
+
+def test_software_events_go_on_from_where_they_were_when_a_cpu_goes(machine):
+    alone = (1, 20, 20, 3 * 10**9)  # the group is dissolved, each event answers for itself
+    going = ((2, 9, 9, 10**9, 3), alone, alone, alone)
+    staying = (2, 9, 9, 10**9, 1), (2, 9, 9, 10**9, 1), (2, 19, 19, 2 * 10**9, 2)
+    busy = machine(
+        cpu0=[[(SOFTWARE, software(*staying, *staying[2:]))]],
+        cpu1=[[(SOFTWARE, software(*going))]],
+    )
+    probe = busy.probe("0-1")
+    assert read(probe) == {"task_clock_seconds": 2.0, "task_context_switches": 4}
+    busy.online("0")
+    assert read(probe) == {"task_clock_seconds": 5.0, "task_context_switches": 9}
+    probe.close()
+
+
+def test_software_events_that_did_not_count_all_the_time_are_scaled(machine):
+    steady, shared = (2, 10, 10, 10**9, 10), (2, 20, 15, 15 * 10**8, 15)
+    probe = machine(cpu0=[[(SOFTWARE, software(steady, shared, shared))]]).probe("0")
+    read(probe)
+    assert read(probe) == {"task_clock_seconds": 2.0, "task_context_switches": 20}
+    probe.close()
 
 
 @pytest.mark.parametrize("per_cpu", [False, True])

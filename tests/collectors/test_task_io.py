@@ -138,3 +138,14 @@ def test_without_the_controller_there_are_no_numbers(tmp_path):
     tree.write(f"{tree.groups('/job')['v2']}/cgroup.controllers", "cpu memory\n")
     with pytest.raises(NotAvailable, match="/job has no group for io"):
         attach(tree)
+
+
+def test_what_goes_through_a_device_that_lies_on_another_is_counted_once(tree):
+    tree.write("/sys/dev/block/253:0/slaves/sda/dev", "8:0\n")  # an LVM volume
+    tree.add_task("/job", io={"8:0": (8192, 0), "253:0": (8192, 0), "7:0": (4096, 0)})
+    probe = attach(tree, PER_DEVICE)
+    values = read(probe)
+    assert values["task_io_read_bytes"] == 8192
+    assert set(values["task_io_device_read_bytes"].values()) == {8192, 4096}
+    tree.add_task("/job", io={"8:0": (12288, 0)})  # the volume was taken away
+    assert read(probe)["task_io_read_bytes"] == 12288

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wca.linux.io_stat import parse_blkio, parse_io_stat
+from wca.linux.io_stat import DeviceNumbers, parse_blkio, parse_io_stat
 from wca.linux.parse import Malformed
 
 KEYS = (b"rbytes", b"wios")
@@ -62,3 +62,53 @@ def test_numbers_of_v1_are_read_back(found):
 def test_numbers_of_v1_of_another_form_are_malformed(data):
     with pytest.raises(Malformed):
         parse_blkio(data, (b"Read", b"Write"))
+
+
+# The same file again and again
+
+
+def io_stat(found):
+    return "".join(
+        f"{name} rbytes={a} wbytes=1 rios=2 wios={b}\n" for name, (a, b) in found.items()
+    )
+
+
+def blkio(found):
+    lines = (
+        f"{name} Read {a}\n{name} Sync 7\n{name} Write {b}\n" for name, (a, b) in found.items()
+    )
+    return "".join(lines) + "Total 3\n"
+
+
+FORMS = [(parse_io_stat, KEYS, io_stat), (parse_blkio, (b"Read", b"Write"), blkio)]
+
+
+@pytest.mark.parametrize(("parse", "keys", "write"), FORMS)
+@pytest.mark.parametrize("order", [1, -1])
+@given(st.lists(devices, min_size=1, max_size=6))
+def test_a_file_read_again_gives_what_its_parser_gives(parse, keys, write, order, contents):
+    numbers = DeviceNumbers(parse, keys[::order])
+    for found in contents:
+        for content in (write(found), write(dict.fromkeys(found, (5, 10**12)))):
+            read = numbers.read(content.encode())
+            parsed = parse(content.encode(), keys[::order])
+            assert numbers.devices == tuple(parsed)
+            assert read == [number for counts in parsed.values() for number in counts]
+
+
+@pytest.mark.parametrize(("parse", "keys", "write"), FORMS)
+@given(st.binary(max_size=20), st.data())
+def test_a_spoilt_file_is_malformed_or_what_its_parser_makes_of_it(parse, keys, write, junk, data):
+    whole = write({"8:0": (1, 2), "8:16": (3, 4)}).encode()
+    numbers = DeviceNumbers(parse, keys)
+    numbers.read(whole)
+    start = data.draw(st.integers(0, len(whole)))
+    spoilt = whole[:start] + junk + whole[data.draw(st.integers(start, len(whole))) :]
+    try:
+        expected = [number for counts in parse(spoilt, keys).values() for number in counts]
+    except Malformed:
+        with pytest.raises(Malformed):
+            numbers.read(spoilt)
+    else:
+        assert numbers.read(spoilt) == expected
+    assert numbers.read(whole) == [1, 2, 3, 4]

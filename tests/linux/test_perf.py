@@ -14,7 +14,14 @@ import pytest
 
 from tests.services import missing, program
 from wca.linux.perf import counting as perf
-from wca.linux.perf.counting import SYSCALLS, PerfAttr, PerfGroup
+from wca.linux.perf.counting import (
+    SYSCALLS,
+    GroupReading,
+    PerfAttr,
+    PerfGroup,
+    add_up,
+    readings_of,
+)
 from wca.linux.perf.events import PerfEvent, parse_event
 
 SOFTWARE = [
@@ -253,6 +260,21 @@ def test_a_cpu_that_went_offline_leaves_each_event_alone_with_its_last_value():
     assert group.read() == (300, 200, (2**64 - 1, 9))
     assert group.ended
     group.close()
+
+
+def answer(*numbers):
+    return struct.pack(f"={len(numbers)}Q", *numbers)
+
+
+def test_groups_that_counted_all_the_time_are_added_up():
+    answers = [answer(2, 9, 9, 2**63, 7), answer(2, 0, 0, 0, 0), answer(2, 1, 1, 2**63, 1)]
+    assert add_up(answers, 2) == [2**64, 8]
+    assert readings_of(answers, 2)[2] == GroupReading(1, 1, (2**63, 1))
+
+
+@pytest.mark.parametrize("odd", [(2, 9, 8, 1, 7), (1, 9, 9, 1)])
+def test_groups_of_which_one_shared_its_counters_or_was_dissolved_are_not(odd):
+    assert add_up([answer(2, 9, 9, 1, 7), answer(*odd)], 2) is None
 
 
 def test_what_cannot_be_read_any_more_has_no_news():

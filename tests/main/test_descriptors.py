@@ -19,9 +19,7 @@ runner: !MeasurementRunner
 TASKS, LIMIT = 40, 256
 
 
-def test_tasks_stay_and_files_are_written_although_descriptors_have_run_out(
-    tmp_path, real_cgroups
-):
+def test_tasks_stay_and_files_are_written_although_descriptors_have_run_out(tmp_path, real_cgroups):
     for number in range(TASKS):
         real_cgroups.make(f"task{number}")
     output, config = tmp_path / "metrics.prom", tmp_path / "config.yaml"

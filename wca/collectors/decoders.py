@@ -58,17 +58,23 @@ def limit(name: str) -> Decoder:
 
 def keyed(fields: Sequence[Field]) -> Decoder:
     """Decoder of a file of lines ``key number``."""
-    keys, names, divisors = zip(*fields, strict=True)
-    parser = KeyedNumbers(keys)
+    columns = _columns(tuple(fields))
+    parser = KeyedNumbers(key for key, _, _ in fields)
 
     def decode(data: bytes) -> Measurements:
         values: Measurements = {}
-        for name, divisor, value in zip(names, divisors, parser.parse(data), strict=True):
+        for (name, divisor), value in zip(columns, parser.parse(data), strict=True):
             if value is not None:
                 values[name] = value if divisor is None else value / divisor
         return values
 
     return decode
+
+
+@cache
+def _columns(fields: tuple[Field, ...]) -> tuple[tuple[str, float | None], ...]:
+    """Names and divisors alone, once for all tasks."""
+    return tuple((name, divisor) for _, name, divisor in fields)
 
 
 @cache

@@ -1,6 +1,8 @@
 """The probe behind most collectors: some files, each with its decoder, one read per file."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import cast
 
 from wca.collectors.api import Cgroup, NodeTarget, NotAvailable, Probe, Readable, TaskTarget
@@ -33,7 +35,7 @@ class FileProbe:
         derived: what to make of the numbers of all files together.
     """
 
-    __slots__ = ("_contents", "_decoders", "_files", "_merged", "_values", "derived")
+    __slots__ = ("_contents", "_decoders", "_files", "_names", "_overlap", "_values", "derived")
 
     def __init__(
         self, sources: Sequence[tuple[Readable, Decoder]], derived: Sequence[Derivation] = ()
@@ -41,9 +43,10 @@ class FileProbe:
         self._files = FileGroup([file for file, _ in sources])
         self._decoders = [decode for _, decode in sources]
         self._contents: list[bytes | None] = [None] * len(sources)
-        # Of each file, and last what was derived from them.
-        self._values: list[Measurements] = [{}] * (len(sources) + 1)
-        self._merged: Measurements = {}  # all of it
+        self._values: Measurements = {}  # of all files, and what was derived from them
+        # Of each file the names of what it gave last; at the end those of what was derived.
+        self._names: list[tuple[str, ...]] = [()] * (len(sources) + 1)
+        self._overlap = False  # two files give a number of the same name
         self.derived = tuple(derived)
 
     @property
@@ -61,7 +64,7 @@ class FileProbe:
         """
         contents = self._files.read()
         failure = self._take(contents) if contents != self._contents else None
-        out.update(self._merged)
+        out.update(self._values)
         if failure is not None:
             raise failure
 
@@ -71,7 +74,7 @@ class FileProbe:
 
     def _take(self, contents: list[bytes | None]) -> BaseException | None:
         """Decode what changed, and return what went wrong with it."""
-        complete, failure = True, None
+        failure = None
         for position, content in enumerate(contents):
             if content == self._contents[position]:
                 continue
@@ -80,28 +83,35 @@ class FileProbe:
             except PLUGIN_ERRORS as error:
                 values, failure = {}, error
                 contents[position] = None  # asked again next time
-            complete = complete and values.keys() >= self._values[position].keys()
-            self._values[position] = values
-            self._merged.update(values)
-        overlap = sum(map(len, self._values)) != len(self._merged)
-        if not complete or overlap:  # what is not counted must not stay; the last file wins
-            self._values[-1] = {}
-            self._merged = {
-                name: value for values in self._values for name, value in values.items()
-            }
+            self._put(position, values)
         if self.derived:
             self._derive()
-        self._contents = contents
+        # Where names overlap, all is decoded each time, so that the last file wins each time.
+        self._contents = [None] * len(contents) if self._overlap else contents
         return failure
 
     def _derive(self) -> None:
         values: Measurements = {}
         for derive in self.derived:
-            values.update(derive(self._merged))
-        for name in self._values[-1].keys() - values.keys():
-            del self._merged[name]
-        self._merged.update(values)
-        self._values[-1] = values
+            values.update(derive(self._values))
+        self._put(-1, values)
+
+    def _put(self, position: int, values: Measurements) -> None:
+        """Take over the numbers of one file; what it does not give any more must not stay."""
+        names = tuple(values)
+        if names != self._names[position]:
+            self._names[position] = _shared(names)
+            given = list(chain.from_iterable(self._names))
+            for name in self._values.keys() - given:
+                del self._values[name]
+            self._overlap = len(set(given)) < len(given)
+        self._values.update(values)
+
+
+@lru_cache(maxsize=256)
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """One tuple for all tasks: what they share stays in the processor's caches."""
+    return names
 
 
 def join_file_probes(probes: Mapping[str, Probe]) -> dict[str, Probe]:

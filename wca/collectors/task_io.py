@@ -1,7 +1,9 @@
 """Input and output of a task on block devices."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from operator import add, lt
 from typing import Annotated, cast
 
 from wca.collectors.api import (
@@ -17,12 +19,11 @@ from wca.collectors.api import (
 )
 from wca.collectors.decoders import Decoder
 from wca.collectors.file_probe import attach_files
-from wca.linux.io_stat import parse_blkio, parse_io_stat
+from wca.linux.io_stat import DeviceNumbers, ParseDevices, parse_blkio, parse_io_stat
 from wca.metrics import Measurements
 
 __all__ = ["TaskIoCollector"]
 
-_Parse = Callable[[bytes, Sequence[bytes]], Mapping[str, list[int]]]
 _NameOf = Callable[[str], str]
 
 # Metric without its prefix, key in io.stat of v2.
@@ -48,58 +49,101 @@ _FILES_V1 = {
 }
 
 
+# Major number of loop devices, whose file lies on a file system (admin-guide/devices.txt).
+_LOOP = "7"
+
+
 class _Counts:
     """Decoder of a file with numbers of each device: their sums, and by option themselves.
 
     The kernel forgets the numbers of a device that is taken away. They stay in the sums, which
-    only grow.
+    only grow. What goes through a device that lies on others (LVM, LUKS, RAID, loop) is counted
+    for it and once more for those below, so that it is left out of the sums.
 
     Args:
         parse: parser of the file.
         keys: key in the file by metric, without the metric's prefix.
+        is_stacked: whether the device of a number lies on others.
         name_of: name of a device by its number; None: no numbers of devices.
         from_zero: whether a file without devices says that nothing was read or written.
     """
 
+    __slots__ = (
+        "_counted",
+        "_devices",
+        "_file",
+        "_gone",
+        "_is_stacked",
+        "_name_of",
+        "_names",
+        "_numbers",
+        "_parts",
+        "_places",
+        "_sums",
+    )
+
     def __init__(
         self,
-        parse: _Parse,
+        parse: ParseDevices,
         keys: Mapping[str, bytes],
+        is_stacked: Callable[[str], bool],
         name_of: _NameOf | None,
         *,
         from_zero: bool,
     ) -> None:
-        self._parse = parse
+        self._is_stacked = is_stacked
+        self._file = DeviceNumbers(parse, tuple(keys.values()))
         self._counted = from_zero
-        self._keys = tuple(keys.values())
-        self._sums = [f"task_io_{name}" for name in keys]
-        self._parts = [f"task_io_device_{name}" for name in keys]
+        # The same text for all tasks, so that it stays in the processor's caches.
+        self._sums = [sys.intern(f"task_io_{name}") for name in keys]
+        self._parts = [sys.intern(f"task_io_device_{name}") for name in keys]
         self._name_of = name_of
         self._names: dict[str, str] = {}  # of devices, by number
-        self._last: Mapping[str, list[int]] = {}
+        self._devices: tuple[str, ...] = ()
+        self._numbers: list[int] = []  # of all devices, one device after the other
+        self._places: list[int] = []  # of the devices that are in the sums
         self._gone = [0] * len(keys)  # of devices that were taken away
 
     def __call__(self, data: bytes) -> Measurements:
-        devices = self._parse(data, self._keys)
-        for device, last in self._last.items():
-            now = devices.get(device)
-            if now is None or any(new < old for new, old in zip(now, last, strict=True)):
-                self._gone = [gone + old for gone, old in zip(self._gone, last, strict=True)]
-        self._last = devices
+        numbers = self._file.read(data)
+        devices = self._file.devices
+        if devices != self._devices or any(map(lt, numbers, self._numbers)):
+            self._keep_gone(self._by_device(devices, numbers))
+        if devices != self._devices:
+            self._places = [place for place, one in enumerate(devices) if not self._is_stacked(one)]
+        self._devices, self._numbers = devices, numbers
         self._counted = self._counted or bool(devices)
         if not self._counted:
             return {}
-        columns = zip(self._gone, *devices.values(), strict=True)
-        values: Measurements = dict(zip(self._sums, map(sum, columns), strict=True))
+        values: Measurements = {}
+        for place, name in enumerate(self._sums):
+            column = numbers[place :: len(self._sums)]
+            values[name] = sum([column[one] for one in self._places], self._gone[place])
         if self._name_of is not None and devices:
-            self._names = {
-                device: self._names.get(device) or self._name_of(device) for device in devices
-            }
-            for position, name in enumerate(self._parts):
-                values[name] = {
-                    self._names[device]: counts[position] for device, counts in devices.items()
-                }
+            self._add_parts(values, self._name_of)
         return values
+
+    def _by_device(self, devices: Sequence[str], numbers: list[int]) -> dict[str, list[int]]:
+        width = len(self._sums)
+        return {
+            device: numbers[place * width : (place + 1) * width]
+            for place, device in enumerate(devices)
+        }
+
+    def _keep_gone(self, devices: Mapping[str, list[int]]) -> None:
+        """Keep what those had counted last that are not there any more, or began anew."""
+        for device, last in self._by_device(self._devices, self._numbers).items():
+            now = devices.get(device)
+            if (now is None or any(map(lt, now, last))) and not self._is_stacked(device):
+                self._gone = list(map(add, self._gone, last))
+
+    def _add_parts(self, values: Measurements, name_of: _NameOf) -> None:
+        self._names = {
+            device: self._names.get(device) or name_of(device) for device in self._devices
+        }
+        names = self._names.values()
+        for place, name in enumerate(self._parts):
+            values[name] = dict(zip(names, self._numbers[place :: len(self._parts)], strict=True))
 
 
 def _device_name(node: NodeTarget, number: str) -> str:
@@ -117,7 +161,8 @@ class TaskIoCollector(Collector):
 
     What the page cache answers is not among them, nor are file systems without a block device,
     such as NFS and tmpfs. What a task leaves in the page cache is counted when the kernel writes
-    it: on cgroup v2 for the task (ext4, btrfs and xfs), on v1 for the root group.
+    it: on cgroup v2 for the task (ext4, btrfs and xfs), on v1 for the root group. What goes through
+    a device that lies on others (LVM, LUKS, RAID, loop) is counted below it, and once.
 
     On v1 there are no numbers before the first I/O, and since Linux 6.10 none at all for a device
     for which no group has ever had a limit (``blkio.throttle.*_device``): the kernel counts only
@@ -127,9 +172,9 @@ class TaskIoCollector(Collector):
     ``blkio.throttle.io_serviced_recursive`` of v1. Without the io controller there are no numbers.
 
     Args:
-        interval: time between two readings; the runner's when left out.
         per_device: give also the numbers of each device, under names of their own.
         discards: count also what was discarded (the trim of an SSD).
+        interval: time between two readings; the runner's when left out.
     """
 
     emits = tuple(
@@ -138,29 +183,40 @@ class TaskIoCollector(Collector):
 
     def __init__(
         self,
-        interval: Annotated[float, INTERVAL] | None = None,
         per_device: bool = False,
         discards: bool = False,
+        interval: Annotated[float, INTERVAL] | None = None,
     ) -> None:
         super().__init__(interval)
         self._per_device = per_device
+        self._stacked: dict[str, bool] = {}  # by number of the device
         self._wanted = _TRANSFERS | (_DISCARDS if discards else {})
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Open the files of the task. Raises NotAvailable and TargetGone."""
         task = cast("TaskTarget", target)
         name_of = partial(_device_name, task.node) if self._per_device else None
-        return attach_files(self._files(task.cgroup, name_of))
+        stacked = partial(self._is_stacked, task.node)
+        return attach_files(self._files(task.cgroup, stacked, name_of))
+
+    def _is_stacked(self, node: NodeTarget, number: str) -> bool:
+        """Whether a device lies on others; looked up once for all tasks."""
+        known = self._stacked.get(number)
+        if known is None:
+            loop = number.partition(":")[0] == _LOOP
+            known = loop or bool(node.listdir(f"/sys/dev/block/{number}/slaves"))
+            self._stacked[number] = known
+        return known
 
     def _files(
-        self, cgroup: Cgroup, name_of: _NameOf | None
+        self, cgroup: Cgroup, stacked: Callable[[str], bool], name_of: _NameOf | None
     ) -> Iterator[tuple[Callable[[], Readable], Decoder]]:
         if cgroup.version("blkio") != 1:
-            decode = _Counts(parse_io_stat, self._wanted, name_of, from_zero=True)
+            decode = _Counts(parse_io_stat, self._wanted, stacked, name_of, from_zero=True)
             yield partial(cgroup.open, "io", "io.stat"), decode
             return
         for file, known in _FILES_V1.items():
             keys = {name: key for name, key in known.items() if name in self._wanted}
             # A kernel that does not count (see above) shows the same as a task without I/O.
-            decode = _Counts(parse_blkio, keys, name_of, from_zero=False)
+            decode = _Counts(parse_blkio, keys, stacked, name_of, from_zero=False)
             yield partial(cgroup.open, "blkio", file), decode

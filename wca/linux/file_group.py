@@ -1,6 +1,7 @@
 """Several files of the kernel, read in one go."""
 
 import os
+from array import array
 from collections.abc import Sequence
 
 from wca.errors import NotAvailable
@@ -29,9 +30,9 @@ class FileGroup:
     def __init__(self, files: Sequence[OpenFile]) -> None:
         self.files = tuple(files)
         self._calls = next((file.calls for file in files if type(file) is KernelFile), Calls())
-        self._descriptors = [_ALONE] * len(files)
-        self._sizes = [0] * len(files)
-        self._wholes = [0] * len(files)
+        self._descriptors = array("i", [_ALONE] * len(files))
+        self._sizes = array("l", bytes(array("l").itemsize * len(files)))
+        self._wholes = array("l", self._sizes)
         for position in range(len(files)):
             self._learn(position)
         self._count()

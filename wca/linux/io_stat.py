@@ -1,10 +1,67 @@
 """Input and output of a cgroup by block device: ``io.stat`` of v2, ``blkio.throttle.*`` of v1."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 
 from wca.linux.parse import Malformed, to_number
 
-__all__ = ["parse_blkio", "parse_io_stat"]
+__all__ = ["DeviceNumbers", "ParseDevices", "parse_blkio", "parse_io_stat"]
+
+#: ``parse_io_stat`` or ``parse_blkio``.
+ParseDevices = Callable[[bytes, Sequence[bytes]], Mapping[str, list[int]]]
+
+_NUMBER = re.compile(rb"(?<=[ =])\d+(?=[ \n])")
+
+
+class DeviceNumbers:
+    """The numbers of each device, read again and again from the same file.
+
+    As long as it lists the same devices, only its digits change. So the text between them is kept
+    as a pattern, and where that fits the whole file, the file is not parsed anew.
+
+    Args:
+        parse: parser of the file.
+        keys: what to take of each device.
+    """
+
+    __slots__ = ("_keys", "_parse", "_pattern", "devices")
+
+    def __init__(self, parse: ParseDevices, keys: Sequence[bytes]) -> None:
+        self._parse = parse
+        self._keys = tuple(keys)
+        self._pattern: re.Pattern[bytes] | None = None
+        #: The devices of the last reading.
+        self.devices: tuple[str, ...] = ()
+
+    def read(self, data: bytes) -> list[int]:
+        """The numbers of the first device in the order of the keys, then those of the next one.
+
+        Args:
+            data: content of the file.
+
+        Raises:
+            Malformed: see the parser.
+        """
+        match = self._pattern.fullmatch(data) if self._pattern else None
+        if match:
+            return list(map(int, match.groups()))
+        found = self._parse(data, self._keys)
+        self.devices = tuple(found)
+        self._pattern = self._pattern_of(data)
+        return [number for numbers in found.values() for number in numbers]
+
+    def _pattern_of(self, data: bytes) -> re.Pattern[bytes] | None:
+        # In a copy in which every number is its own place, the parser takes the wanted places.
+        places = count()
+        copy = _NUMBER.sub(lambda _: b"%d" % next(places), data)
+        wanted = [place for taken in self._parse(copy, self._keys).values() for place in taken]
+        if wanted != sorted(wanted):  # a match gives the numbers in the order of the file
+            return None
+        pattern, *texts = map(re.escape, _NUMBER.split(data))
+        for place, text in enumerate(texts):
+            pattern += (rb"(\d{1,20})" if place in wanted else rb"\d{1,20}") + text
+        return re.compile(pattern)
 
 
 def parse_io_stat(data: bytes, keys: Sequence[bytes]) -> dict[str, list[int]]:

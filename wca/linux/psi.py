@@ -6,7 +6,7 @@ from wca.linux.parse import Malformed
 
 __all__ = ["parse_irq_pressure", "parse_pressure"]
 
-_AVERAGES = rb"avg10=\d+\.\d+ avg60=\d+\.\d+ avg300=\d+\.\d+"
+_AVERAGES = rb"avg10=\d+\.\d\d avg60=\d+\.\d\d avg300=\d+\.\d\d"
 _FULL = rb"full %b total=(\d{1,20})\n" % _AVERAGES
 _FORM = re.compile(rb"some %b total=(\d{1,20})\n(?:%b)?" % (_AVERAGES, _FULL))
 _IRQ_FORM = re.compile(_FULL)

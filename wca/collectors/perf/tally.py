@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from wca.collectors.perf.software import SoftwareGroups
 from wca.linux.perf.counting import PerfGroup
 from wca.linux.perf.events import PerfEvent
 from wca.linux.perf.scaling import ScaledGroup
@@ -32,10 +33,12 @@ class CpuGroup:
 class Tally:
     """Reads groups and adds them up. What a group has counted stays when it is closed."""
 
-    __slots__ = ("_groups", "_started", "_sums", "factors", "totals")
+    __slots__ = ("_groups", "_software", "_started", "_sums", "factors", "totals")
 
     def __init__(self) -> None:
         self._groups: list[CpuGroup] = []
+        # All groups together, where they are of software events and no CPU has come or gone.
+        self._software: SoftwareGroups | None = None
         self._sums: dict[str, int] = {}  # by name of the event, in the kernel's unit
         self._started: set[str] = set()  # events of which anything was counted
         #: What was counted so far, by name of the event; never goes backwards. There is no number
@@ -46,11 +49,16 @@ class Tally:
 
     def add(self, groups: Iterable[CpuGroup]) -> None:
         """Add groups up from now on."""
+        only = not self._sums
+        self._part()
         for one in groups:
             self._groups.append(one)
             for event in one.events:
                 if event.name not in self._sums:
                     self._sums[event.name] = self.totals[event.name] = 0
+        events = {one.events for one in self._groups}
+        if only and len(events) == 1 and all(one.software for one in self._groups):
+            self._software = SoftwareGroups([one.group for one in self._groups], events.pop())
 
     def read(self) -> set[int]:
         """Bring ``totals`` and ``factors`` up to date.
@@ -58,6 +66,10 @@ class Tally:
         Returns:
             CPUs that went offline, as their groups show.
         """
+        if self._software is not None and self._software.read():
+            self.totals = self._software.totals
+            return set()
+        self._part()
         self.factors = []
         news, ended = False, set()
         for one in self._groups:
@@ -78,6 +90,7 @@ class Tally:
 
     def retire(self, cpus: Iterable[int]) -> None:
         """Read and close the groups of these CPUs; what they have counted stays in the sums."""
+        self._part()
         leaving = set(cpus)
         for one in self._groups:
             if one.cpu in leaving:
@@ -89,9 +102,18 @@ class Tally:
 
     def close(self) -> None:
         """Close all groups; safe twice."""
+        self._software = None
         for one in self._groups:
             one.group.close()
         self._groups = []
+
+    def _part(self) -> None:
+        """Go on with each group by itself, from where they stand together."""
+        software, self._software = self._software, None
+        if software is not None:
+            for one, reading in zip(self._groups, software.readings(), strict=False):
+                one.scaled.take(reading)
+                self._take(one)
 
     def _take(self, one: CpuGroup) -> None:
         """Add what a group has gained."""

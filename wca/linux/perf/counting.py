@@ -16,7 +16,15 @@ from typing import NamedTuple
 
 from wca.linux.perf.events import PerfEvent
 
-__all__ = ["SYSCALLS", "GroupReading", "OpenGroup", "PerfAttr", "PerfGroup"]
+__all__ = [
+    "SYSCALLS",
+    "GroupReading",
+    "OpenGroup",
+    "PerfAttr",
+    "PerfGroup",
+    "add_up",
+    "readings_of",
+]
 
 #: Number of the system call by machine: arch/x86/entry/syscalls/syscall_64.tbl,
 #: include/uapi/asm-generic/unistd.h.
@@ -86,13 +94,11 @@ class PerfGroup:
         descriptors: of the events, the leader's first; the group closes them.
     """
 
-    __slots__ = ("_descriptors", "_last", "_size", "_unpack", "ended")
+    __slots__ = ("_descriptors", "_form", "_last", "ended")
 
     def __init__(self, descriptors: Sequence[int]) -> None:
         self._descriptors = tuple(descriptors)
-        form = struct.Struct(f"=3Q{len(self._descriptors)}Q")
-        self._unpack = form.unpack
-        self._size = form.size
+        self._form = _form(len(self._descriptors))
         self._last = b""
         #: Whether it was seen that the CPU went offline: the events count no more, not even when
         #: it comes back. A group of one event is never seen to end.
@@ -124,6 +130,16 @@ class PerfGroup:
             raise
         return cls(descriptors)
 
+    @property
+    def leader(self) -> int:
+        """The descriptor that answers for the whole group; -1 once it is closed."""
+        return self._descriptors[0] if self._descriptors else -1
+
+    @property
+    def size(self) -> int:
+        """Length of its answer in bytes."""
+        return self._form.size
+
     def enable(self) -> None:
         """Start to count. Raises OSError."""
         fcntl.ioctl(self._descriptors[0], _IOC_ENABLE, _IOC_FLAG_GROUP)
@@ -134,19 +150,19 @@ class PerfGroup:
         Raises:
             OSError: the kernel refuses to answer.
         """
-        data = os.read(self._descriptors[0], self._size)
+        data = os.read(self._descriptors[0], self._form.size)
         if data == self._last:  # most tasks did not run on most CPUs
             return None
         self._last = data
-        if len(data) != self._size:
+        if len(data) != self._form.size:
             return self._read_apart()
-        numbers = self._unpack(data)
+        numbers = self._form.unpack(data)
         return GroupReading(numbers[1], numbers[2], numbers[3:])
 
     def _read_apart(self) -> GroupReading | None:
         """The last values of events that are no group any more, as when their CPU went offline."""
         self.ended = True
-        parts = [os.read(descriptor, self._size) for descriptor in self._descriptors]
+        parts = [os.read(descriptor, self._form.size) for descriptor in self._descriptors]
         if {len(part) for part in parts} != {_ALONE.size}:
             return None
         readings = [_ALONE.unpack(part) for part in parts]
@@ -157,6 +173,31 @@ class PerfGroup:
         """Stop counting and give back the descriptors; safe twice."""
         descriptors, self._descriptors = self._descriptors, ()
         _close_all(descriptors)
+
+
+def add_up(answers: Sequence[bytes], events: int) -> list[int] | None:
+    """What groups of the same events have counted together, for each event.
+
+    Args:
+        answers: what ``read(2)`` gave of each group.
+        events: how many each of them has.
+
+    Returns:
+        The sums; None where one of them has not counted all the time, or is no group any more.
+    """
+    form = _form(events)
+    if any(len(answer) != form.size for answer in answers):
+        return None
+    _, enabled, running, *sums = map(sum, zip(*map(form.unpack, answers), strict=True))
+    return sums if enabled == running else None  # none counts for longer than it is enabled
+
+
+def readings_of(answers: Sequence[bytes], events: int) -> list[GroupReading]:
+    """What each of these groups has counted; arguments as of ``add_up``, which gave sums."""
+    numbers = map(_form(events).unpack, answers)
+    return [
+        GroupReading(enabled, running, tuple(values)) for _, enabled, running, *values in numbers
+    ]
 
 
 #: ``PerfGroup.open``, or what stands for it in a test.
@@ -182,6 +223,12 @@ def _open_event(event: PerfEvent, cgroup: int | None, cpu: int, leader: int) -> 
         code = ctypes.get_errno()
         raise OSError(code, f"perf event {event.name} on CPU {cpu}: {os.strerror(code)}")
     return descriptor
+
+
+@functools.cache
+def _form(events: int) -> struct.Struct:
+    """What a group answers: how many events, time enabled, time running, and their values."""
+    return struct.Struct(f"=3Q{events}Q")
 
 
 @functools.cache

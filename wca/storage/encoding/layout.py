@@ -51,7 +51,7 @@ class Layout:
     """
 
     columns: Columns
-    in_order: Callable[[Sequence[str]], Sequence[str]]
+    in_order: Callable[[Sequence[Any]], Sequence[Any]]
     heads: list[str]
     refused: list[tuple[int, str]]
 
@@ -136,7 +136,7 @@ def _family_of(name: Any, families: dict[str, _Family]) -> _Family:
     return families[name]
 
 
-def _reordering(order: list[int]) -> Callable[[Sequence[str]], Sequence[str]]:
+def _reordering(order: list[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     if len(order) > 1:
         return operator.itemgetter(*order)
     return lambda items: [items[position] for position in order]  # itemgetter would give no tuple

@@ -6,8 +6,9 @@ Prometheus would refuse is left out and reported; it never costs the others.
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from wca.errors import ValidationError
 from wca.metrics import Metric
@@ -35,12 +36,14 @@ class Encoded:
     Args:
         heads: what stands before each value: name and labels, with the lines before them.
         values: the values.
+        write: gives the text of a value.
         endings: what follows each value, or one text that follows all of them.
         rejected: the samples that are not in the text.
     """
 
     heads: Sequence[str]
-    values: Sequence[str]
+    values: Sequence[float] | Sequence[str]
+    write: Callable[[Any], str]
     endings: Sequence[str] | str
     rejected: list[Rejected]
 
@@ -52,8 +55,8 @@ class Encoded:
     def chunks(self) -> Iterator[bytes]:
         """The text in UTF-8, some lines at a time.
 
-        A text of megabytes in one piece would be memory that the kernel has to hand out anew for
-        every batch, which takes longer than writing the text.
+        A text of megabytes in one piece, or the texts of all its values, would be memory that the
+        kernel has to hand out anew for every batch, which takes longer than writing the text.
         """
         for start in range(0, len(self.heads), _LINES_PER_CHUNK):
             part = slice(start, start + _LINES_PER_CHUNK)
@@ -61,7 +64,7 @@ class Encoded:
             common = self.endings if isinstance(self.endings, str) else ""
             pieces = [common] * (3 * len(heads))
             pieces[::3] = heads
-            pieces[1::3] = self.values[part]
+            pieces[1::3] = map(self.write, self.values[part])
             if not isinstance(self.endings, str):
                 pieces[2::3] = self.endings[part]
             yield "".join(pieces).encode()
@@ -73,13 +76,15 @@ class _Samples:
 
     Args:
         metrics: the samples.
-        values: their values as text.
+        values: their values.
+        write: gives the text of a value.
         endings: what follows each value, or one text that follows all of them.
         rejected: the samples that are left out.
     """
 
     metrics: Sequence[Metric]
-    values: list[str]
+    values: Sequence[float] | Sequence[str]
+    write: Callable[[Any], str]
     endings: list[str] | str
     rejected: list[Rejected]
 
@@ -119,10 +124,11 @@ class Encoder:
         rejected = samples.rejected
         for index, reason in layout.refused:
             rejected.append(Rejected(samples.metrics[index], reason))
-        values, endings = samples.values, samples.endings
+        endings = samples.endings
         return Encoded(
             layout.heads,
-            layout.in_order(values),
+            layout.in_order(samples.values),
+            samples.write,
             endings if isinstance(endings, str) else layout.in_order(endings),
             rejected,
         )
@@ -135,7 +141,7 @@ class Encoder:
         ending = self._common_ending(metrics, now) if _all_plain(values) else None
         if ending is None:
             return self._checked_samples(metrics, now)
-        return _Samples(metrics, list(map(repr, values)), ending, [])
+        return _Samples(metrics, values, repr, ending, [])
 
     def _checked_samples(self, metrics: Sequence[Metric], now: float | None) -> _Samples:
         kept: list[Metric] = []
@@ -151,7 +157,7 @@ class Encoder:
             kept.append(metric)
             values.append(value)
             endings.append(ending)
-        return _Samples(kept, values, endings, rejected)
+        return _Samples(kept, values, str, endings, rejected)
 
     def _common_ending(self, metrics: Sequence[Metric], now: float | None) -> str | None:
         """The end of every line, where all samples have one valid time; else None."""
