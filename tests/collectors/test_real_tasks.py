@@ -33,7 +33,8 @@ COLLECTORS = [
 
 def attach(collector, cgroups, path):
     task = Task(path, path, path)
-    return collector().attach(SimpleNamespace(task=task, cgroup=cgroups.locate(path)))
+    target = SimpleNamespace(task=task, cgroup=cgroups.locate(path), node=cgroups.kernel)
+    return collector().attach(target)
 
 
 def read(probe):

@@ -74,6 +74,16 @@ def test_a_collector_of_the_users_takes_the_place_of_one_of_its_class():
         assert [other for other in chosen if type(other) is type(one)] == [one]
 
 
+def test_a_collector_that_is_listed_twice_is_refused():
+    twice = [TaskCpuCollector(), TaskCpuCollector(interval=5.0)]
+    with pytest.raises(ValidationError, match="TaskCpuCollector is listed twice, write it once"):
+        select_collectors(Options(collectors=twice))
+    clock, faults = TaskPerfCollector(["task_clock_seconds"]), TaskPerfCollector(["page-faults"])
+    assert select_collectors(Options(collectors=[clock, faults])) == [clock, faults]
+    with pytest.raises(ValidationError, match="with task_clock_seconds is listed twice"):
+        select_collectors(Options(collectors=[clock, TaskPerfCollector(["task_clock_seconds"])]))
+
+
 def test_no_events_is_an_empty_list():
     assert selected(collectors=[], event_names=[], uncore_event_names=[]) == []
 

@@ -26,7 +26,7 @@ from wca.runners.internal import Internal
 from wca.runners.labelling import TaskLabelling
 from wca.runners.loop import Job, Loop, Watchdog
 from wca.runners.measuring import Granularity, Measuring
-from wca.runners.selection import Options, select_collectors
+from wca.runners.selection import Options, UsableCollectors, select_collectors
 from wca.runners.stages import Sample, Stage, Store, run_iteration
 from wca.runners.stop import StopEvent, StopSignals
 from wca.storage import LogStorage, Storage
@@ -100,8 +100,8 @@ class MeasurementRunner(Runner):
         extra_labels: dict[Annotated[str, LabelName()], str] | None = None,
         task_label_generators: dict[Annotated[str, LabelName()], TaskLabelGenerator] | None = None,
         include_optional_labels: bool = True,
-        collectors: list[Collector] | None = None,
-        extra_collectors: list[Collector] | None = None,
+        collectors: Annotated[list[Collector], UsableCollectors()] | None = None,
+        extra_collectors: Annotated[list[Collector], UsableCollectors()] | None = None,
         event_names: list[Annotated[str, PerfEventName()]] | None = None,
         perf_aggregate_cpus: bool = True,
         uncore_event_names: list[UncoreEvent | list[UncoreEvent]] | None = None,

@@ -1,7 +1,8 @@
 """Which collectors a runner has: the default set, and what its options ask for."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from wca.collectors import Collector
 from wca.collectors.node_cpu import NodeCpuCollector
@@ -14,12 +15,25 @@ from wca.collectors.task_io import TaskIoCollector
 from wca.collectors.task_memory import TaskMemoryCollector
 from wca.collectors.task_memory_events import TaskMemoryEventsCollector
 from wca.collectors.task_psi import TaskPsiCollector
+from wca.config.types import Constraint
 from wca.errors import ValidationError
 from wca.metrics.metadata import MetricMetadata
 
-__all__ = ["Options", "default_collectors", "select_collectors"]
+__all__ = ["Options", "UsableCollectors", "default_collectors", "select_collectors"]
 
 _Wanted = tuple[str, Callable[[], Collector]]
+
+
+@dataclass(frozen=True)
+class UsableCollectors(Constraint):
+    """A list of collectors that make sense, so that a wrong one is reported where it stands."""
+
+    base: ClassVar[Any] = list[Collector]
+
+    def check(self, value: Any) -> None:
+        """Refuse what cannot measure, and what is there twice. Raises ValidationError."""
+        _check(value)
+        _check_once(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +86,7 @@ def select_collectors(options: Options) -> list[Collector]:
     default = options.collectors is None
     usual = default_collectors() if options.collectors is None else []
     given = [*(options.collectors or []), *(options.extra_collectors or [])]
-    _check(given)
+    UsableCollectors().check(given)
     asked = list(_asked_for(options))
     for option, collector in asked:
         if any(type(one) is type(collector) for one in given):
@@ -164,6 +178,24 @@ def _tried(options: Options) -> Iterator[Collector]:
 
 def _pattern(option: bool | str) -> str | None:
     return option if isinstance(option, str) else None
+
+
+def _check_once(collectors: Sequence[Collector]) -> None:
+    """Raise ValidationError for two collectors that give the same numbers."""
+    for place, one in enumerate(collectors):
+        for other in collectors[:place]:
+            if type(one) is not type(other) or not one.emits:
+                continue
+            events = getattr(one, "event_names", None)
+            both = (
+                None
+                if events is None
+                else set(events).intersection(getattr(other, "event_names", ()))
+            )
+            if both is None or both:
+                name = type(one).__name__
+                what = f" with {', '.join(sorted(both))}" if both else ""
+                raise ValidationError(f"{name}{what} is listed twice, write it once")
 
 
 def _check(collectors: Iterable[Collector]) -> None:
