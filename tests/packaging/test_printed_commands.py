@@ -16,6 +16,7 @@ ELSEWHERE = {
     "make bench ARGS=collectors": "tests/benchmarks",
     "make bench ARGS=descriptors": "tests/benchmarks",
     "make bench ARGS=long-run": "tests/benchmarks",
+    "make bench ARGS=ping-pong": "tests/benchmarks",
     "make peers && make bench-peers": "tests/benchmarks, without the peers",
     'echo "254:0 1000000000000" > /sys/fs/cgroup/blkio/some-group/blkio.throttle.read_bps_device': (
         "tests/collectors/test_real_events.py, in a group of its own"

@@ -35,7 +35,9 @@ def value(ran, name, task):
 @pytest.mark.parametrize("task", ["busy", "slowed"])
 def test_cpu_seconds_are_those_of_the_process(ran, task):
     measured = value(ran, "task_cpu_usage_seconds", task)
-    assert measured == pytest.approx(ran["truth"]["said"][task], rel=0.05)
+    # Between the last word of the process and its sleep lies a little more of its own time, which
+    # an emulator on a busy machine makes longer.
+    assert measured == pytest.approx(ran["truth"]["said"][task], rel=0.05, abs=0.05)
     assert measured == pytest.approx(ran["truth"]["stat"][task]["usage_usec"] / 1e6, rel=0.01)
 
 
