@@ -33,7 +33,7 @@ from wca.runners.stages import Sample
 from wca.storage import LogStorage
 
 #: Files that give no numbers: they tell whether the task is still there.
-BOOKKEEPING = {"cgroup.procs", "notify_on_release", "cgroup.subtree_control"}
+BOOKKEEPING = {"cgroup.procs", "cgroup.events", "notify_on_release", "cgroup.subtree_control"}
 #: Where the storage writes: a file system in memory, so that no disk is measured.
 MEMORY = "/dev/shm"
 #: Rounds that are not counted: caches fill, layouts are learned.
