@@ -54,6 +54,12 @@ def read(probe):
     return out
 
 
+def stolen():
+    """Seconds that a hypervisor took from the CPUs of this machine (man 5 proc_stat)."""
+    with open("/proc/stat") as file:
+        return int(file.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
+
+
 def descriptors():
     return len(os.listdir("/proc/self/fd"))
 
@@ -70,12 +76,13 @@ def parked(real_cgroups):
 
 def test_five_seconds_of_cpu_are_those_the_process_counts_itself(parked):
     worker, probe = parked
-    before = read(probe)
+    before, stolen_before = read(probe), stolen()
     used = worker.burn(5)
-    after = read(probe)
+    after, stolen_after = read(probe), stolen()
     assert used >= 5
     clock = after["task_clock_seconds"] - before.get("task_clock_seconds", 0)
-    assert clock == pytest.approx(used, rel=0.02)
+    # The event goes on while a hypervisor runs something else; rusage does not.
+    assert 0.98 * used <= clock <= 1.02 * used + stolen_after - stolen_before
 
 
 def test_context_switches_are_those_of_getrusage(parked):
@@ -85,7 +92,8 @@ def test_context_switches_are_those_of_getrusage(parked):
     worker.do("any(time.sleep(0.0005) for _ in range(500))")
     last, after = int(worker.do(usage)[0]), read(probe)
     switches = after["task_context_switches"] - before["task_context_switches"]
-    assert last - first >= 500
+    # A timer that has run out before the process could sleep costs no switch.
+    assert last - first >= 400
     # The worker's own waits for our questions lie on both sides of a reading.
     assert switches == pytest.approx(last - first, abs=5)
 
