@@ -16,7 +16,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.commands", "wca.environment"),
     ("wca.components",),
     ("wca.runners",),
-    ("wca.containers", "wca.storage.delivery"),
+    ("wca.containers", "wca.storage.outlet", "wca.http"),
     ("wca.nodes", "wca.storage", "wca.collectors", "wca.platforms"),
     ("wca.linux",),
     ("wca.config",),
@@ -37,7 +37,13 @@ LAYERS: list[tuple[str, ...]] = [
 ]
 
 #: Contracts: every one may be imported from the layers above them.
-CONTRACTS = ("wca.runners.api", "wca.nodes.api", "wca.storage.api", "wca.collectors.api")
+CONTRACTS = (
+    "wca.runners.api",
+    "wca.nodes.api",
+    "wca.storage.api",
+    "wca.collectors.api",
+    "wca.http.api",
+)
 CONTRACT_IMPORTS = ("wca.errors", "wca.metrics", "wca.config.types", *CONTRACTS)
 
 IMPLEMENTATIONS = ("wca.nodes", "wca.storage", "wca.collectors", "wca.platforms")

@@ -14,7 +14,7 @@ from wca.nodes import Node
 from wca.platforms import Platform, read_platform
 from wca.runners.lifecycle import Lifecycle
 from wca.storage import Storage
-from wca.storage.delivery import Outlet
+from wca.storage.outlet import Outlet
 from wca.telemetry import Telemetry
 from wca.version import __version__
 

@@ -8,7 +8,7 @@ from wca.containers import Container
 from wca.errors import PLUGIN_ERRORS
 from wca.metrics import Measurements
 from wca.metrics.batch import Batch
-from wca.storage.delivery import Outlet
+from wca.storage.outlet import Outlet
 from wca.telemetry import Telemetry
 
 __all__ = [

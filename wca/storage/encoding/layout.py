@@ -10,7 +10,7 @@ from wca.metrics import Metric, MetricType
 from wca.metrics.batch import Series
 from wca.storage.encoding.series import LabelText, check_name, escape_help
 
-__all__ = ["Columns", "Layout", "arrange", "columns_of"]
+__all__ = ["Columns", "FamilySpan", "Layout", "arrange", "columns_of"]
 
 _TYPES = tuple(MetricType)
 
@@ -39,6 +39,21 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
+class FamilySpan:
+    """Where the series of one name stand in the text.
+
+    Args:
+        name: of the metric.
+        type: gauge, counter or None.
+        start: position of its first series among ``heads``; it ends where the next family starts.
+    """
+
+    name: str
+    type: str | None
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """Where each sample goes.
 
@@ -47,12 +62,14 @@ class Layout:
         in_order: puts what a batch has one of for each sample in the order of the text, without
             that of refused series.
         heads: the text before each value, in the order of the text.
+        families: the families, in the order of the text.
         refused: position in the batch and reason of each series that is left out.
     """
 
     columns: Columns
     in_order: Callable[[Sequence[Any]], Sequence[Any]]
     heads: list[str]
+    families: list[FamilySpan]
     refused: list[tuple[int, str]]
 
 
@@ -124,8 +141,8 @@ def arrange(columns: Columns, text_of: Callable[[Mapping[str, str]], LabelText])
             family.add(index, text_of(labels), type_, help_)
         except ValidationError as error:
             refused.append((index, str(error)))
-    order, heads = _lay_out(families)
-    return Layout(columns, _reordering(order), heads, refused)
+    order, heads, spans = _lay_out(families)
+    return Layout(columns, _reordering(order), heads, spans, refused)
 
 
 def _family_of(name: Any, families: dict[str, _Family]) -> _Family:
@@ -142,15 +159,18 @@ def _reordering(order: list[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     return lambda items: [items[position] for position in order]  # itemgetter would give no tuple
 
 
-def _lay_out(families: Mapping[str, _Family]) -> tuple[list[int], list[str]]:
+def _lay_out(families: Mapping[str, _Family]) -> tuple[list[int], list[str], list[FamilySpan]]:
     order: list[int] = []
     heads: list[str] = []
+    spans: list[FamilySpan] = []
     for name in sorted(families):
         family = families[name]
+        if family.members:  # none: every series of that name was refused
+            spans.append(FamilySpan(family.name, family.type, len(heads)))
         header = family.header(first=not heads)
         # The position makes the sort stable and keeps prefixes out of the comparison.
         for _, index, prefix in sorted(family.members):
             order.append(index)
             heads.append(header + prefix)
             header = ""
-    return order, heads
+    return order, heads, spans

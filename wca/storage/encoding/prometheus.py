@@ -13,7 +13,7 @@ from typing import Any
 from wca.errors import ValidationError
 from wca.metrics import Metric
 from wca.metrics.batch import Batch, Series
-from wca.storage.encoding.layout import Columns, Layout, arrange, columns_of
+from wca.storage.encoding.layout import Columns, FamilySpan, Layout, arrange, columns_of
 from wca.storage.encoding.series import LabelText, timestamp_text, value_text, write_labels
 
 __all__ = ["Encoded", "Encoder", "Rejected"]
@@ -35,6 +35,7 @@ class Encoded:
 
     Args:
         heads: what stands before each value: name and labels, with the lines before them.
+        families: where each family begins among ``heads``.
         values: the values.
         write: gives the text of a value.
         endings: what follows each value, or one text that follows all of them.
@@ -42,6 +43,7 @@ class Encoded:
     """
 
     heads: Sequence[str]
+    families: Sequence[FamilySpan]
     values: Sequence[float] | Sequence[str]
     write: Callable[[Any], str]
     endings: Sequence[str] | str
@@ -52,14 +54,19 @@ class Encoded:
         """The whole text."""
         return b"".join(self.chunks()).decode()
 
-    def chunks(self) -> Iterator[bytes]:
-        """The text in UTF-8, some lines at a time.
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The text in UTF-8, some lines at a time, or that of some of its series.
+
+        Args:
+            start: the first series, as a position among ``heads``.
+            stop: the first one that is not wanted any more; None: all to the end.
 
         A text of megabytes in one piece, or the texts of all its values, would be memory that the
         kernel has to hand out anew for every batch, which takes longer than writing the text.
         """
-        for start in range(0, len(self.heads), _LINES_PER_CHUNK):
-            part = slice(start, start + _LINES_PER_CHUNK)
+        end = len(self.heads) if stop is None else stop
+        for first in range(start, end, _LINES_PER_CHUNK):
+            part = slice(first, min(first + _LINES_PER_CHUNK, end))
             heads = self.heads[part]
             common = self.endings if isinstance(self.endings, str) else ""
             pieces = [common] * (3 * len(heads))
@@ -127,6 +134,7 @@ class Encoder:
         endings = samples.endings
         return Encoded(
             layout.heads,
+            layout.families,
             layout.in_order(samples.values),
             samples.write,
             endings if isinstance(endings, str) else layout.in_order(endings),

@@ -7,7 +7,7 @@ import pytest
 from wca.errors import FailedDeliveryException
 from wca.metrics import Metric
 from wca.storage import Storage
-from wca.storage.delivery import Outlet
+from wca.storage.outlet import Outlet
 from wca.telemetry import Telemetry
 from wca.testing.clock import FakeClock
 

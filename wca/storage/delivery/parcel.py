@@ -1,0 +1,97 @@
+"""What is sent: messages, encoded and ready, and what became of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["Outcome", "Parcel", "Refused", "Target", "Unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message to a target.
+
+    Args:
+        body: the message as it is sent, compressed where the target takes that.
+        samples: how many samples are in it.
+        created: Unix time of the samples in seconds.
+        supersedes: names what this message is the newest state of: once a later parcel of the same
+            name waits, this one says nothing that the later one does not, as with counters that
+            only grow, or with a target that keeps no history. Empty: it stands for itself.
+    """
+
+    body: bytes
+    samples: int
+    created: float
+    supersedes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The target will never accept this parcel: it is given up, with the reason in the log.
+
+    Args:
+        reason: a sentence for the log.
+        samples: how many of its samples were refused; None: all. The others count as delivered.
+        label: the reason as a value of a label.
+    """
+
+    reason: str
+    samples: int | None = None
+    label: str = "refused"
+
+
+class Unavailable(Exception):  # noqa: N818 - a state that passes
+    """The target cannot be reached, or cannot take anything now: the parcel stays, and is retried.
+
+    Raised by ``Target.open`` and ``Target.send``, or an outcome of a single parcel.
+
+    Args:
+        reason: a sentence for the log.
+        retry_after: seconds that the target asks to be left alone; None: it did not say.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        self.reason = reason
+        self.retry_after = retry_after
+        super().__init__(reason)
+
+
+#: What became of one parcel; None: the target has accepted it.
+Outcome = Refused | Unavailable | None
+
+
+class Target(Protocol):
+    """Where parcels go. Constructing one opens nothing; one thread at a time calls its methods."""
+
+    @property
+    def window(self) -> int:
+        """How many parcels ``send`` takes at once, at most."""
+
+    def open(self, timeout: float) -> None:
+        """Connect, where that is a step of its own; called before the first ``send``, and again
+        after one that raised ``Unavailable``.
+
+        Args:
+            timeout: seconds it may take.
+
+        Raises:
+            Unavailable: there is no target now.
+        """
+
+    def send(self, parcels: Sequence[Parcel], timeout: float) -> Sequence[Outcome]:
+        """Send parcels and wait for what becomes of them.
+
+        Args:
+            parcels: at least one, at most ``window``, in their order.
+            timeout: seconds it may take.
+
+        Returns:
+            One outcome for each, in their order.
+
+        Raises:
+            Unavailable: nothing can be said of any of them; they are sent again.
+        """
+
+    def close(self, timeout: float) -> None:
+        """Give back what ``open`` and ``send`` took, within seconds; safe twice."""

@@ -1,0 +1,78 @@
+"""What became of the samples that a storage was given: nothing leaves the books unexplained."""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+
+__all__ = ["Account", "Ledger"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The books at one moment; ``collected + recovered = delivered + dropped + waiting``.
+
+    Args:
+        collected: samples taken over since start.
+        recovered: samples that a start has found in the spool.
+        delivered: samples that the target has accepted.
+        dropped: samples given up, by reason.
+        waiting: samples neither delivered nor given up.
+    """
+
+    collected: int
+    recovered: int
+    delivered: int
+    dropped: dict[str, int]
+    waiting: int
+
+
+class Ledger:
+    """Counts samples on their way; every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._collected = self._recovered = self._delivered = self._waiting = 0
+        self._dropped: Counter[str] = Counter()
+
+    def collect(self, samples: int) -> None:
+        """Samples were taken over, and wait."""
+        with self._lock:
+            self._collected += samples
+            self._waiting += samples
+
+    def recover(self, samples: int) -> None:
+        """Samples of an earlier run were found, and wait."""
+        with self._lock:
+            self._recovered += samples
+            self._waiting += samples
+
+    def deliver(self, samples: int) -> None:
+        """The target has accepted samples that waited."""
+        with self._lock:
+            self._delivered += samples
+            self._waiting -= samples
+
+    def drop(self, reason: str, samples: int) -> None:
+        """Samples that waited were given up.
+
+        Args:
+            reason: one word or two, the value of a label: ``queue_full``, ``expired``, ``refused``.
+            samples: how many; none changes nothing.
+        """
+        if not samples:
+            return
+        with self._lock:
+            self._dropped[reason] += samples
+            self._waiting -= samples
+
+    @property
+    def account(self) -> Account:
+        """The books as they stand; they balance at every moment."""
+        with self._lock:
+            return Account(
+                self._collected,
+                self._recovered,
+                self._delivered,
+                dict(self._dropped),
+                self._waiting,
+            )
