@@ -57,6 +57,13 @@ def test_a_row_says_all_that_the_catalogue_knows():
         "a", "gauge", "bytes", "task", "Help | of a.", "/proc/a", ("x", "y"), "root"
     )
     assert (
-        "| `a` | gauge | bytes | `x`, `y` | Help \\| of a. | /proc/a | root |\n"
+        "| `a` | `a_bytes` |  | gauge | bytes | `x`, `y` | Help \\| of a. | /proc/a | root |\n"
         in metrics_markdown([entry])
     )
+
+
+def test_a_row_has_the_labels_that_cadvisor_has_for_itself():
+    row = metrics_markdown([CATALOGUE["task_io_device_reads"]])
+    assert '| `container_fs_reads_total{device="/dev/..."}` |' in row
+    row = metrics_markdown([CATALOGUE["task_mem_page_faults"]])
+    assert '`container_memory_failures_total{failure_type="pgfault", scope="hierarchy"}`' in row

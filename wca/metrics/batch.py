@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import overload
 
 from wca.metrics.metric import Metric
@@ -53,10 +54,12 @@ class Batch(Sequence[Metric]):
 
     Args:
         timestamp: Unix time in seconds.
+        common: labels that every series has, such as ``host`` and the user's ``extra_labels``.
     """
 
-    def __init__(self, timestamp: float) -> None:
+    def __init__(self, timestamp: float, common: Mapping[str, str] = MappingProxyType({})) -> None:
         self.timestamp = timestamp
+        self.common = common
         self.blocks: list[tuple[Series, ...]] = []
         self.values: list[float] = []
         self._metrics: list[Metric] = []

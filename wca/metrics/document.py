@@ -16,6 +16,9 @@ _INTRODUCTION = """\
 Every metric of the agent, by what it is about. A number that was not counted is absent, never 0,
 and so is a limit that is not set. Counters only grow; take their rate.
 
+- **Name**: with `names: wca`, the default of most storages; see [names](names.md).
+- **Prometheus**: the name with `names: prometheus`. Ticks are seconds there.
+- **cAdvisor**: the name and labels with `names: cadvisor`; empty: the name of Prometheus.
 - **Labels**: what tells the series of one metric apart, beside the labels that all metrics about
   the same task or machine share.
 - **Needs**: what has to be there or switched on; empty: always collected where the source exists.
@@ -37,7 +40,7 @@ its cgroup, such as `task_up`, `task_subcontainers` and `task_requested_cpus`.""
     MetricGranularity.INTERNAL: ("Agent", "What the agent says about itself."),
 }
 
-_COLUMNS = ("Name", "Type", "Unit", "Labels", "Help", "Source", "Needs")
+_COLUMNS = ("Name", "Prometheus", "cAdvisor", "Type", "Unit", "Labels", "Help", "Source", "Needs")
 
 
 def metrics_markdown(catalogue: Iterable[MetricMetadata] = CATALOGUE.values()) -> str:
@@ -57,8 +60,27 @@ def metrics_markdown(catalogue: Iterable[MetricMetadata] = CATALOGUE.values()) -
 
 def _row(entry: MetricMetadata) -> list[str]:
     labels = ", ".join(f"`{level}`" for level in entry.levels)
-    name = f"`{entry.name}`"
-    return [name, entry.type, entry.unit, labels, entry.help, entry.source, entry.needs]
+    return [
+        f"`{entry.name}`",
+        f"`{entry.prometheus.name}`",
+        _cadvisor(entry),
+        entry.type,
+        entry.unit,
+        labels,
+        entry.help,
+        entry.source,
+        entry.needs,
+    ]
+
+
+def _cadvisor(entry: MetricMetadata) -> str:
+    """The series of cAdvisor, with the labels that it has for itself."""
+    theirs = entry.cadvisor
+    if theirs is None:
+        return ""
+    written = {label: form.format("...") for label, form in theirs.levels.values()}
+    pairs = [f'{name}="{value}"' for name, value in {**written, **theirs.labels}.items()]
+    return f"`{theirs.name}{'{' + ', '.join(pairs) + '}' if pairs else ''}`"
 
 
 def _line(cells: Iterable[str]) -> str:

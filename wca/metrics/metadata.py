@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from wca.metrics.cadvisor_names import CADVISOR_NAMES, CadvisorName
 from wca.metrics.metric import MetricGranularity, MetricType, MetricUnit
+from wca.metrics.prometheus_names import PrometheusName, prometheus_name
 
 __all__ = ["MetricMetadata"]
 
@@ -12,7 +14,7 @@ class MetricMetadata:
     """What one metric is.
 
     Args:
-        name: the name it is exported under.
+        name: the name it is exported under with ``names: wca``; the others follow from it.
         type: gauge or counter.
         unit: what one unit of the value is.
         granularity: task, platform or internal.
@@ -30,3 +32,13 @@ class MetricMetadata:
     source: str
     levels: tuple[str, ...] = ()
     needs: str = ""
+
+    @property
+    def prometheus(self) -> PrometheusName:
+        """What the metric is called with ``names: prometheus``."""
+        return prometheus_name(self.name, self.type, self.unit)
+
+    @property
+    def cadvisor(self) -> CadvisorName | None:
+        """What it is called with ``names: cadvisor``; None: the same as with ``prometheus``."""
+        return CADVISOR_NAMES.get(self.name)

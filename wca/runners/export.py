@@ -65,6 +65,7 @@ class Export:
     def run(self, sample: Sample) -> None:
         """Fill ``metrics``: the agent's, the machine's, then the tasks' and the containers'."""
         out = sample.metrics
+        out.common = self._common
         platform = {**sample.platform, "platform_last_seen": sample.timestamp}
         internal = self._internal(sample)
         if self._limit is not None:
