@@ -12,6 +12,7 @@
      +- TaskSynchronizationException the list of tasks could not be had this time
      +- FailedDeliveryException      a storage could not deliver a batch
 
+Those of one package stand there: ``wca.databases`` has ``DatabaseError`` and ``InvalidKey``.
 Catch the broad class or the narrow one; anything else that escapes a plugin is a defect of the
 plugin, is counted and logged by the loop, and never ends the agent.
 """
