@@ -1,4 +1,4 @@
-"""The optional abilities of a component: ``start()``, ``close(timeout)`` and ``check()``.
+"""The optional abilities of a component: ``start``, ``flush``, ``close``, ``check``, ``routes``.
 
 They are found by name. A method with one of these names that cannot be called as the loop calls
 it would fail at the worst moment, so it is a problem of the configuration.
@@ -10,8 +10,20 @@ from typing import Any
 
 __all__ = ["ability", "ability_problems"]
 
-_CALLS: dict[str, tuple[Any, ...]] = {"start": (), "close": (1.0,), "check": ()}
-_WRITTEN = {"start": "start()", "close": "close(timeout)", "check": "check()"}
+_CALLS: dict[str, tuple[Any, ...]] = {
+    "start": (),
+    "flush": (1.0,),
+    "close": (1.0,),
+    "check": (),
+    "routes": (),
+}
+_WRITTEN = {
+    "start": "start()",
+    "flush": "flush(timeout)",
+    "close": "close(timeout)",
+    "check": "check()",
+    "routes": "routes()",
+}
 
 
 def ability(component: object, name: str) -> Callable[..., Any] | None:

@@ -8,7 +8,7 @@ from wca.collectors import Collector, NotAvailable, TargetGone
 from wca.collectors.file_probe import FileProbe
 from wca.containers import Containers, Target
 from wca.nodes import Task
-from wca.runners.engine import named
+from wca.runners.naming import named
 from wca.telemetry import Telemetry
 
 

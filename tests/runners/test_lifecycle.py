@@ -84,3 +84,33 @@ def test_a_component_that_exits_does_not_keep_the_others_open():
     lifecycle.close(1.0)
     assert journal[-1] == "close a in 1.0"
     assert not lifecycle.open
+
+
+def test_everything_is_handed_on_before_anything_is_closed():
+    journal = []
+    lifecycle = Lifecycle(FakeClock())
+    for name in "ab":
+        lifecycle.start(Part(name, journal), name)
+        lifecycle.before_close(name, lambda left, name=name: journal.append(f"flush {name}"))
+    assert lifecycle.open
+    lifecycle.close(1.0)
+    assert journal[2:] == ["flush b", "flush a", "close b in 1.0", "close a in 1.0"]
+    assert not lifecycle.open
+
+
+def test_a_sentence_that_a_component_refuses_to_start_with_is_left_as_it_is():
+    class Refusing:
+        def start(self):
+            raise StartError("install cramjam")
+
+    with pytest.raises(StartError, match=r"^install cramjam$"):
+        Lifecycle(FakeClock()).start(Refusing(), "b")
+
+
+def test_what_closes_when_the_time_is_over_has_no_time_rather_than_less():
+    clock, journal = FakeClock(), []
+    lifecycle = Lifecycle(clock)
+    for name in "ab":
+        lifecycle.start(Part(name, journal, clock, takes=2.0), name)
+    lifecycle.close(1.0)
+    assert journal[2:] == ["close b in 1.0", "close a in 0.0"]

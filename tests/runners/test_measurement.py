@@ -183,7 +183,7 @@ def test_the_agent_reports_on_itself(tree):
     assert value(batch, "wca_failures", component="node") == 1
     assert value(batch, "wca_error_count", module="wca.telemetry") == 1
     assert 1 << 20 < value(batch, "wca_memory_usage_bytes") < 1 << 30
-    assert value(batch, "wca_stored_samples", storage="metrics_storage") == len(batches[0])
+    assert value(batch, "wca_delivered_samples", storage="metrics_storage") == len(batches[0])
     assert value(batch, "wca_overruns") == 0
     durations = {metric.labels["function"] for metric in named(batch, "wca_duration_seconds")}
     assert {"discover", "collect", "export", "store", "iteration"} <= durations

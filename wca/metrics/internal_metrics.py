@@ -107,6 +107,32 @@ INTERNAL_METRICS: tuple[MetricMetadata, ...] = (
     ),
     _internal("wca_overruns", _C, _N, "Intervals missed because an iteration took too long."),
     _internal("wca_loop_stuck", _C, _N, "Times the loop stood still for three intervals."),
-    _internal("wca_stored_samples", _C, _N, "Samples stored.", "storage"),
-    _internal("wca_dropped_samples", _C, _N, "Samples not stored, by reason.", "storage", "reason"),
+    _internal(
+        "wca_collected_samples",
+        _C,
+        _N,
+        "Samples given to a storage. Collected and recovered samples together are those that were "
+        "delivered, dropped, and still wait.",
+        "storage",
+    ),
+    _internal(
+        "wca_recovered_samples",
+        _C,
+        _N,
+        "Samples of an earlier run that the start found on disk.",
+        "storage",
+    ),
+    _internal("wca_delivered_samples", _C, _N, "Samples that the target has accepted.", "storage"),
+    _internal("wca_dropped_samples", _C, _N, "Samples given up, by reason.", "storage", "reason"),
+    _internal("wca_waiting_samples", _G, _N, "Samples that wait to be delivered.", "storage"),
+    _internal(
+        "wca_waiting_bytes", _G, MetricUnit.BYTES, "Length of the messages that wait.", "storage"
+    ),
+    _internal(
+        "wca_waiting_since",
+        _G,
+        MetricUnit.TIMESTAMP,
+        "Unix time of the oldest sample that waits.",
+        "storage",
+    ),
 )

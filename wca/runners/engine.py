@@ -1,9 +1,10 @@
 """What exists from the start to the end of a run: kernel, containers, probes, storage queues."""
 
 import socket
-from collections.abc import Iterable, Mapping
-from typing import Protocol, TypeVar, runtime_checkable
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
+from wca.abilities import ability
 from wca.clock import Clock
 from wca.collectors import NotAvailable
 from wca.errors import TargetGone
@@ -12,28 +13,14 @@ from wca.linux.parse import Malformed
 from wca.linux.procfs import parse_resident_bytes
 from wca.nodes import Node
 from wca.platforms import Platform, read_platform
+from wca.runners.books import Books
 from wca.runners.lifecycle import Lifecycle
 from wca.storage import Storage
 from wca.storage.outlet import Outlet
 from wca.telemetry import Telemetry
 from wca.version import __version__
 
-__all__ = ["Engine", "ReadsKernel", "named"]
-
-_T = TypeVar("_T")
-
-
-def named(components: Iterable[_T]) -> dict[str, _T]:
-    """Components by the name of their class; a second one of a class is ``Name#2``."""
-    names: dict[str, _T] = {}
-    for component in components:
-        name = base = type(component).__name__
-        number = 1
-        while name in names:
-            number += 1
-            name = f"{base}#{number}"
-        names[name] = component
-    return names
+__all__ = ["Engine", "ReadsKernel"]
 
 
 @runtime_checkable
@@ -61,6 +48,7 @@ class Engine:
         self.lifecycle = Lifecycle(clock)
         self.platform: Platform = read_platform(kernel)
         self._outlets: list[tuple[Storage, Outlet]] = []
+        self._books = Books({})
         self.lifecycle.on_close("kernel files", lambda _timeout: kernel.close())
         self._statm = self._open_statm()
 
@@ -82,14 +70,25 @@ class Engine:
                 return outlet
         self.lifecycle.start(storage, name)
         outlet = Outlet(storage, name, self.telemetry, clock=self.clock)
-        self.lifecycle.on_close(name, outlet.close)
+        # What a storage hands on may go to one that another field names: nothing is closed before
+        # everything has been handed on. The queue comes before the storage behind it.
+        flush = ability(storage, "flush")
+        if flush is not None:
+            self.lifecycle.before_close(name, flush)
+        self.lifecycle.before_close(name, outlet.close)
         self._outlets.append((storage, outlet))
+        self._books = Books({one.name: (known, one.ledger) for known, one in self._outlets})
         return outlet
 
     @property
-    def outlets(self) -> list[Outlet]:
-        """All queues."""
-        return [outlet for _, outlet in self._outlets]
+    def storages(self) -> list[Storage]:
+        """The storages that have queues."""
+        return [storage for storage, _ in self._outlets]
+
+    @property
+    def books(self) -> Books:
+        """What became of the samples of all storages."""
+        return self._books
 
     def resident_bytes(self) -> int | None:
         """Resident memory of this process (``/proc/self/statm``); None where it cannot be read."""

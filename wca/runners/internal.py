@@ -13,7 +13,7 @@ __all__ = ["Internal"]
 
 
 class Internal:
-    """Heartbeat, tasks, CPU, memory, durations, health, collectors, log counts, stored samples.
+    """Heartbeat, tasks, CPU, memory, durations, health, collectors, log counts, storages.
 
     Args:
         engine: the services of the run.
@@ -44,14 +44,11 @@ class Internal:
             **engine.telemetry.measurements(),
             **self._measuring.states.measurements(engine.clock.monotonic()),
             **(self._governor.measurements() if self._governor else {}),
-            "wca_stored_samples": {outlet.name: outlet.stored for outlet in engine.outlets},
+            **engine.books.measurements(),
         }
         optional = {
             "wca_memory_usage_bytes": engine.resident_bytes(),
             "wca_warning_count": self._log_counts.warnings.copy(),
             "wca_error_count": self._log_counts.errors.copy(),
-            "wca_dropped_samples": {
-                outlet.name: outlet.dropped.copy() for outlet in engine.outlets if outlet.dropped
-            },
         }
         return values | {name: value for name, value in optional.items() if value}

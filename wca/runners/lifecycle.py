@@ -21,6 +21,7 @@ class Lifecycle:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._flushers: list[tuple[str, Callable[[float], None]]] = []
         self._closers: list[tuple[str, Callable[[float], None]]] = []
         self._started: list[object] = []
 
@@ -44,6 +45,10 @@ class Lifecycle:
             except PLUGIN_ERRORS as error:
                 raise StartError(f"{name} cannot start: {error}") from error
 
+    def before_close(self, name: str, flush: Callable[[float], None]) -> None:
+        """Remember what has to hand on what it holds before anything is closed."""
+        self._flushers.append((name, flush))
+
     def on_close(self, name: str, close: Callable[[float], None]) -> None:
         """Remember one more thing to close."""
         self._closers.append((name, close))
@@ -51,17 +56,19 @@ class Lifecycle:
     @property
     def open(self) -> bool:
         """Whether something is left to close."""
-        return bool(self._closers)
+        return bool(self._flushers or self._closers)
 
     def close(self, budget: float) -> None:
-        """Close everything in reverse order; one that fails does not keep the others open.
+        """Flush, then close everything, each in reverse order.
+
+        One that fails does not keep the others open.
 
         Args:
             budget: seconds for all of it.
         """
         end = self._clock.monotonic() + budget
-        while self._closers:
-            name, close = self._closers.pop()
+        while self.open:
+            name, close = (self._flushers or self._closers).pop()
             try:
                 close(max(0.0, end - self._clock.monotonic()))
             except PLUGIN_ERRORS as error:

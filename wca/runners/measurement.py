@@ -10,6 +10,7 @@ from wca.collectors import Collector
 from wca.collectors.perf.names import PerfEventName
 from wca.collectors.uncore.names import UncoreEventName
 from wca.config.types import Duration, Injected, LabelName, Numeric
+from wca.http.server import HttpServer
 from wca.linux.files import Kernel
 from wca.logger import LogCounter
 from wca.metrics.derived import COUNTERS
@@ -19,14 +20,16 @@ from wca.runners.api import Runner
 from wca.runners.collect import Collect
 from wca.runners.derive import Derive
 from wca.runners.discover import Discover
-from wca.runners.engine import Engine, named
+from wca.runners.engine import Engine
 from wca.runners.export import Export
 from wca.runners.governor import Budget, Governor
 from wca.runners.internal import Internal
 from wca.runners.labelling import TaskLabelling
 from wca.runners.loop import Job, Loop, Watchdog
 from wca.runners.measuring import Granularity, Measuring
+from wca.runners.naming import named
 from wca.runners.selection import Options, UsableCollectors, select_collectors
+from wca.runners.serving import Health, serve
 from wca.runners.stages import Sample, Stage, Store, run_iteration
 from wca.runners.stop import StopEvent, StopSignals
 from wca.storage import LogStorage, Storage
@@ -87,6 +90,8 @@ class MeasurementRunner(Runner):
             size. Beyond it the agent measures less often, then less.
         series_limit: series at most; the first task that does not fit and all after it are left
             out.
+        http: the server that shows the pages of storages, such as ``/metrics``, and ``/healthz``
+            and ``/-/ready``; when left out there is one, with its defaults, if a storage has pages.
         kernel: for tests: what kernel files are read through.
         clock: for tests: time.
     """
@@ -117,6 +122,7 @@ class MeasurementRunner(Runner):
         granularity: Granularity = Granularity.POD,
         budget: Budget | None = None,
         series_limit: Annotated[int, Numeric(1, None)] | None = None,
+        http: HttpServer | None = None,
         *,
         kernel: Annotated[Kernel | None, Injected()] = None,
         clock: Annotated[Clock | None, Injected()] = None,
@@ -153,6 +159,7 @@ class MeasurementRunner(Runner):
         self.granularity = Granularity(granularity)
         self.budget = budget
         self.series_limit = series_limit
+        self.http = http
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
         self._iterations: int | None = None
@@ -236,6 +243,8 @@ class MeasurementRunner(Runner):
         )
         loop = Loop([departed, discover, measure], self._clock, self._stop, self._wake)
         limit = max(STUCK_INTERVALS * self.interval, STUCK_SECONDS)
+        health = Health(loop, limit, self._clock.monotonic)
+        serve(self.http, engine.storages, health, engine.lifecycle)
         with Watchdog(loop, limit, self._clock, telemetry):
             loop.run(self._iterations)
 

@@ -17,7 +17,8 @@ from wca.metrics import Measurements
 from wca.metrics.catalogue import CATALOGUE
 from wca.metrics.metadata import MetricMetadata
 from wca.nodes import Task
-from wca.runners.engine import Engine, named
+from wca.runners.engine import Engine
+from wca.runners.naming import named
 from wca.runners.states import CollectorStates
 
 __all__ = ["Granularity", "Measuring"]

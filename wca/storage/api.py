@@ -20,9 +20,15 @@ class Storage(ABC):
 
     Optional abilities, found by name: ``start()`` opens connections and files, and raises
     ``StartError`` with a sentence that says what to do; ``check()`` returns the problems that this
-    machine would cause; ``close(timeout)`` flushes and closes within ``timeout`` seconds, is safe
-    without ``start`` and safe twice; ``rejected`` is a number that only grows, of samples left out
-    of batches that were stored.
+    machine would cause; ``flush(timeout)`` hands on what is held back, before any storage is
+    closed; ``close(timeout)`` flushes and closes within ``timeout`` seconds, is safe
+    without ``start`` and safe twice.
+
+    Optional attributes, all of them read after every ``store``: ``rejected``, ``filtered`` and
+    ``merged`` are numbers that only grow, of samples that were not passed on; ``failing`` is a
+    sentence that says why what was taken cannot be delivered now, or None; ``storages`` lists
+    those that this one passes metrics on to; ``ledger`` is a ``wca.storage.ledger.Ledger`` of a
+    storage that goes on delivering after ``store`` has returned.
     """
 
     #: Whether ``store`` waits for anything; see above.

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 
-__all__ = ["Account", "Ledger"]
+__all__ = ["Account", "Ledger", "ledger_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,17 @@ class Ledger:
             self._dropped[reason] += samples
             self._waiting -= samples
 
+    def lose(self, reason: str, samples: int) -> None:
+        """Samples were given up before they were taken over.
+
+        Args:
+            reason: as of ``drop``.
+            samples: how many.
+        """
+        with self._lock:
+            self._collected += samples
+            self._dropped[reason] += samples
+
     @property
     def account(self) -> Account:
         """The books as they stand; they balance at every moment."""
@@ -76,3 +87,9 @@ class Ledger:
                 dict(self._dropped),
                 self._waiting,
             )
+
+
+def ledger_of(storage: object) -> Ledger | None:
+    """The books that a storage keeps itself, as an attribute ``ledger``; None: it has none."""
+    found = getattr(storage, "ledger", None)
+    return found if isinstance(found, Ledger) else None

@@ -3,12 +3,13 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from wca.clock import Clock, SystemClock
 from wca.errors import PLUGIN_ERRORS
 from wca.metrics import Metric
 from wca.storage.api import Storage
+from wca.storage.ledger import Ledger, ledger_of
 from wca.telemetry import Telemetry
 
 __all__ = ["Outlet"]
@@ -21,6 +22,8 @@ QUEUE_LENGTH = 10
 JOIN_SHARE = 0.9
 #: Seconds after which a ``store`` that has not returned counts as a failure.
 STORE_DEADLINE = 5.0
+#: Attributes in which a storage counts samples that it did not pass on; they are the reasons too.
+LEFT_OUT = ("rejected", "filtered", "merged")
 
 
 class Outlet:
@@ -29,8 +32,11 @@ class Outlet:
     A blocking storage is called on a thread of its own, so that ``put`` returns at once; a storage
     with ``blocking = False`` is called by ``put`` itself. A batch that the storage does not take is
     dropped and counted with its reason: ``failed``, ``queue_full`` (the storage is slower than the
-    batches come) or ``closed`` (it was still waiting at the end). A storage that leaves out single
-    samples counts them in an attribute ``rejected``; they are counted as dropped with that reason.
+    batches come) or ``closed`` (it was still waiting at the end). Single samples that a storage
+    does not pass on it counts itself, in numbers that only grow: ``rejected``, ``filtered`` and
+    ``merged``; they are dropped with that reason. A storage with a ``ledger`` keeps the books
+    itself, from ``store`` on; one with a text in ``failing`` cannot deliver what it has taken,
+    which is one failure however long it lasts.
 
     Args:
         storage: where batches go.
@@ -52,8 +58,10 @@ class Outlet:
         deadline: float = STORE_DEADLINE,
     ) -> None:
         self.name = name
-        self.stored = 0
-        self.dropped: dict[str, int] = {}
+        own = ledger_of(storage)
+        #: What became of the samples.
+        self.ledger = Ledger() if own is None else own
+        self._keeps_books = own is None
         self._storage = storage
         self._telemetry = telemetry
         self._clock = clock or SystemClock()
@@ -63,6 +71,7 @@ class Outlet:
         self._changed = threading.Condition()
         self._closing = False
         self._abandoned = False
+        self._target_away = False
         self._busy_since: float | None = None
         self._sending = 0
         self._thread: threading.Thread | None = None
@@ -73,9 +82,11 @@ class Outlet:
     def put(self, metrics: Sequence[Metric]) -> None:
         """Take a batch; never waits for a blocking storage and never raises."""
         if not self._storage.blocking:
+            self._collect(metrics)
             self._store(metrics)
             return
         with self._changed:
+            self._collect(metrics)
             if self._closing:
                 self._drop("closed", len(metrics))
                 return
@@ -99,14 +110,20 @@ class Outlet:
                 self._drop("closed", len(self._queue.popleft()))
             if self._busy_since is not None and not self._abandoned:
                 self._abandoned = True
-                self._drop("closed", self._sending)
+                if self._keeps_books:
+                    self._drop("closed", self._sending)
                 log.warning("%s did not finish in time: its last batch counts as lost", self.name)
 
     def _ensure_thread(self) -> None:
         if self._thread is None:
             # A daemon: a storage that never returns must not keep the agent alive.
-            self._thread = threading.Thread(target=self._send_all, name=self.name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._send_all, name=self.name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # no room for one more; the next batch tries again
+                self._telemetry.failure(self.name, error)
+            else:
+                self._thread = thread
 
     def _send_all(self) -> None:
         while (metrics := self._next()) is not None:
@@ -121,26 +138,37 @@ class Outlet:
         with self._changed:
             self._busy_since = self._clock.monotonic()
             self._sending = len(metrics)
-        rejected = 0
+        left_out: dict[str, int] = {}
         error: BaseException | None = None
+        failing: str | None = None
         try:
-            rejected = self._deliver(metrics)
+            left_out = self._deliver(metrics)
+            failing = self._failing()
         except self._survived as failure:
             error = failure
         with self._changed:
             self._busy_since = None
             if self._abandoned:
                 return  # close() gave up on this batch and has counted it
-            if error is None:
-                self.stored += len(metrics) - rejected
-                if rejected:
-                    self._drop("rejected", rejected)
-            else:
-                self._drop("failed", len(metrics))
-        if error is None:
-            self._telemetry.success(self.name)
-        else:
+            if self._keeps_books:
+                self._enter(len(metrics), left_out if error is None else {"failed": len(metrics)})
+        self._report(error, failing)
+
+    def _report(self, error: BaseException | None, failing: str | None) -> None:
+        if error is not None:
             self._telemetry.failure(self.name, error)
+        elif failing is None:
+            self._telemetry.success(self.name)
+        elif not self._target_away:
+            self._telemetry.failure(self.name, failing)
+        self._target_away = failing is not None
+
+    def _enter(self, samples: int, left_out: Mapping[str, int]) -> None:
+        for reason, count in left_out.items():
+            count = min(count, samples)  # noqa: PLW2901 - no plugin can lose more than there was
+            self.ledger.drop(reason, count)
+            samples -= count
+        self.ledger.deliver(samples)
 
     def _report_late(self) -> None:
         if self._busy_since is None:
@@ -149,15 +177,28 @@ class Outlet:
         if late > self._deadline and self._telemetry.healthy(self.name) is not False:
             self._telemetry.failure(self.name, f"store() has not returned for {late:.1f} s")
 
+    def _collect(self, metrics: Sequence[Metric]) -> None:
+        if self._keeps_books:
+            self.ledger.collect(len(metrics))
+
     def _drop(self, reason: str, samples: int) -> None:
-        self.dropped[reason] = self.dropped.get(reason, 0) + samples
+        """Write off what the storage has not been given."""
+        if self._keeps_books:
+            self.ledger.drop(reason, samples)
+        else:
+            self.ledger.lose(reason, samples)
 
-    def _deliver(self, metrics: Sequence[Metric]) -> int:
-        """Store a batch; how many of its samples the storage left out."""
-        before = self._rejected()
+    def _deliver(self, metrics: Sequence[Metric]) -> dict[str, int]:
+        """Store a batch; how many of its samples the storage did not pass on, by reason."""
+        before = self._left_out()
         self._storage.store(metrics if self._storage.takes_batches else list(metrics))
-        return min(self._rejected() - before, len(metrics))
+        return {reason: count - before[reason] for reason, count in self._left_out().items()}
 
-    def _rejected(self) -> int:
-        count = getattr(self._storage, "rejected", 0)
-        return count if isinstance(count, int) else 0
+    def _left_out(self) -> dict[str, int]:
+        counts = {reason: getattr(self._storage, reason, 0) for reason in LEFT_OUT}
+        return {reason: n if isinstance(n, int) else 0 for reason, n in counts.items()}
+
+    def _failing(self) -> str | None:
+        """Why the storage cannot deliver what it has taken, where it says so."""
+        reason = getattr(self._storage, "failing", None)
+        return reason if isinstance(reason, str) else None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Outcome", "Parcel", "Refused", "Target", "Unavailable"]
+__all__ = ["Outcome", "Parcel", "Refused", "Target", "Unavailable", "check_outcomes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,12 @@ class Refused:
     samples: int | None = None
     label: str = "refused"
 
+    def lost(self, parcel: Parcel) -> int:
+        """How many samples of a parcel were refused."""
+        if self.samples is None:
+            return parcel.samples
+        return min(max(0, self.samples), parcel.samples)
+
 
 class Unavailable(Exception):  # noqa: N818 - a state that passes
     """The target cannot be reached, or cannot take anything now: the parcel stays, and is retried.
@@ -53,12 +59,25 @@ class Unavailable(Exception):  # noqa: N818 - a state that passes
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         self.reason = reason
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else float(retry_after)
         super().__init__(reason)
 
 
 #: What became of one parcel; None: the target has accepted it.
 Outcome = Refused | Unavailable | None
+
+
+def check_outcomes(outcomes: Sequence[Outcome], parcels: Sequence[Parcel]) -> None:
+    """Make sure that a target has said of each parcel what became of it.
+
+    Raises:
+        ValueError: it has said something else.
+    """
+    if len(outcomes) != len(parcels):
+        raise ValueError(f"{len(outcomes)} outcomes of {len(parcels)} messages")
+    for one in outcomes:
+        if one is not None and not isinstance(one, (Refused, Unavailable)):
+            raise ValueError(f"{one!r} is no outcome: return None, Refused or Unavailable")
 
 
 class Target(Protocol):
@@ -69,8 +88,9 @@ class Target(Protocol):
         """How many parcels ``send`` takes at once, at most."""
 
     def open(self, timeout: float) -> None:
-        """Connect, where that is a step of its own; called before the first ``send``, and again
-        after one that raised ``Unavailable``.
+        """Connect, where that is a step of its own.
+
+        Called before the first ``send``, and again after one that raised ``Unavailable``.
 
         Args:
             timeout: seconds it may take.
