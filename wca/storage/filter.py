@@ -1,113 +1,81 @@
-"""Metrics to several storages, all of them or by name."""
+"""Metrics to several storages, all of them or by name and labels."""
 
-import logging
+import threading
 from collections.abc import Sequence
 from typing import Annotated
 
-from wca.abilities import ability
-from wca.clock import Clock, SystemClock
-from wca.config.types import Injected
-from wca.errors import PLUGIN_ERRORS, FailedDeliveryException, ValidationError
+from wca.clock import Clock
+from wca.config.types import Injected, LabelName
 from wca.metrics import Metric
 from wca.storage.api import Storage
+from wca.storage.composing.composite import CompositeStorage
+from wca.storage.composing.patterns import LabelPatterns, NamePatterns
+from wca.storage.composing.rewriting import One, Rewriter
 
 __all__ = ["FilterStorage"]
 
-log = logging.getLogger(__name__)
 
-
-class FilterStorage(Storage):
-    """Passes metrics on to several storages, one after the other.
+class FilterStorage(CompositeStorage):
+    """Hands chosen metrics on to several storages, one after the other.
 
     A storage that fails does not keep the batch from the ones after it; a slow one delays them.
+    What is left out is counted in ``filtered``.
 
     Args:
         storages: where the metrics go.
-        filter: names of the metrics to pass on; by default all.
+        filter: names of the metrics to hand on, or regular expressions that match a whole name,
+            such as ``task_mem_.*``; by default all.
+        exclude: names or expressions of metrics that are left out, of those that ``filter`` takes.
+        labels: regular expressions by label, which the whole value must match for a metric to be
+            handed on. A label that a metric does not have counts as empty.
+        exclude_labels: the same for what is left out: a metric of which one label matches.
         clock: measures what remains of the time to close.
 
     Raises:
-        ValidationError: there is no storage.
+        ValidationError: there is no storage, or an expression is none.
     """
 
     def __init__(
         self,
         storages: list[Storage],
         filter: list[str] | None = None,  # noqa: A002 - public name of the first release
+        exclude: list[str] | None = None,
+        labels: dict[Annotated[str, LabelName()], str] | None = None,
+        exclude_labels: dict[Annotated[str, LabelName()], str] | None = None,
         *,
         clock: Annotated[Clock | None, Injected()] = None,
     ) -> None:
-        if not storages:
-            raise ValidationError("storages is empty: write at least one storage")
-        self.storages = list(storages)
+        super().__init__(storages, clock=clock)
         self.filter = filter
-        self._names = None if filter is None else frozenset(filter)
-        self._clock = clock or SystemClock()
-
-    @property
-    def rejected(self) -> int:
-        """Samples left out since start, by the storage that has left out most."""
-        return max(getattr(storage, "rejected", 0) for storage in self.storages)
-
-    def start(self) -> None:
-        """Start the storages in their order; ``close`` closes them all, started or not.
-
-        Raises:
-            StartError: a storage cannot start.
-        """
-        for storage in self.storages:
-            start = ability(storage, "start")
-            if start is not None:
-                start()
+        self.exclude = exclude
+        self.labels = labels
+        self.exclude_labels = exclude_labels
+        self._wanted = None if filter is None else NamePatterns(filter, "filter")
+        self._unwanted = NamePatterns(exclude or (), "exclude")
+        self._labels = LabelPatterns(labels or {}, "labels")
+        self._unwanted_labels = LabelPatterns(exclude_labels or {}, "exclude_labels")
+        self._takes_all = filter is None and not (exclude or labels or exclude_labels)
+        self._rewriter = Rewriter(self._choose)
+        self._lock = threading.Lock()
 
     def store(self, metrics: Sequence[Metric]) -> None:
-        """Pass a batch on.
+        """Hand the chosen metrics of a batch on.
 
         Raises:
-            FailedDeliveryException: says which storages failed and why; the others have it.
+            FailedDeliveryException: says which storages failed and why; the others have them.
         """
-        if self._names is not None:
-            names = self._names
-            metrics = [metric for metric in metrics if metric.name in names]
-        failures = [
-            failure
-            for storage in self.storages
-            if (failure := _failure(storage, metrics)) is not None
-        ]
-        if failures:
-            reasons = "; ".join(failures)
-            raise FailedDeliveryException(
-                f"{len(failures)} of {len(self.storages)} storages failed: {reasons}"
-            )
+        chosen = metrics
+        if not self._takes_all:
+            with self._lock:
+                chosen = self._rewriter.rewrite(metrics)
+            self.count("filtered", len(metrics) - len(chosen))
+        self.pass_on(chosen)
 
-    def close(self, timeout: float = 5.0) -> None:
-        """Close the storages in reverse order.
-
-        Args:
-            timeout: for all of them together, in seconds.
-        """
-        deadline = self._clock.monotonic() + timeout
-        for storage in reversed(self.storages):
-            close = ability(storage, "close")
-            if close is None:
-                continue
-            try:
-                close(max(0.0, deadline - self._clock.monotonic()))
-            except PLUGIN_ERRORS as error:
-                log.error("%s did not close: %s", _name(storage), error)  # noqa: TRY400
-
-
-def _failure(storage: Storage, metrics: Sequence[Metric]) -> str | None:
-    """Store and return why that failed, or None."""
-    try:
-        storage.store(metrics)
-    except FailedDeliveryException as error:
-        return f"{_name(storage)}: {error}"
-    except PLUGIN_ERRORS as error:  # a plugin's defect must not reach its neighbours
-        log.debug("%s raised", _name(storage), exc_info=True)
-        return f"{_name(storage)}: {type(error).__name__}: {error}"
-    return None
-
-
-def _name(storage: Storage) -> str:
-    return type(storage).__name__
+    def _choose(self, one: One) -> One | None:
+        chosen = (
+            (self._wanted is None or self._wanted.match(one.name))
+            and not self._unwanted.match(one.name)
+            and self._labels.match_all(one.labels)
+            and not self._unwanted_labels.match_any(one.labels)
+        )
+        return one if chosen else None

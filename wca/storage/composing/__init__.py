@@ -1,0 +1,1 @@
+"""The parts of storages that hand metrics on to other storages."""

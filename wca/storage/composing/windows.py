@@ -1,0 +1,210 @@
+"""One window of an aggregation: what its samples have come to so far, within bounds."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wca.errors import ValidationError
+from wca.metrics import Batch, Metric, Series
+from wca.storage.composing.results import Plan
+from wca.storage.composing.statistics import Summary
+from wca.storage.encoding import Rejected
+
+__all__ = ["Added", "Window"]
+
+_Key = tuple[Any, ...]
+#: Labels as a set by the identity of their mapping, which many series share.
+_Sets = dict[int, frozenset[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of the samples of one batch.
+
+    Args:
+        merged: samples of series that the window had already.
+        rejected: samples that are not in the window, and why.
+    """
+
+    merged: int
+    rejected: list[Rejected]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Where the values of a block go.
+
+    Args:
+        block: the block; held, so that its ``id`` stays its own.
+        summaries: one for each series.
+        refused: position and reason of each series that has no summary; its values go nowhere.
+    """
+
+    block: Sequence[Metric | Series]
+    summaries: list[Summary]
+    refused: list[tuple[int, str]]
+
+
+class Window:
+    """Summaries by series. Used by one thread at a time.
+
+    Args:
+        plan: says what is made of a series.
+        known: the plans of the window before by series, of which this one takes over those that
+            it needs: their series stay the same objects.
+        most_series: series at most; samples of others are rejected.
+        most_values: values kept for medians and percentiles at most, of all series together,
+            8 bytes each; beyond that every second one of each series is given up. One of each
+            series stays whatever this says.
+    """
+
+    def __init__(
+        self,
+        plan: Callable[[Metric | Series], Plan],
+        known: Mapping[_Key, Plan],
+        most_series: int,
+        most_values: int,
+    ) -> None:
+        self._plan = plan
+        self._known = known
+        self._most_series = most_series
+        self._most_values = most_values
+        self._kept = 0  # an upper bound of how many values are kept
+        self._keeping: list[Summary] = []
+        self._nowhere = Summary(keep_values=False)
+        self._summaries: dict[_Key, Summary] = {}
+        self._blocks: dict[int, _Block] = {}
+        #: What is made of each series of the window.
+        self.plans: dict[_Key, Plan] = {}
+
+    def add(self, metrics: Sequence[Metric]) -> Added:
+        """Take a batch."""
+        before = len(self._summaries)
+        if isinstance(metrics, Batch):
+            values = metrics.values
+            blocks = self._known_blocks(metrics.blocks)
+        else:
+            values = [metric.value for metric in metrics]
+            blocks = [self._work_out(metrics)]
+        plain = _all_finite(values)
+        rejected: list[Rejected] = []
+        start = 0
+        for block in blocks:
+            stop = start + len(block.summaries)
+            if plain:
+                for summary, value in zip(block.summaries, values[start:stop], strict=True):
+                    summary.add(value)
+                refused = block.refused
+            else:
+                refused = _add_checked(block, values[start:stop])
+            rejected += [Rejected(metrics[start + place], why) for place, why in refused]
+            start = stop
+        self._bound(len(metrics))
+        fresh = len(self._summaries) - before
+        return Added(max(0, len(metrics) - len(rejected) - fresh), rejected)
+
+    def results(self) -> tuple[list[Series], list[float]]:
+        """The series of all results and their values; series without values are left out."""
+        series: list[Series] = []
+        values: list[float] = []
+        for key, summary in self._summaries.items():
+            if not summary.count:
+                continue
+            for result in self.plans[key].results:
+                series.append(result.series)
+                values.append(result.statistic.of(summary))
+        return series, values
+
+    def _known_blocks(self, blocks: Sequence[tuple[Series, ...]]) -> list[_Block]:
+        known, self._blocks = self._blocks, {}  # what is not asked for again is forgotten
+        for block in blocks:
+            key = id(block)
+            self._blocks[key] = known.get(key) or self._work_out(block)
+        return [self._blocks[id(block)] for block in blocks]
+
+    def _work_out(self, rows: Sequence[Metric | Series]) -> _Block:
+        summaries: list[Summary] = []
+        refused: list[tuple[int, str]] = []
+        sets: _Sets = {}
+        for place, row in enumerate(rows):
+            try:
+                summaries.append(self._summary_of(row, sets))
+            except ValidationError as error:
+                summaries.append(self._nowhere)
+                refused.append((place, str(error)))
+        return _Block(rows, summaries, refused)
+
+    def _summary_of(self, one: Metric | Series, sets: _Sets) -> Summary:
+        """The summary of a series, which may be new. Raises ValidationError."""
+        key = _key(one, sets)
+        summary = self._summaries.get(key)
+        if summary is not None:
+            return summary
+        if len(self._summaries) >= self._most_series:
+            raise ValidationError(f"the window has {self._most_series} series already")
+        plan = self.plans[key] = self._known.get(key) or self._plan(one)
+        summary = self._summaries[key] = plan.new_summary()
+        if summary.values is not None:
+            self._keeping.append(summary)
+        return summary
+
+    def _bound(self, samples: int) -> None:
+        """Thin the kept values out where they have become too many."""
+        if not self._keeping:
+            return
+        self._kept += samples
+        while self._kept > self._most_values:
+            self._kept = sum(len(one.values or ()) for one in self._keeping)
+            if self._kept <= max(self._most_values, len(self._keeping)):
+                return
+            for summary in self._keeping:
+                summary.thin()
+
+
+def _add_checked(block: _Block, values: Sequence[Any]) -> list[tuple[int, str]]:
+    """Add the values that are numbers; position and reason of each sample that is left out."""
+    refused = dict(block.refused)
+    for place, (summary, value) in enumerate(zip(block.summaries, values, strict=True)):
+        if place in refused:
+            continue
+        if not isinstance(value, (int, float)):
+            refused[place] = f"the value is {type(value).__name__}, expected int or float"
+        elif not _is_finite(value):
+            refused[place] = "the value is not finite, which no statistic can be made of"
+        else:
+            summary.add(value)
+    return list(refused.items())
+
+
+def _all_finite(values: Sequence[Any]) -> bool:
+    """Whether all values are plain numbers, none infinite, NaN or beyond a 64-bit float.
+
+    A sum of finite values that is not finite costs the slower way, nothing else.
+    """
+    if not set(map(type, values)) <= {int, float}:
+        return False
+    try:
+        return math.isfinite(sum(values, 0.0))  # infinities and NaN never leave a sum of floats
+    except OverflowError:
+        return False
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int that no float can hold
+        return False
+
+
+def _key(one: Metric | Series, sets: _Sets) -> _Key:
+    """What a series is known by. Raises ValidationError."""
+    try:
+        labels = sets.get(id(one.labels))
+        if labels is None:
+            labels = sets[id(one.labels)] = frozenset(one.labels.items())
+        key = (one.name, labels)
+        hash(key)
+    except (TypeError, AttributeError):
+        raise ValidationError("the name or the labels are not text by text") from None
+    return key
