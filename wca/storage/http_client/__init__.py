@@ -1,0 +1,19 @@
+"""Messages to a web service, one POST each: a target that keeps every promise of delivery."""
+
+from wca.storage.http_client.answers import Answer, judge, shown_url
+from wca.storage.http_client.auth import HttpAuth
+from wca.storage.http_client.compression import Compression, gzip_quickly
+from wca.storage.http_client.fields import refuse_headers
+from wca.storage.http_client.target import HttpTarget, Judge
+
+__all__ = [
+    "Answer",
+    "Compression",
+    "HttpAuth",
+    "HttpTarget",
+    "Judge",
+    "gzip_quickly",
+    "judge",
+    "refuse_headers",
+    "shown_url",
+]
