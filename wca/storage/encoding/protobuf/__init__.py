@@ -1,0 +1,1 @@
+"""Metrics in binary: the messages of remote write and OTLP."""
