@@ -6,7 +6,24 @@ from wca.metrics import Metric
 
 #: Any text a label may have, surrogates included.
 label_values = st.text(st.characters(exclude_categories=()), max_size=12) | st.sampled_from(
-    ["", "\n", "\\", '"', "\\n", '\\"', "a,b=c}", "{}", "\r", "\x85", "\u2028", "\0", "\ud800", "9"]
+    [
+        "",
+        "\n",
+        "\\",
+        '"',
+        "\\n",
+        '\\"',
+        "a,b=c}",
+        "{}",
+        "\r",
+        "\x85",
+        "\u2028",
+        "\0",
+        "\ud800",
+        "9",
+        "%",
+        "%s%%",
+    ]
 )
 label_names = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,5}", fullmatch=True).filter(
     lambda name: not name.startswith("__")

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from tests.storage.encoding_strategies import label_values, numbers, odd, times
 from wca.metrics import Metric
 from wca.metrics.batch import Batch, Series
 from wca.storage.encoding import Encoder
+from wca.storage.encoding.prometheus import in_one_piece
 
 
 class CountedLabels(dict):
@@ -165,3 +167,14 @@ def test_a_rejected_series_is_reported_for_every_batch():
     encoder = Encoder()
     for _ in range(3):
         assert len(encoder.encode([Metric("bad-name", 1), Metric("a", 1)]).rejected) == 1
+
+
+def test_a_text_in_one_piece_is_not_held_twice():
+    tracemalloc.start()
+    try:
+        text = in_one_piece(bytes([letter]) * 100_000 for letter in range(100))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(text) == 10_000_000
+    assert most < 1.5 * len(text)

@@ -13,8 +13,12 @@ import threading
 import pytest
 
 from tests.services import program
+from wca.components import load_registry
+from wca.config import ConfigLoadError
+from wca.config.loader import load_text
 from wca.errors import FailedDeliveryException, StartError, ValidationError
 from wca.metrics import Metric
+from wca.metrics.vocabulary import Names
 from wca.storage import LogStorage
 from wca.testing import FakeClock, check_exposition
 
@@ -495,3 +499,78 @@ def test_check_names_a_folder_without_the_right_to_write(overwrite):
         finally:
             os.setresuid(0, -1, -1)
     assert problems == [f"no right to write in the folder {folder}"]
+
+
+# Names
+
+
+TASK = {"task_id": "t", "task_name": "web", "pod_template_hash": "58f9", "host": "h", "cpus": "4"}
+
+
+def usage():
+    return Metric("task_cpu_usage_seconds", 1.5, TASK, "counter", granularity="task")
+
+
+def written(**options):
+    stream = io.BytesIO()
+    LogStorage(stream=stream, include_timestamp=False, **options).store([usage()])
+    return stream.getvalue().decode().splitlines()[1]
+
+
+def test_by_default_names_and_labels_are_ours():
+    assert written() == (
+        'task_cpu_usage_seconds{cpus="4",host="h",pod_template_hash="58f9",task_id="t",'
+        'task_name="web"} 1.5'
+    )
+
+
+def test_names_of_prometheus():
+    assert written(names="prometheus") == (
+        'task_cpu_usage_seconds_total{host="h",task_id="t",task_name="web"} 1.5'
+    )
+
+
+def test_names_of_cadvisor():
+    assert written(names="cadvisor") == (
+        'container_cpu_usage_seconds_total{cpu="total",host="h",id="/t",name="web"} 1.5'
+    )
+
+
+def test_labels_of_tasks_to_keep():
+    assert written(names="prometheus", task_labels=["pod_template_hash"]) == (
+        'task_cpu_usage_seconds_total{host="h",pod_template_hash="58f9",task_id="t"} 1.5'
+    )
+
+
+def test_labels_to_write_are_those_of_the_chosen_names():
+    assert written(names="cadvisor", filter_labels=["name", "task_name"]) == (
+        'container_cpu_usage_seconds_total{name="web"} 1.5'
+    )
+
+
+def test_labels_of_tasks_to_keep_need_names_that_leave_some_out():
+    with pytest.raises(ValidationError, match="with names: wca every label stays"):
+        LogStorage(task_labels=["app"])
+
+
+def configured(options):
+    text = f"""
+runner: !MeasurementRunner
+  node: !StaticNode {{tasks: []}}
+  metrics_storage: !LogStorage {{{options}}}
+"""
+    return load_text(text, load_registry([], ())).runner.metrics_storage
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [("names: nagios", "nagios"), ("names: prometheus, task_labels: [a-b]", "a label name")],
+)
+def test_a_wrong_choice_is_a_problem_of_the_file(option, reason):
+    with pytest.raises(ConfigLoadError, match=reason):
+        configured(option)
+
+
+def test_a_file_chooses_the_names():
+    storage = configured("names: cadvisor, task_labels: [app]")
+    assert (storage.names, storage.task_labels) == (Names.CADVISOR, ["app"])

@@ -1,5 +1,13 @@
 """The agent's one HTTP server, and the contract of what it shows."""
 
-from wca.http.api import ContributesRoutes, Request, Response, Route
+from typing import TYPE_CHECKING
 
-__all__ = ["ContributesRoutes", "Request", "Response", "Route"]
+from wca.http.api import Accepted, ContributesRoutes, Request, Response, Route
+from wca.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from wca.http.server import HttpServer
+
+__all__ = ["Accepted", "ContributesRoutes", "HttpServer", "Request", "Response", "Route"]
+
+__getattr__ = lazy_names(__name__, {"HttpServer": "wca.http.server"})

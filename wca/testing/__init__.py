@@ -6,19 +6,31 @@ from wca.lazy import lazy_names
 
 if TYPE_CHECKING:
     from wca.testing.clock import FakeClock
+    from wca.testing.databases import DatabaseContract
     from wca.testing.exposition import check_exposition
     from wca.testing.kernel import KernelTree
+    from wca.testing.openmetrics import check_openmetrics
     from wca.testing.storage import RecordingStorage, StorageContract
 
-__all__ = ["FakeClock", "KernelTree", "RecordingStorage", "StorageContract", "check_exposition"]
+__all__ = [
+    "DatabaseContract",
+    "FakeClock",
+    "KernelTree",
+    "RecordingStorage",
+    "StorageContract",
+    "check_exposition",
+    "check_openmetrics",
+]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "DatabaseContract": "wca.testing.databases",
         "FakeClock": "wca.testing.clock",
         "KernelTree": "wca.testing.kernel",
         "RecordingStorage": "wca.testing.storage",
         "StorageContract": "wca.testing.storage",
         "check_exposition": "wca.testing.exposition",
+        "check_openmetrics": "wca.testing.openmetrics",
     },
 )

@@ -9,8 +9,18 @@ from wca.errors import ValidationError
 from wca.metrics import Metric, MetricType
 from wca.metrics.batch import Series
 from wca.storage.encoding.series import LabelText, check_name, escape_help
+from wca.storage.encoding.stencil import Stencil
 
-__all__ = ["Columns", "FamilySpan", "Layout", "arrange", "columns_of"]
+__all__ = [
+    "Columns",
+    "Family",
+    "FamilySpan",
+    "Headers",
+    "Layout",
+    "arrange",
+    "columns_of",
+    "text_headers",
+]
 
 _TYPES = tuple(MetricType)
 
@@ -23,6 +33,7 @@ class Columns:
     labels: list[Mapping[str, str]]
     types: list[str | None]
     helps: list[str | None]
+    units: list[str | None]
 
     def same_as(self, other: "Columns") -> bool:
         """Whether the text around the values would be the same.
@@ -35,6 +46,7 @@ class Columns:
             and all(map(operator.is_, self.labels, other.labels))
             and self.types == other.types
             and self.helps == other.helps
+            and self.units == other.units
         )
 
 
@@ -64,6 +76,7 @@ class Layout:
         heads: the text before each value, in the order of the text.
         families: the families, in the order of the text.
         refused: position in the batch and reason of each series that is left out.
+        stencil: the text with gaps for the values.
     """
 
     columns: Columns
@@ -71,19 +84,25 @@ class Layout:
     heads: list[str]
     families: list[FamilySpan]
     refused: list[tuple[int, str]]
+    stencil: Stencil
 
 
-class _Family:
-    """The series of one name."""
+class Family:
+    """The series of one name, and what their headers say.
+
+    Args:
+        name: of the metric.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.type: str | None = None
         self.help: str | None = None
+        self.unit: str | None = None
         self.members: list[tuple[tuple[str | int, ...], int, str]] = []
         self._seen: set[str] = set()
 
-    def add(self, index: int, labels: LabelText, type_: Any, help_: Any) -> None:
+    def add(self, index: int, labels: LabelText, type_: Any, help_: Any, unit: Any) -> None:
         """Add a series, or raise ValidationError and stay as it was."""
         if labels.identity in self._seen:
             raise ValidationError("the batch has a series with the same name and labels already")
@@ -93,6 +112,7 @@ class _Family:
             raise ValidationError(f"the help is {type(help_).__name__}, expected text")
         self.type = self.type or type_
         self.help = self.help or help_
+        self.unit = self.unit or unit
         self._seen.add(labels.identity)
         self.members.append((labels.order, index, f"{self.name}{labels.text} "))
 
@@ -102,14 +122,26 @@ class _Family:
         if type_ and self.type:
             raise ValidationError(f"the type is {type_}, but other series of it are {self.type}")
 
-    def header(self, *, first: bool) -> str:
-        """HELP and TYPE, with an empty line before HELP unless it begins the text."""
-        lines = "" if first or not self.help else "\n"
-        if self.help:
-            lines += f"# HELP {self.name} {escape_help(self.help)}\n"
-        if self.type:
-            lines += f"# TYPE {self.name} {str.__str__(self.type)}\n"
-        return lines
+
+#: Writes what stands before the first sample of each family, families given in their order.
+Headers = Callable[[Sequence[Family]], Sequence[str]]
+
+
+def text_headers(families: Sequence[Family]) -> list[str]:
+    """HELP and TYPE as text 0.0.4 has them, with an empty line before HELP unless it comes first.
+
+    Source: https://prometheus.io/docs/instrumenting/exposition_formats/.
+    """
+    return [_text_header(family, first=family is families[0]) for family in families]
+
+
+def _text_header(family: Family, *, first: bool) -> str:
+    lines = "" if first or not family.help else "\n"
+    if family.help:
+        lines += f"# HELP {family.name} {escape_help(family.help)}\n"
+    if family.type:
+        lines += f"# TYPE {family.name} {str.__str__(family.type)}\n"
+    return lines
 
 
 def columns_of(rows: Sequence[Metric] | Sequence[Series]) -> Columns:
@@ -119,10 +151,15 @@ def columns_of(rows: Sequence[Metric] | Sequence[Series]) -> Columns:
         [row.labels for row in rows],
         [row.type for row in rows],
         [row.help for row in rows],
+        [row.unit for row in rows],
     )
 
 
-def arrange(columns: Columns, text_of: Callable[[Mapping[str, str]], LabelText]) -> Layout:
+def arrange(
+    columns: Columns,
+    text_of: Callable[[Mapping[str, str]], LabelText],
+    headers: Headers = text_headers,
+) -> Layout:
     """Lay out a batch.
 
     The first series of a kind wins: a later one with the same labels, or with another type than
@@ -131,25 +168,30 @@ def arrange(columns: Columns, text_of: Callable[[Mapping[str, str]], LabelText])
     Args:
         columns: the batch.
         text_of: gives the text of a labels mapping, or raises ValidationError.
+        headers: writes what stands before each family.
     """
-    families: dict[str, _Family] = {}
+    families: dict[str, Family] = {}
     refused: list[tuple[int, str]] = []
-    rows = zip(columns.names, columns.labels, columns.types, columns.helps, strict=True)
-    for index, (name, labels, type_, help_) in enumerate(rows):
+    rows = zip(
+        columns.names, columns.labels, columns.types, columns.helps, columns.units, strict=True
+    )
+    for index, (name, labels, type_, help_, unit) in enumerate(rows):
         try:
             family = _family_of(name, families)
-            family.add(index, text_of(labels), type_, help_)
+            family.add(index, text_of(labels), type_, help_, unit)
         except ValidationError as error:
             refused.append((index, str(error)))
-    order, heads, spans = _lay_out(families)
-    return Layout(columns, _reordering(order), heads, spans, refused)
+    # A family without members: every series of that name was refused.
+    kept = [family for _, family in sorted(families.items()) if family.members]
+    order, heads, spans = _lay_out(kept, headers(kept))
+    return Layout(columns, _reordering(order), heads, spans, refused, Stencil(heads))
 
 
-def _family_of(name: Any, families: dict[str, _Family]) -> _Family:
+def _family_of(name: Any, families: dict[str, Family]) -> Family:
     if not isinstance(name, str) or name not in families:
         check_name(name)
         # Text of a subclass, such as a member of an enum, is written as its value.
-        families[name] = _Family(str.__str__(name))
+        families[name] = Family(str.__str__(name))
     return families[name]
 
 
@@ -159,18 +201,18 @@ def _reordering(order: list[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     return lambda items: [items[position] for position in order]  # itemgetter would give no tuple
 
 
-def _lay_out(families: Mapping[str, _Family]) -> tuple[list[int], list[str], list[FamilySpan]]:
+def _lay_out(
+    families: Sequence[Family], headers: Sequence[str]
+) -> tuple[list[int], list[str], list[FamilySpan]]:
     order: list[int] = []
     heads: list[str] = []
     spans: list[FamilySpan] = []
-    for name in sorted(families):
-        family = families[name]
-        if family.members:  # none: every series of that name was refused
-            spans.append(FamilySpan(family.name, family.type, len(heads)))
-        header = family.header(first=not heads)
+    for family, header in zip(families, headers, strict=True):
+        spans.append(FamilySpan(family.name, family.type, len(heads)))
+        before = header
         # The position makes the sort stable and keeps prefixes out of the comparison.
         for _, index, prefix in sorted(family.members):
             order.append(index)
-            heads.append(header + prefix)
-            header = ""
+            heads.append(before + prefix)
+            before = ""
     return order, heads, spans

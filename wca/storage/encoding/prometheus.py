@@ -6,19 +6,29 @@ Prometheus would refuse is left out and reported; it never costs the others.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 from wca.errors import ValidationError
 from wca.metrics import Metric
 from wca.metrics.batch import Batch, Series
-from wca.storage.encoding.layout import Columns, FamilySpan, Layout, arrange, columns_of
+from wca.storage.encoding.layout import (
+    Columns,
+    FamilySpan,
+    Headers,
+    Layout,
+    arrange,
+    columns_of,
+    text_headers,
+)
 from wca.storage.encoding.series import LabelText, timestamp_text, value_text, write_labels
+from wca.storage.encoding.stencil import Stencil
 
-__all__ = ["Encoded", "Encoder", "Rejected"]
+__all__ = ["Encoded", "Encoder", "Rejected", "in_one_piece"]
 
-_LINES_PER_CHUNK = 256
+_LINES_PER_CHUNK = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,8 @@ class Encoded:
         write: gives the text of a value.
         endings: what follows each value, or one text that follows all of them.
         rejected: the samples that are not in the text.
+        starts: Unix time in seconds at which each counter began, where one is known.
+        stencil: the text with gaps for values that ``repr`` writes.
     """
 
     heads: Sequence[str]
@@ -48,6 +60,8 @@ class Encoded:
     write: Callable[[Any], str]
     endings: Sequence[str] | str
     rejected: list[Rejected]
+    starts: Sequence[float | None] | None = None
+    stencil: Stencil | None = field(default=None, compare=False, repr=False)
 
     @property
     def text(self) -> str:
@@ -64,7 +78,12 @@ class Encoded:
         A text of megabytes in one piece, or the texts of all its values, would be memory that the
         kernel has to hand out anew for every batch, which takes longer than writing the text.
         """
-        end = len(self.heads) if stop is None else stop
+        whole = start == 0 and stop is None
+        if self.stencil is not None and whole and isinstance(self.endings, str):
+            return self.stencil.fill(self.values, self.endings)
+        return self._joined(start, len(self.heads) if stop is None else stop)
+
+    def _joined(self, start: int, end: int) -> Iterator[bytes]:
         for first in range(start, end, _LINES_PER_CHUNK):
             part = slice(first, min(first + _LINES_PER_CHUNK, end))
             heads = self.heads[part]
@@ -105,12 +124,18 @@ class Encoder:
     Args:
         timestamps: write a timestamp after each value.
         only_labels: the names of the labels to write; None: all.
+        headers: writes what stands before each family.
     """
 
     def __init__(
-        self, *, timestamps: bool = False, only_labels: Collection[str] | None = None
+        self,
+        *,
+        timestamps: bool = False,
+        only_labels: Collection[str] | None = None,
+        headers: Headers = text_headers,
     ) -> None:
         self._timestamps = timestamps
+        self._headers = headers
         self._only_labels = None if only_labels is None else frozenset(only_labels)
         self._layout: Layout | None = None
         self._blocks: list[tuple[Series, ...]] | None = None
@@ -139,7 +164,13 @@ class Encoder:
             samples.write,
             endings if isinstance(endings, str) else layout.in_order(endings),
             rejected,
+            _starts(samples.metrics, layout),
+            layout.stencil if samples.write is repr else None,
         )
+
+    def forget(self) -> None:
+        """Lay the next batch out anew, headers included."""
+        self._layout = None
 
     def _samples(self, metrics: Sequence[Metric], now: float | None) -> _Samples:
         if isinstance(metrics, Batch):
@@ -206,7 +237,7 @@ class Encoder:
             def text_of(labels: Mapping[str, str]) -> LabelText:
                 return self._text_of(labels, known)
 
-            self._layout = arrange(columns, text_of)
+            self._layout = arrange(columns, text_of, self._headers)
         return self._layout
 
     def _text_of(self, labels: Mapping[str, str], known: Mapping[int, LabelText]) -> LabelText:
@@ -218,6 +249,25 @@ class Encoder:
             text = known.get(key) or write_labels(labels, self._only_labels)
             self._texts[key] = text
         return text
+
+
+def in_one_piece(chunks: Iterable[bytes]) -> bytes:
+    """A text that is wanted as a whole.
+
+    ``join`` would hold all chunks beside what it makes of them: twice the memory, which the kernel
+    hands out anew each time, and a third more time for a text of 20 MB.
+    """
+    text = BytesIO()
+    text.writelines(chunks)
+    return text.getvalue()
+
+
+def _starts(metrics: Sequence[Metric], layout: Layout) -> Sequence[float | None] | None:
+    """When each counter began, in the order of the text; None where no time is known."""
+    if isinstance(metrics, Batch):
+        return None  # its series have none
+    starts = [metric.start_time for metric in metrics]
+    return layout.in_order(starts) if any(start is not None for start in starts) else None
 
 
 def _all_plain(values: Sequence[float]) -> bool:
