@@ -1,0 +1,1 @@
+"""A topic of Apache Kafka as a target, on kafka-python."""

@@ -1,0 +1,290 @@
+"""A topic of Apache Kafka as a target: one producer, one connection to each broker in use."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from wca.errors import StartError
+from wca.security import SSL
+from wca.storage.delivery.parcel import Outcome, Parcel, Refused, Unavailable
+from wca.storage.kafka_client.log import Complaints
+
+if TYPE_CHECKING:
+    from wca.storage.kafka_client.producer import Producer
+
+__all__ = ["KafkaTarget"]
+
+#: Messages that the producer holds at once, at most: its memory is bounded by it.
+WINDOW = 8
+#: The part of the time for an attempt after which the producer itself gives a message up, so that
+#: its fate is known when the time is over.
+EXPIRY_SHARE = 0.9
+#: Seconds to look a topic up. Where there is none, it is asked for several times a second.
+LOOKUP_TIMEOUT = 3.0
+#: Seconds to be let in by a broker that answers. Then the storage has the reason, and waits itself.
+LOGIN_TIMEOUT = 5.0
+#: Seconds for the end of a producer that is given up.
+ABANDON_TIMEOUT = 1.0
+
+
+class KafkaTarget:
+    """Sends each parcel as one record, acknowledged by all replicas in sync.
+
+    The producer is made in ``open`` and tells the broker its number, so that what it sends again by
+    itself is stored once. When it does not get to know what became of a record in time, it is given
+    up and the next ``open`` makes another one: such a record may be stored twice.
+
+    Args:
+        topic: where records go.
+        brokers: ``host:port`` of brokers that know the others.
+        key: of every record; None: records are spread over the partitions.
+        settings: of ``kafka.KafkaProducer``, without what is given here.
+        ssl: whom to believe and who to be; None: no TLS.
+        timeout: seconds of an attempt.
+        expired: what to call the end of that time in messages.
+        make_producer: gives the producer for its settings; None: kafka-python's.
+    """
+
+    window = WINDOW
+
+    def __init__(
+        self,
+        topic: str,
+        brokers: Sequence[str],
+        *,
+        key: str | None,
+        settings: dict[str, Any],
+        ssl: SSL | None,
+        timeout: float,
+        expired: str,
+        make_producer: "Callable[..., Producer] | None" = None,
+    ) -> None:
+        self._topic = topic
+        self._brokers = list(brokers)
+        self._key = None if key is None else key.encode()
+        self._settings = settings
+        self._ssl = ssl
+        self._timeout = timeout
+        self._expired = expired
+        self._make_producer = make_producer
+        self._complaints = Complaints()
+        self._producer: Producer | None = None
+        self._closed = threading.Event()
+        self._opening = False
+
+    def open(self, timeout: float) -> None:
+        """Connect to the cluster and look the topic up.
+
+        Raises:
+            Unavailable: no broker answers as it should, or there is no such topic.
+        """
+        if self._closed.is_set():
+            raise Unavailable("the storage is closed")
+        self._abandon()
+        make = self._make_producer or _kafka_producer()
+        end = time.monotonic() + timeout
+        self._find_broker(end)
+        self._opening = True
+        self._complaints.listen()
+        try:
+            self._producer = make(**self._settings_until(end))
+            self._complaints.hear(self._producer.thread)
+            self._find_topic()
+        except Unavailable:
+            raise
+        except Exception as error:
+            raise Unavailable(self._sentence("no connection", error) + self._hint()) from error
+        finally:
+            self._opening = False
+            if self._closed.is_set():  # in the meantime, by a thread that could not wait any longer
+                self._abandon()
+                self._complaints.forget()
+
+    def send(self, parcels: Sequence[Parcel], timeout: float) -> Sequence[Outcome]:
+        """Send parcels at once and wait for the acknowledgements.
+
+        Raises:
+            Unavailable: none of them was acknowledged.
+        """
+        end = time.monotonic() + timeout
+        outcomes = self._send(parcels, end)
+        if len(parcels) > 1 and any(isinstance(one, Refused) for one in outcomes):
+            outcomes = [
+                outcome if outcome is None else self._send_alone(parcel, end)
+                for parcel, outcome in zip(parcels, outcomes, strict=True)
+            ]
+        absent = [one for one in outcomes if isinstance(one, Unavailable)]
+        if len(absent) == len(outcomes):
+            raise absent[0]
+        return outcomes
+
+    def close(self, timeout: float) -> None:
+        """End the producer for good; nothing is under way any more. Safe twice."""
+        self._closed.set()
+        if not self._opening:
+            self._abandon(timeout)
+            self._complaints.forget()
+
+    def _send(self, parcels: Sequence[Parcel], end: float) -> list[Outcome]:
+        if self._producer is None:
+            self.open(max(0.0, end - time.monotonic()))
+        outcomes = [self._outcome(future, end) for future in self._begin(parcels)]
+        if any(outcomes):
+            # What is under way may still arrive; and once a broker has refused one message for
+            # good, kafka-python's idempotent producer fails all others with the same error.
+            self._abandon()
+        return outcomes
+
+    def _send_alone(self, parcel: Parcel, end: float) -> Outcome:
+        """Whether it was this one that was refused, or another one beside it."""
+        try:
+            (outcome,) = self._send([parcel], end)
+        except Unavailable as absent:
+            return absent
+        return outcome
+
+    def _begin(self, parcels: Sequence[Parcel]) -> "list[Any]":
+        """Hand parcels to the producer: a future for each, or what the producer raised."""
+        begun: list[Any] = []
+        for parcel in parcels:
+            failed = begun and isinstance(begun[-1], Exception) and not _too_large(begun[-1])
+            begun.append(begun[-1] if failed else self._begin_one(parcel))
+        return begun
+
+    def _begin_one(self, parcel: Parcel) -> Any:
+        assert self._producer is not None  # noqa: S101 - open() has made it
+        time_ms = round(parcel.created * 1000)
+        try:
+            return self._producer.send(self._topic, parcel.body, self._key, timestamp_ms=time_ms)
+        except Exception as error:  # noqa: BLE001 - becomes the outcome
+            return error
+
+    def _outcome(self, future: Any, end: float) -> Outcome:
+        if isinstance(future, Exception):
+            return self._judged(future)
+        try:
+            future.get(max(0.0, end - time.monotonic()))
+        except Exception as error:  # noqa: BLE001 - becomes the outcome
+            return self._judged(error)
+        return None
+
+    def _judged(self, error: Exception) -> Outcome:
+        """Whether a record may be sent again after an error."""
+        name = type(error).__name__
+        if _too_large(error):
+            return Refused(
+                f"a message is larger than topic {self._topic} takes: {error}; raise "
+                "max.message.bytes of the topic, or lower max.request.size in extra_config",
+                label="too_large",
+            )
+        if name in _PERMANENT:
+            return Refused(f"topic {self._topic} refuses a message: {name}: {error}")
+        return Unavailable(self._sentence("nothing was acknowledged", error))
+
+    def _find_broker(self, end: float) -> None:
+        """See that one of the brokers takes connections: told at once when none does."""
+        reasons = []
+        for left, broker in zip(range(len(self._brokers), 0, -1), self._brokers, strict=True):
+            host, _, port = broker.rpartition(":")
+            try:
+                patience = max(0.001, (end - time.monotonic()) / left)
+                socket.create_connection((host.strip("[]"), int(port)), patience).close()
+            except OSError as error:
+                reasons.append(f"{broker}: {error.strerror or error}")
+            else:
+                return
+        raise Unavailable(f"no broker answers: {', '.join(reasons)}")
+
+    def _find_topic(self) -> None:
+        assert self._producer is not None  # noqa: S101 - the caller has made it
+        try:
+            self._producer.partitions_for(self._topic)
+        except Exception as error:
+            self._abandon()
+            if "not found" in (self._complaints.last() or ""):
+                raise Unavailable(
+                    f"there is no topic {self._topic}: create it, or let brokers do that "
+                    "(auto.create.topics.enable)"
+                ) from error
+            what = f"topic {self._topic} cannot be looked up"
+            raise Unavailable(self._sentence(what, error)) from error
+
+    def _settings_until(self, end: float) -> dict[str, Any]:
+        left = max(1, round((end - time.monotonic()) * 1000))
+        # Never longer than the timeout: whoever waits for the future learns what became of it.
+        expiry = max(2, round(self._timeout * 1000 * EXPIRY_SHARE))
+        linger = min(self._settings.get("linger_ms", 0), expiry // 2)
+        request = min(self._settings.get("request_timeout_ms", expiry), expiry - linger)
+        settings = {
+            **self._settings,
+            "bootstrap_servers": self._brokers,
+            "acks": "all",
+            "bootstrap_timeout_ms": min(left, round(LOGIN_TIMEOUT * 1000)),
+            # Each message is a batch of its own: one that is too large is refused alone.
+            "batch_size": 0,
+            "max_block_ms": min(left, round(LOOKUP_TIMEOUT * 1000)),
+            "delivery_timeout_ms": expiry,
+            "linger_ms": linger,
+            "request_timeout_ms": request,
+        }
+        if self._ssl is not None:
+            try:
+                settings["ssl_context"] = self._ssl.context()
+            except StartError as error:
+                raise Unavailable(str(error)) from error
+        return settings
+
+    def _sentence(self, what: str, error: Exception) -> str:
+        """One sentence about an error, with what kafka-python had to say before it."""
+        reason = self._complaints.last() or f"{type(error).__name__}: {error}"
+        if _timed_out(error):
+            return f"{self._expired}: {reason}"
+        return f"{what}: {reason}"
+
+    def _hint(self) -> str:
+        """What to look at first where a broker breaks off without a word."""
+        protocol = self._settings.get("security_protocol")
+        if protocol == "PLAINTEXT":
+            return "; does this port of the broker expect ssl or sasl?"
+        if protocol == "SSL":
+            return "; is this a port for TLS, and does it ask for a client certificate?"
+        return "; are mechanism, username and password those of this port?"
+
+    def _abandon(self, timeout: float = ABANDON_TIMEOUT) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(Exception):  # it is given up
+                producer.abandon(timeout)
+
+
+#: Errors of a broker that no second try will change, by the names that kafka-python gives them.
+#: Source: https://kafka.apache.org/protocol#protocol_error_codes
+_PERMANENT = frozenset(
+    {
+        "CorruptRecordError",
+        "InvalidRecordError",
+        "InvalidTimestampError",
+        "InvalidTopicError",
+        "PolicyViolationError",
+        "UnsupportedCompressionTypeError",
+        "UnsupportedForMessageFormatError",
+    }
+)
+
+
+def _too_large(error: Exception) -> bool:
+    return type(error).__name__ in {"MessageSizeTooLargeError", "RecordListTooLargeError"}
+
+
+def _timed_out(error: Exception) -> bool:
+    return type(error).__name__ in {"KafkaTimeoutError", "RequestTimedOutError"}
+
+
+def _kafka_producer() -> "Callable[..., Producer]":
+    """kafka-python, imported for the first connection: it is large and takes a while."""
+    from wca.storage.kafka_client.producer import Producer
+
+    return Producer
