@@ -8,7 +8,17 @@ import sys
 from benchmarks.cgroups import end_tidily
 
 #: What can be measured; ``iteration`` comes with start, memory and cgroup v2.
-TABLES = ("iteration", "reach", "collectors", "descriptors", "long-run", "ping-pong")
+TABLES = (
+    "iteration",
+    "reach",
+    "collectors",
+    "descriptors",
+    "long-run",
+    "ping-pong",
+    "encoding",
+    "scrape",
+    "kafka",
+)
 
 
 def main() -> int:
@@ -16,6 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("table", nargs="?", default="iteration", choices=TABLES)
     parser.add_argument("--tasks", type=int, nargs="+", help="sizes")
+    parser.add_argument("--series", type=int, nargs="+", help="sizes of encoding and scrape")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--iterations", type=int, default=10_000, help="of the long run")
     parser.add_argument("--pex", default="dist/wca.pex", help="agent whose start is measured")
@@ -36,6 +47,9 @@ def main() -> int:
         "descriptors": _print_descriptors,
         "long-run": _print_long_run,
         "ping-pong": _print_ping_pong,
+        "encoding": _print_encoding,
+        "scrape": _print_scrape,
+        "kafka": _print_kafka,
     }
     print_table[args.table](args)
     return 0
@@ -69,6 +83,30 @@ def _print_ping_pong(args: argparse.Namespace) -> None:
 
     print(ping_pong.HEADER)
     for row in ping_pong.rows(args.rounds):
+        print(row, flush=True)
+
+
+def _print_encoding(args: argparse.Namespace) -> None:
+    from benchmarks import encoding
+
+    print(encoding.HEADER)
+    for row in encoding.rows(args.series or [1000, 10_000, 100_000], args.rounds):
+        print(row, flush=True)
+
+
+def _print_scrape(args: argparse.Namespace) -> None:
+    from benchmarks import scrape
+
+    print(scrape.HEADER)
+    for row in scrape.rows(args.series or [10_000], 20 * args.rounds):
+        print(row, flush=True)
+
+
+def _print_kafka(args: argparse.Namespace) -> None:
+    from benchmarks import kafka
+
+    print(kafka.HEADER)
+    for row in kafka.rows(args.series or [1000, 10_000, 50_000], args.rounds):
         print(row, flush=True)
 
 

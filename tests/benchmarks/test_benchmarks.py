@@ -205,3 +205,17 @@ def test_a_benchmark_that_is_ended_leaves_no_cgroups():
         running.communicate(timeout=20)
     assert running.returncode == 143
     assert list(Path("/sys/fs/cgroup").glob(f"*/wca-bench-{running.pid}")) == []
+
+
+def test_encoding_compares_the_writers_of_pages():
+    done = program("benchmarks", "encoding", "--series", "100", "--rounds", "2")
+    assert done.returncode == 0, done.stderr
+    row = done.stdout.splitlines()[-1].split(" | ")
+    assert row[0] == "| 100"
+    assert all(float(cell.strip(" |")) > 0 for cell in row[1:])
+
+
+def test_scrape_asks_another_process():
+    done = program("benchmarks", "scrape", "--series", "100", "--rounds", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("| 100 | ") == 3
