@@ -23,10 +23,17 @@ ENVIRON = {"WCA_DEMO_TASK": "/demo"}
 
 
 @pytest.fixture(scope="module")
-def registry():
+def registries():
+    """Of the built-in components, and with those of the examples; theirs come before ours."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(REPOSITORY / "examples"))
-        yield load_registry(EXAMPLES, ())
+        yield load_registry((), ()), load_registry(EXAMPLES, ())
+
+
+@pytest.fixture
+def registry(registries, request):
+    path = request.node.callspec.params["path"] if hasattr(request.node, "callspec") else None
+    return registries[path is not None and path.parent.name == "extending"]
 
 
 @dataclass

@@ -17,7 +17,12 @@ PLUGINS = ["hello_world_runner:HelloWorldRunner", "http_store:HTTPStorage"]
 @pytest.fixture
 def load(monkeypatch):
     monkeypatch.syspath_prepend(str(CONFIGS.parent / "examples"))
-    return lambda name: load_config(str(CONFIGS / name), load_registry(PLUGINS))
+
+    def load_one(name):
+        plugins = PLUGINS if Path(name).parts[0] == "extending" else []
+        return load_config(str(CONFIGS / name), load_registry(plugins))
+
+    return load_one
 
 
 def test_there_are_files_to_test():

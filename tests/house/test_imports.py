@@ -20,6 +20,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.nodes", "wca.storage", "wca.collectors", "wca.platforms"),
     ("wca.linux",),
     ("wca.config",),
+    ("wca.databases",),
     ("wca.security",),
     ("wca.metrics",),
     ("wca.config.types", "wca.config.units", "wca.config.words"),

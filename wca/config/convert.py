@@ -11,6 +11,8 @@ from typing import (
     ForwardRef,
     Literal,
     NewType,
+    NotRequired,
+    Required,
     TypeVar,
     Union,
     get_args,
@@ -297,7 +299,10 @@ class Converter:
         """A mapping whose keys are known, each with a type of its own: a ``TypedDict``."""
         if not isinstance(value, dict):
             return self._unexpected(value, dict, path, "mapping")
-        hints = get_type_hints(hint, include_extras=True)
+        hints = {
+            key: get_args(one)[0] if get_origin(one) in (Required, NotRequired) else one
+            for key, one in get_type_hints(hint, include_extras=True).items()
+        }
         for key in value.keys() - hints.keys():
             self._refuse((*path, key), f"unknown field{did_you_mean(str(key), hints)}")
         for key in hint.__required_keys__ - value.keys():

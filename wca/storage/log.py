@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, BinaryIO
 
 from wca.clock import Clock, SystemClock
-from wca.config.types import Injected, Path
+from wca.config.types import Injected, LabelName, Path
 from wca.errors import FailedDeliveryException, StartError, ValidationError
 from wca.metrics import Metric
+from wca.metrics.vocabulary import Names, Vocabulary
 from wca.storage.api import Storage
 from wca.storage.encoding import Encoded, Encoder
 from wca.storage.outputs import AppendedFile, Output, ReplacedFile, Stream
@@ -33,11 +34,17 @@ class LogStorage(Storage):
             except with ``overwrite``: the textfile collector refuses them.
         filter_labels: names of the labels to write; by default all. Of series that become equal
             without the other labels, the first one is written.
+        names: ``wca``, ``prometheus`` (base units, ``_total`` on counters, no facts of the machine
+            on every series) or ``cadvisor`` (``container_*`` names and labels where cAdvisor has
+            the same); see docs/names.md.
+        task_labels: with other names than ``wca``, the labels of tasks to keep instead of the
+            usual ones; ``task_id`` and ``container`` always stay.
         stream: a binary stream instead of standard output.
         clock: the time of batches whose metrics have none.
 
     Raises:
-        ValidationError: ``overwrite`` without ``output_filename``.
+        ValidationError: ``overwrite`` without ``output_filename``, or ``task_labels`` without
+            ``names``.
     """
 
     takes_batches = True
@@ -48,6 +55,8 @@ class LogStorage(Storage):
         overwrite: bool = False,
         include_timestamp: bool | None = None,
         filter_labels: list[str] | None = None,
+        names: Names = Names.WCA,
+        task_labels: list[Annotated[str, LabelName()]] | None = None,
         *,
         stream: Annotated[BinaryIO | None, Injected()] = None,
         clock: Annotated[Clock | None, Injected()] = None,
@@ -58,6 +67,9 @@ class LogStorage(Storage):
         self.overwrite = overwrite
         self.include_timestamp = not overwrite if include_timestamp is None else include_timestamp
         self.filter_labels = filter_labels
+        self._vocabulary = Vocabulary(names, task_labels)
+        self.names = self._vocabulary.names
+        self.task_labels = task_labels
         self._clock = clock or SystemClock()
         self._encoder = Encoder(timestamps=self.include_timestamp, only_labels=filter_labels)
         self._output = _choose_output(output_filename, stream, overwrite=overwrite)
@@ -93,7 +105,8 @@ class LogStorage(Storage):
             FailedDeliveryException: the file or pipe did not take it.
         """
         with self._lock:
-            encoded = self._encoder.encode(metrics, self._clock.now())
+            translated = self._vocabulary.translate(metrics)
+            encoded = self._encoder.encode(translated, self._clock.now())
             self._rejections.add(encoded.rejected)
             self._write(encoded)
 
