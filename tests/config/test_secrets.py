@@ -1,7 +1,7 @@
 # ruff: noqa: UP006, UP035, UP045 - plugins write annotations in all of these ways
 """Secret parameters are masked wherever a value could be shown."""
 
-from typing import Annotated, Dict, Optional
+from typing import Annotated, Dict, Optional, Required, TypedDict
 
 import pytest
 from hypothesis import given
@@ -63,6 +63,43 @@ def test_a_refused_secret_still_says_what_is_accepted(only_problem):
     assert message.endswith(
         "expected text of at most 10 characters; the value is secret and not shown"
     )
+
+
+class Login(TypedDict, total=False):
+    user: Required[str]
+    password: Required[Annotated[str, Secret()]]
+
+
+class Server:
+    def __init__(self, login: Optional[Login] = None):
+        if login and login["user"] == "bad":
+            raise ValidationError(f"{login} is no login")
+        self.login = login
+
+    def run(self):
+        return 0
+
+
+def test_the_tree_masks_the_secret_fields_of_a_mapping_and_no_other(load):
+    loaded = load("runner: !Server {login: {user: a, password: hunter2}}", Server)
+    assert loaded.runner.login == {"user": "a", "password": "hunter2"}
+    assert loaded.tree == "runner: !Server\n  login:\n    user: a\n    password: ***"
+
+
+@pytest.mark.parametrize(
+    ("login", "said"),
+    [
+        ("{user: 5, password: hunter2}", "expected text, got the number 5"),
+        ("{user: a, passwort: hunter2, password: x}", "did you mean password?"),
+        ("{user: a, password: [hunter2]}", "expected text; the value is secret and not shown"),
+        ("hunter2", "a mapping with user, password or nothing (null); the value is secret"),
+        ("{user: bad, password: hunter2}", "{'user': 'bad', 'password': '***'} is no login"),
+    ],
+)
+def test_no_problem_shows_the_secret_field_of_a_mapping(only_problem, login, said):
+    message = only_problem(f"runner: !Server {{login: {login}}}", Server)
+    assert "hu" not in message
+    assert said in message
 
 
 def test_a_secret_whose_annotation_cannot_be_resolved_stays_secret(load):

@@ -91,8 +91,9 @@ class Arguments:
         self, issue: Issue, parameter: Parameter, value: Any, node: Node, path: Path
     ) -> None:
         place = locate(node, issue.path)
-        if parameter.secret:
-            message = f"expected {expected(parameter.hint)}; the value is secret and not shown"
+        if _is_secret(parameter, value, issue.path):
+            hint = issue.hint if issue.path and not parameter.secret else parameter.hint
+            message = f"expected {expected(hint)}; the value is secret and not shown"
         else:
             tags = self._fitting(issue.hint) if issue.wanted == "component" else []
             message = issue.message + advice(issue.wanted, issue.value, place, tags)
@@ -111,3 +112,11 @@ class Arguments:
         }
         named = {tag for tag in self._registry.tags() if tag.endswith(base.__name__)}
         return sorted(loaded | named)
+
+
+def _is_secret(parameter: Parameter, value: Any, path: Path) -> bool:
+    """Whether what is wrong at a path below a field must not be shown."""
+    if parameter.secret or not parameter.secret_keys:
+        return parameter.secret
+    # A secret may stand where the whole mapping should be.
+    return path[0] in parameter.secret_keys if path else not isinstance(value, dict)

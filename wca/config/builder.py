@@ -31,6 +31,7 @@ class Built:
         path: where it stands, by its first use.
         fields: what the file gives it, by parameter name.
         secrets: the names among them whose values are never shown.
+        secret_keys: name of a field that is a mapping to those of its keys.
         instance: the object; MISSING when it could not be built.
     """
 
@@ -39,6 +40,7 @@ class Built:
     path: Path
     fields: dict[str, Entry] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
+    secret_keys: AbcMapping[str, frozenset[str]] = field(default_factory=dict)
     instance: Any = MISSING
 
 
@@ -138,6 +140,7 @@ class Builder:
         )
         parameters = {name: _parameter(name, signature) for name in built.fields}
         built.secrets = frozenset(name for name, one in parameters.items() if one.secret)
+        built.secret_keys = {name: one.secret_keys for name, one in parameters.items()}
         arguments = {
             name: self._argument(component, parameters[name], entry, built)
             for name, entry in built.fields.items()
@@ -183,6 +186,9 @@ class Builder:
         except BaseException as error:  # noqa: BLE001 - a constructor may even call sys.exit()
             from_environment = [self._values[id(entry.value)] for entry in built.fields.values()]
             secrets = [arguments[name] for name in arguments if name in built.secrets]
+            for name, keys in built.secret_keys.items():
+                if isinstance(arguments[name], dict):
+                    secrets += [arguments[name].get(key) for key in keys]
             hidden = hidden_texts(from_environment) | hidden_texts(secrets, every=True)
             message = f"!{built.name}: {scrub(_words_of(error), hidden)}"
             self._problems.add(built.node.mark, built.path, message)

@@ -53,6 +53,17 @@ class Parameter:
         """Whether its value is never shown."""
         return _mentions(self.hint, Secret)
 
+    @property
+    def secret_keys(self) -> frozenset[str]:
+        """Keys of its mapping, a ``TypedDict``, whose values are never shown."""
+        return frozenset(
+            key
+            for one in (self.hint, *_parts(self.hint))
+            if typing.is_typeddict(one)
+            for key, hint in typing.get_type_hints(one, include_extras=True).items()
+            if _mentions(hint, Secret)
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
@@ -82,6 +93,13 @@ def _mentions(hint: Any, marker: type[Constraint], depth: int = 0) -> bool:
     if isinstance(as_constraint(hint), marker):
         return True
     return depth < 16 and any(_mentions(part, marker, depth + 1) for part in get_args(hint))
+
+
+def _parts(hint: Any, depth: int = 0) -> Iterator[Any]:
+    """What a union or an annotation is made of, at any depth."""
+    for part in get_args(hint) if depth < 16 else ():
+        yield part
+        yield from _parts(part, depth + 1)
 
 
 @functools.cache

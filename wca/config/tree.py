@@ -1,5 +1,6 @@
 """The component tree of a file as text: what the file says, with secrets masked."""
 
+from collections.abc import Container
 from collections.abc import Mapping as AbcMapping
 
 from wca.config.builder import Built
@@ -33,8 +34,8 @@ class _Lines:
         self._numbers: dict[int, int] = {}
         self._shared: set[int] = set()
 
-    def write(self, label: str, node: Node, level: int) -> None:
-        """Write a node and what is below it."""
+    def write(self, label: str, node: Node, level: int, secret_keys: Container[str] = ()) -> None:
+        """Write a node and what is below it, without the values of some of its keys."""
         if not self._uses:
             self._count(node)
         built = self._components.get(id(node))
@@ -46,7 +47,7 @@ class _Lines:
         elif isinstance(node, Scalar):
             self.found.append(f"{start} {_scalar(node)}")
         else:
-            self._collection(start, node, level)
+            self._collection(start, node, level, secret_keys)
 
     def _count(self, node: Node) -> None:
         waiting = [node]
@@ -76,9 +77,10 @@ class _Lines:
             if field in built.secrets:
                 self.found.append("  " * (level + 1) + f"{field}: {MASK}")
             else:
-                self.write(f"{field}:", entry.value, level + 1)
+                hidden = built.secret_keys.get(field, frozenset())
+                self.write(f"{field}:", entry.value, level + 1, hidden)
 
-    def _collection(self, start: str, node: Node, level: int) -> None:
+    def _collection(self, start: str, node: Node, level: int, secret_keys: Container[str]) -> None:
         below = list(children(node))
         if not below:
             self.found.append(f"{start} {'[]' if isinstance(node, Sequence) else '{}'}")
@@ -87,7 +89,10 @@ class _Lines:
         level = level + 1 if start else level
         for key, child in below:
             label = f"{one_line(str(key), 100)}:" if isinstance(node, Mapping) else "-"
-            self.write(label, child, level)
+            if key in secret_keys:
+                self.found.append("  " * level + f"{label} {MASK}")
+            else:
+                self.write(label, child, level)
 
 
 def _scalar(node: Scalar) -> str:

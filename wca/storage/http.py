@@ -75,7 +75,7 @@ class HTTPStorage(NetworkStorage):
         compression: Compression = Compression.NONE,
         max_body: Annotated[int, Size(1024, 2**30)] = MAX_BODY,
         headers: dict[str, Annotated[str, Secret()]] | None = None,
-        auth: Annotated[HttpAuth, Secret()] | None = None,
+        auth: HttpAuth | None = None,
         ssl: SSL | None = None,
         proxy: Annotated[str, Url(), Secret()] | None = None,
         delivery: DeliveryMode = DeliveryMode.QUEUED,
