@@ -231,8 +231,8 @@ class TestMetadata:
         assert sizes == [2, 2, 1]
 
     def test_version_2_has_it_in_each_series(self):
-        ((part,), _) = encoder(2).encode(BATCH, NOW)
-        _, about = decode_v2(part.body)
+        parcels, _ = encoder(2).encode(BATCH, NOW)
+        about = [one for part in parcels for one in decode_v2(part.body)[1]]
         assert [one[:4] for one in about] == [(name, *KNOWN[name]) for name in ("a", "a", "b", "c")]
 
 
@@ -243,8 +243,9 @@ class TestStart:
             Metric("unknown", 1, {}, "counter", timestamp=NOW),
             Metric("gauge", 1, {}, "gauge", timestamp=NOW, start_time=NOW - 10),
         ]
-        ((part,), _) = encoder(2).encode(batch, NOW)
-        starts = {name: start for name, *_, start in decode_v2(part.body)[1]}
+        parcels, _ = encoder(2).encode(batch, NOW)
+        about = [one for part in parcels for one in decode_v2(part.body)[1]]
+        starts = {name: start for name, *_, start in about}
         assert starts == {"known": round((NOW - 10) * 1000), "unknown": 0, "gauge": 0}
 
     def test_a_start_that_is_no_time_costs_its_own_sample(self):

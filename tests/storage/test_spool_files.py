@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from tests.docs.pages import blocks
+from tests.services import program
 from tests.storage.spool_parts import NOW, numbers, parcel, spools, taken
 from wca.errors import StartError
 from wca.storage.delivery.backlog import Dropped, Size
@@ -330,3 +332,18 @@ def test_damage_is_one_error_in_the_log(make, path, caplog):
     with caplog.at_level(logging.INFO):
         make()
     assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+
+
+def test_the_command_of_the_guide_lists_what_waits(path, make):
+    spool = make()
+    spool.put([parcel("a"), parcel("b")], NOW)
+    (command,) = [text for page, _, text in blocks("sh") if page == "spool.md"]
+    program("sqlite3", package="sqlite3")
+    done = subprocess.run(
+        command.replace("/var/lib/wca/kafka.spool", path),
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line.split("|")[0] for line in done.stdout.splitlines()] == ["1", "2"]
