@@ -1,7 +1,8 @@
 """Batches as OTLP requests: data points, and the points that end a series.
 
 Counters are sums that are cumulative and monotonic, everything else is a gauge. Labels are the
-attributes of a point. What is about the agent and its machine stands in the resource.
+attributes of a point. What is about the agent and its machine stands in the resource. Sums and
+gauges travel in requests of their own: see ``States``.
 """
 
 import struct
@@ -9,14 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from wca.metrics import Metric, MetricType
+from wca.metrics import Metric
 from wca.storage.delivery import Parcel
 from wca.storage.encoding.prometheus import Rejected
+from wca.storage.encoding.protobuf.growth import Growth
 from wca.storage.encoding.protobuf.otlp_requests import START_LENGTH, Writer, attributes
 from wca.storage.encoding.protobuf.points import PointReader
 from wca.storage.encoding.protobuf.requests import Chunk, bodies
 from wca.storage.encoding.protobuf.roster import Family, Roster, Row, enrol
 from wca.storage.encoding.protobuf.start_times import StartTimes
+from wca.storage.encoding.protobuf.states import States
 from wca.storage.encoding.protobuf.streams import Stream, Streams
 from wca.storage.encoding.protobuf.wire import fixed64, number
 
@@ -51,6 +54,15 @@ class _Plan:
     chunks: list[Chunk]
 
 
+class _Counters:
+    """What is known of the counters of a stream."""
+
+    def __init__(self) -> None:
+        self.growth = Growth()
+        self.starts = StartTimes()
+        self.states = States()
+
+
 class OTLPEncoder:
     """Encodes batch after batch and keeps what they have in common. Used by one thread.
 
@@ -80,7 +92,7 @@ class OTLPEncoder:
         self._points = PointReader()
         self._streams = Streams()
         self._plans: WeakKeyDictionary[Stream, _Plan] = WeakKeyDictionary()
-        self._starts: WeakKeyDictionary[Stream, StartTimes] = WeakKeyDictionary()
+        self._counters: WeakKeyDictionary[Stream, _Counters] = WeakKeyDictionary()
 
     def encode(self, metrics: Sequence[Metric], now: float) -> tuple[list[Parcel], list[Rejected]]:
         """Encode a batch.
@@ -99,12 +111,15 @@ class OTLPEncoder:
             return [], points.rejected
         stream, ended = self._streams.follow(roster, latest)
         chunks = self._chunks(stream, roster)
-        starts = self._starts.setdefault(stream, StartTimes())
-        heads = starts.pieces(roster, points.values, points.times)
+        counters = self._counters.setdefault(stream, _Counters())
+        counters.growth.follow(roster, points.values, points.times)
+        heads = counters.starts.pieces(roster, counters.growth)
         values = list(map(bytes.__add__, heads, map(_value_piece, points.values)))
+        requests = bodies(chunks, values, _time_pieces(points.times))
+        names = counters.states.names(chunks, counters.growth)
         parcels = [
-            Parcel(self._compress(body), samples, latest / 1000)
-            for body, samples in bodies(chunks, values, _time_pieces(points.times))
+            Parcel(self._compress(body), samples, latest / 1000, name)
+            for (body, samples), name in zip(requests, names, strict=True)
         ]
         return [*parcels, *self._ends(ended, latest)], points.rejected
 
@@ -122,7 +137,7 @@ class OTLPEncoder:
         if plan is None or plan.roster is not roster:
             self._learn(roster)
         if plan is None or plan.roster is not roster or plan.resource != self._resource:
-            chunks = self._writer.write(roster, self._resource, _length_of_rest)
+            chunks = self._writer.write(roster.parts, self._resource, _length_of_rest)
             plan = self._plans[stream] = _Plan(roster, self._resource, chunks)
         return plan.chunks
 
@@ -137,7 +152,8 @@ class OTLPEncoder:
         if not rows:
             return
         ending = _time_piece(time) + _NO_RECORDED_VALUE
-        chunks = self._end_writer.write(enrol(rows), self._resource, lambda _family: len(ending))
+        families = enrol(rows).families
+        chunks = self._end_writer.write([families], self._resource, lambda _family: len(ending))
         for body, _ in bodies(chunks, [b""] * len(rows), ending):
             yield Parcel(self._compress(body), 0, time / 1000)
 
@@ -148,7 +164,7 @@ def _named(labels: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def _length_of_rest(family: Family) -> int:
-    start = START_LENGTH if family.type == MetricType.COUNTER else 0
+    start = START_LENGTH if family.is_counter else 0
     return start + _VALUE_LENGTH + _TIME_LENGTH
 
 

@@ -4,11 +4,11 @@ Source: opentelemetry/proto/metrics/v1/metrics.proto and
 https://opentelemetry.io/docs/specs/otel/metrics/data-model/.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from wca.metrics import MetricType, MetricUnit
+from wca.metrics import MetricUnit
 from wca.storage.encoding.protobuf.requests import Chunk
-from wca.storage.encoding.protobuf.roster import Family, LabelSet, Roster
+from wca.storage.encoding.protobuf.roster import Family, LabelSet
 from wca.storage.encoding.protobuf.wire import block, key, number, text, varint
 from wca.version import __version__
 
@@ -52,19 +52,31 @@ class Writer:
         self._max_bytes = max_bytes
         self._attributes: dict[LabelSet, bytes] = {}
 
-    def write(self, roster: Roster, resource: bytes, rest: Callable[[Family], int]) -> list[Chunk]:
+    def write(
+        self, parts: Iterable[Sequence[Family]], resource: bytes, rest: Callable[[Family], int]
+    ) -> list[Chunk]:
         """Spread series over requests.
 
         Args:
-            roster: the series.
+            parts: the series; no request holds series of two parts.
             resource: attributes of the resource, written as its field.
             rest: bytes that follow each head of a family.
         """
         known, self._attributes = self._attributes, {}
-        chunks: list[Chunk] = []
+        return [
+            _chunk(pages, resource) for part in parts for pages in self._spread(part, rest, known)
+        ]
+
+    def _spread(
+        self,
+        families: Sequence[Family],
+        rest: Callable[[Family], int],
+        known: dict[LabelSet, bytes],
+    ) -> Iterator[list["_Page"]]:
+        """What each request holds."""
         pages: list[_Page] = []
         points = size = 0
-        for family in roster.families:
+        for family in families:
             following = rest(family)
             pages.append(_Page(family, following))
             for _, row in family.members:
@@ -74,9 +86,10 @@ class Writer:
                 points += 1
                 size += len(head) + following
                 if points == self._max_points or size >= self._max_bytes:
-                    chunks.append(_chunk(pages, resource))
+                    yield pages
                     pages, points, size = [_Page(family, following)], 0, 0
-        return [*chunks, _chunk(pages, resource)] if points else chunks
+        if points:
+            yield pages
 
     def _written(self, labels: LabelSet, known: dict[LabelSet, bytes]) -> bytes:
         """Labels as attributes of a point."""
@@ -132,7 +145,6 @@ def _metric_start(family: Family, size: int) -> bytes:
     """
     unit = _UNITS.get(family.unit, f"{{{family.unit}}}")
     about = text(1, family.name) + text(2, family.help) + text(3, unit)
-    counter = family.type == MetricType.COUNTER
-    kind = _CUMULATIVE if counter else b""
-    data = key(7 if counter else 5, 2) + varint(len(kind) + size) + kind
+    kind = _CUMULATIVE if family.is_counter else b""
+    data = key(7 if family.is_counter else 5, 2) + varint(len(kind) + size) + kind
     return key(2, 2) + varint(len(about) + len(data) + size) + about + data

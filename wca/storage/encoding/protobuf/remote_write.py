@@ -2,7 +2,7 @@
 
 Three kinds of requests, so that a receiver which does not take one of them has the others:
 
-* samples, one of each series;
+* samples, one of each series; counters and others in requests of their own, see ``States``;
 * markers of the series that were in the batch before and are not in this one, which end them in
   the eyes of Prometheus at once, instead of five minutes later;
 * with version 1.0 type, help and unit of the metrics, when they are new and every minute. Version
@@ -18,11 +18,13 @@ from wca.metrics import Metric
 from wca.storage.delivery import Parcel
 from wca.storage.encoding.prometheus import Rejected
 from wca.storage.encoding.protobuf import snappy
+from wca.storage.encoding.protobuf.growth import Growth
 from wca.storage.encoding.protobuf.points import PointReader
 from wca.storage.encoding.protobuf.remote_write_v1 import WriterV1, metadata
 from wca.storage.encoding.protobuf.remote_write_v2 import WriterV2
 from wca.storage.encoding.protobuf.requests import STALE, Chunk, bodies, pack_double, time_pieces
 from wca.storage.encoding.protobuf.roster import Family, Roster, Row, enrol
+from wca.storage.encoding.protobuf.states import States
 from wca.storage.encoding.protobuf.streams import Stream, Streams
 
 __all__ = ["RemoteWriteEncoder"]
@@ -35,8 +37,8 @@ _VALUE_LENGTH = 8
 class _Writer(Protocol):
     """Writes series in one of the versions."""
 
-    def write(self, roster: Roster, rest: int) -> list[Chunk]:
-        """Spread series over requests; ``rest`` bytes follow each head."""
+    def write(self, parts: Iterable[Sequence[Family]], rest: int) -> list[Chunk]:
+        """Spread series over requests, none of two parts; ``rest`` bytes follow each head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,14 @@ class _Plan:
     roster: Roster
     rest: int
     chunks: list[Chunk]
+
+
+class _Counters:
+    """What is known of the counters of a stream."""
+
+    def __init__(self) -> None:
+        self.growth = Growth()
+        self.states = States()
 
 
 class RemoteWriteEncoder:
@@ -67,6 +77,7 @@ class RemoteWriteEncoder:
         self._points = PointReader()
         self._streams = Streams()
         self._plans: WeakKeyDictionary[Stream, _Plan] = WeakKeyDictionary()
+        self._counters: WeakKeyDictionary[Stream, _Counters] = WeakKeyDictionary()
 
     def encode(self, metrics: Sequence[Metric], now: float) -> tuple[list[Parcel], list[Rejected]]:
         """Encode a batch.
@@ -86,10 +97,13 @@ class RemoteWriteEncoder:
         stream, ended = self._streams.follow(roster, latest)
         endings, length = time_pieces(points.times)
         chunks = self._chunks(stream, roster, _VALUE_LENGTH + length)
-        values = list(map(pack_double, points.values))
+        counters = self._counters.setdefault(stream, _Counters())
+        counters.growth.follow(roster, points.values, points.times)
+        requests = bodies(chunks, list(map(pack_double, points.values)), endings)
+        names = counters.states.names(chunks, counters.growth)
         parcels = [
-            Parcel(snappy.compress(body), samples, latest / 1000)
-            for body, samples in bodies(chunks, values, endings)
+            Parcel(snappy.compress(body), samples, latest / 1000, name)
+            for (body, samples), name in zip(requests, names, strict=True)
         ]
         parcels += self._markers(ended, latest)
         if self._sends_metadata:
@@ -108,12 +122,13 @@ class RemoteWriteEncoder:
     def _chunks(self, stream: Stream, roster: Roster, rest: int) -> list[Chunk]:
         plan = self._plans.get(stream)
         if plan is None or plan.roster is not roster or plan.rest != rest:
-            plan = self._plans[stream] = _Plan(roster, rest, self._writer.write(roster, rest))
+            plan = self._plans[stream] = _Plan(roster, rest, self._writer.write(roster.parts, rest))
         return plan.chunks
 
     def _markers(self, rows: Sequence[Row], time: int) -> Iterator[Parcel]:
         endings, length = time_pieces(time)
-        chunks = self._marker_writer.write(enrol(rows), _VALUE_LENGTH + length) if rows else []
+        families = enrol(rows).families
+        chunks = self._marker_writer.write([families], _VALUE_LENGTH + length)
         for body, _ in bodies(chunks, [STALE] * len(rows), endings):
             yield Parcel(snappy.compress(body), 0, time / 1000)
 

@@ -4,11 +4,11 @@ Source: prompb/types.proto and prompb/remote.proto of Prometheus, and
 https://prometheus.io/docs/specs/prw/remote_write_spec/.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from wca.metrics import MetricType
 from wca.storage.encoding.protobuf.requests import Chunk, prometheus_unit, sample_head
-from wca.storage.encoding.protobuf.roster import Family, LabelSet, Roster
+from wca.storage.encoding.protobuf.roster import Family, LabelSet
 from wca.storage.encoding.protobuf.wire import block, number, text, varint
 
 __all__ = ["WriterV1", "metadata"]
@@ -29,19 +29,24 @@ class WriterV1:
         self._max_bytes = max_bytes
         self._labels: dict[LabelSet, tuple[bytes, bytes]] = {}
 
-    def write(self, roster: Roster, rest: int) -> list[Chunk]:
+    def write(self, parts: Iterable[Sequence[Family]], rest: int) -> list[Chunk]:
         """Spread series over requests.
 
         Args:
-            roster: the series.
+            parts: the series; no request holds series of two parts.
             rest: bytes that follow each head: value and time.
         """
         known, self._labels = self._labels, {}
+        return [chunk for part in parts for chunk in self._chunks(part, rest, known)]
+
+    def _chunks(
+        self, families: Sequence[Family], rest: int, known: dict[LabelSet, tuple[bytes, bytes]]
+    ) -> list[Chunk]:
         sample = sample_head(2, rest)
         chunks: list[Chunk] = []
         heads: list[bytes] = []
         size = 0
-        for family in roster.families:
+        for family in families:
             name = _label("__name__", family.name)
             for _, row in family.members:
                 before, after = self._written(row.labels, known)

@@ -4,9 +4,11 @@ Source: prompb/io/prometheus/write/v2/types.proto of Prometheus, and
 https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/.
 """
 
+from collections.abc import Iterable, Sequence
+
 from wca.metrics import MetricType
 from wca.storage.encoding.protobuf.requests import Chunk, prometheus_unit, sample_head
-from wca.storage.encoding.protobuf.roster import Family, LabelSet, Roster, Row
+from wca.storage.encoding.protobuf.roster import Family, LabelSet, Row
 from wca.storage.encoding.protobuf.wire import block, number, text, varint
 
 __all__ = ["WriterV2"]
@@ -26,16 +28,19 @@ class WriterV2:
         self._max_series = max_series
         self._max_bytes = max_bytes
 
-    def write(self, roster: Roster, rest: int) -> list[Chunk]:
+    def write(self, parts: Iterable[Sequence[Family]], rest: int) -> list[Chunk]:
         """Spread series over requests.
 
         Args:
-            roster: the series.
+            parts: the series; no request holds series of two parts.
             rest: bytes that follow each head: value and time.
         """
+        return [chunk for part in parts for chunk in self._chunks(part, rest)]
+
+    def _chunks(self, families: Sequence[Family], rest: int) -> list[Chunk]:
         chunks: list[Chunk] = []
         request = _Request(rest)
-        for family in roster.families:
+        for family in families:
             for _, row in family.members:
                 request.add(family, row)
                 if len(request.heads) == self._max_series or request.size >= self._max_bytes:
@@ -71,7 +76,7 @@ class _Request:
         if around is None:
             around = self._labels[row.labels] = self._around_name(row.labels)
         sample = self._sample
-        if row.start is not None and family.type == MetricType.COUNTER:
+        if row.start is not None and family.is_counter:
             sample = sample_head(2, self._rest, row.start)
         before, after = around
         refs = b"".join((before, self._name, after))

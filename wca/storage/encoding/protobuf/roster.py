@@ -91,14 +91,20 @@ class Family:
         self.unit = self.unit or row.unit
         self.members.append((index, row))
 
+    @property
+    def is_counter(self) -> bool:
+        """Whether its values only grow."""
+        return self.type == MetricType.COUNTER
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Roster:
     """The series of a batch, those of one name together. Two rosters are never equal.
 
     Args:
-        rows: the series.
+        rows: the series, those of counters first.
         families: the families, in the order of ``rows``.
+        counters: how many of the series are counters.
         by_identity: the same series by identity.
         in_order: puts what a batch has one of for each sample in the order of ``rows``, without
             that of refused series.
@@ -107,9 +113,18 @@ class Roster:
 
     rows: list[Row]
     families: list[Family]
+    counters: int
     by_identity: dict[str, Row]
     in_order: Callable[[Sequence[Any]], Sequence[Any]]
     refused: list[tuple[int, str]]
+
+    @property
+    def parts(self) -> list[list[Family]]:
+        """The families of counters, and the others."""
+        return [
+            [family for family in self.families if family.is_counter == counters]
+            for counters in (True, False)
+        ]
 
 
 def make_labels(mapping: Mapping[str, str]) -> LabelSet:
@@ -185,10 +200,12 @@ def enrol(rows: Iterable[Row | str]) -> Roster:
             else:
                 by_identity[row.identity] = row
     kept = [family for family in families.values() if family.members]
+    kept.sort(key=lambda family: not family.is_counter)
     members = [member for family in kept for member in family.members]
     return Roster(
         [row for _, row in members],
         kept,
+        sum(len(family.members) for family in kept if family.is_counter),
         by_identity,
         _reordering([index for index, _ in members]),
         refused,
