@@ -272,7 +272,8 @@ def test_closing_lets_a_response_end_and_wakes_who_waits():
         server.close(5.0)
         assert time.monotonic() - start < 3
         assert read_all(busy).endswith(b"done")
-        assert idle.recv(1) == b""
+        with contextlib.suppress(ConnectionResetError):  # it may not have been accepted yet
+            assert idle.recv(1) == b""
         with pytest.raises(OSError, match="refused"):
             dial(server)
 

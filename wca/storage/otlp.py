@@ -72,7 +72,7 @@ class OTLPStorage(PushStorage):
         max_samples: Annotated[int, Numeric(1, 100_000)] = 5000,
         compression: Compression = Compression.GZIP,
         headers: dict[str, Annotated[str, Secret()]] | None = None,
-        auth: Annotated[HttpAuth, Secret()] | None = None,
+        auth: HttpAuth | None = None,
         ssl: SSL | None = None,
         proxy: Annotated[str, Url(), Secret()] | None = None,
         delivery: DeliveryMode = DeliveryMode.QUEUED,

@@ -71,7 +71,7 @@ class RemoteWriteStorage(PushStorage):
         timeout: Annotated[float, Duration(0.01, 300)] = 30.0,
         max_samples: Annotated[int, Numeric(1, 100_000)] = 2000,
         headers: dict[str, Annotated[str, Secret()]] | None = None,
-        auth: Annotated[HttpAuth, Secret()] | None = None,
+        auth: HttpAuth | None = None,
         ssl: SSL | None = None,
         proxy: Annotated[str, Url(), Secret()] | None = None,
         delivery: DeliveryMode = DeliveryMode.QUEUED,
