@@ -17,7 +17,9 @@ TABLES = (
     "ping-pong",
     "encoding",
     "scrape",
+    "pushing",
     "kafka",
+    "broker-away",
 )
 
 
@@ -29,6 +31,7 @@ def main() -> int:
     parser.add_argument("--series", type=int, nargs="+", help="sizes of encoding and scrape")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--iterations", type=int, default=10_000, help="of the long run")
+    parser.add_argument("--seconds", type=int, default=620, help="without a broker")
     parser.add_argument("--pex", default="dist/wca.pex", help="agent whose start is measured")
     parser.add_argument("--no-start", action="store_true", help="leave out start and memory")
     parser.add_argument("--no-vm", action="store_true", help="leave out cgroup v2 in the emulator")
@@ -49,7 +52,9 @@ def main() -> int:
         "ping-pong": _print_ping_pong,
         "encoding": _print_encoding,
         "scrape": _print_scrape,
+        "pushing": _print_pushing,
         "kafka": _print_kafka,
+        "broker-away": _print_broker_away,
     }
     print_table[args.table](args)
     return 0
@@ -147,6 +152,20 @@ def _print_long_run(args: argparse.Namespace) -> None:
     for tasks in args.tasks or [100]:
         print(f"{args.iterations} iterations, {tasks} tasks: ", end="", flush=True)
         print(long_run(args.iterations, tasks).sentence())
+
+
+def _print_pushing(args: argparse.Namespace) -> None:
+    from benchmarks import pushing
+
+    print(pushing.HEADER)
+    for row in pushing.rows(args.series or [1000, 10_000, 100_000], args.rounds):
+        print(row, flush=True)
+
+
+def _print_broker_away(args: argparse.Namespace) -> None:
+    from benchmarks import broker_away
+
+    broker_away.measure(args.seconds, 10_000)
 
 
 if __name__ == "__main__":

@@ -56,8 +56,9 @@ class Workload:
         self._next = [float(self._random.randrange(10**9)) for _ in range(self.size)]
 
     def batch(self) -> Batch:
-        """The same series with other values: a third fractions, a third counts, a third bytes."""
+        """The same series with greater values: a third fractions, a third counts, a third bytes."""
         batch = Batch(time.time())
+        self._next = [value + 1000 for value in self._next]
         values = [
             value + self._random.random() if i % 3 == 0 else int(value) + self._random.randrange(99)
             for i, value in enumerate(self._next)

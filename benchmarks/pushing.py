@@ -1,13 +1,13 @@
-"""``python -m benchmarks.pushing``: microseconds per series from a batch to requests.
+"""``python -m benchmarks pushing``: microseconds per series from a batch to requests.
 
 Beside remote write and OTLP as this package writes them, the same remote write requests made with
 Google's protobuf library: message classes from Prometheus' schema, filled and serialised anew for
 each batch, as programs without a cache of labels do.
 """
 
-import argparse
 import statistics
 import time
+from collections.abc import Iterator
 
 from benchmarks.encoding import Workload
 from wca.metrics.batch import Batch
@@ -23,22 +23,18 @@ WAYS = {
 }
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pushing", description=__doc__)
-    parser.add_argument("--series", type=int, nargs="+", default=[1000, 10_000, 100_000])
-    parser.add_argument("--rounds", type=int, default=15)
-    args = parser.parse_args()
-    print(
-        "CPU time in us per series: median, least; a batch in which one task is new; bytes sent\n"
-    )
-    print("| series | way | median | least | one new | bytes |\n|---|---|---|---|---|---|")
-    for size in args.series:
+HEADER = (
+    "CPU time in us per series: median, least; a batch in which one task is new; bytes sent\n\n"
+    "| series | way | median | least | one new | bytes |\n|---|---|---|---|---|---|"
+)
+
+
+def rows(sizes: list[int], rounds: int) -> Iterator[str]:
+    """One row of the table for each size and way."""
+    for size in sizes:
         workload = Workload(size)
         for name, way in {**WAYS, "protobuf library": _library}.items():
-            print(
-                f"| {size} | {name} | " + " | ".join(_measure(workload, way(), args.rounds)) + " |"
-            )
+            yield f"| {size} | {name} | " + " | ".join(_measure(workload, way(), rounds)) + " |"
 
 
 def _measure(workload, encode, rounds):
@@ -98,7 +94,3 @@ def _library():
         return parcels, []
 
     return encode
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import collectors, descriptors, iteration
+from benchmarks import broker_away, collectors, descriptors, iteration, pushing
 from benchmarks.cgroups import PARENT, parent_cgroup, task_cgroups
 from benchmarks.floor import observe, open_descriptors, perf_groups
 from benchmarks.long_run import long_run
@@ -129,6 +129,19 @@ class TestIteration:
 class TestDescriptors:
     def test_both_ways_of_reading_are_compared(self):
         assert "times as much" in descriptors.fall_back(2, 2)
+
+
+class TestPushing:
+    def test_each_way_has_a_row(self):
+        assert [row.count("|") for row in pushing.rows([20], 1)] == [7] * 5
+
+
+class TestBrokerAway:
+    def test_what_waits_stays_below_its_bound_in_a_process_of_its_own(self, capfd):
+        broker_away.measure(1, 100)
+        printed = capfd.readouterr().out.splitlines()
+        assert printed[0] == broker_away.HEADER.splitlines()[0]
+        assert " 100 |" in printed[2]
 
 
 class TestLongRun:
