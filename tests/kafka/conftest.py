@@ -51,14 +51,19 @@ def make(broker, topic):
 
 
 def pytest_collection_modifyitems(items):
-    """kafka-python leaves it to the garbage collector to close a socket that did not connect."""
+    """What holds for all tests of this folder."""
     for item in items:
+        if "tests/kafka/" not in item.nodeid:
+            continue
+        # kafka-python leaves it to the garbage collector to close a socket that did not connect.
         for kind in ("socket.socket", "ssl.SSLSocket"):
             ignored = (
                 f"ignore:Exception ignored in. <{kind}:pytest.PytestUnraisableExceptionWarning"
             )
-            if "tests/kafka/" in item.nodeid:
-                item.add_marker(pytest.mark.filterwarnings(ignored))
+            item.add_marker(pytest.mark.filterwarnings(ignored))
+        # The limit is for the test itself: before the first of them Kafka has to be fetched.
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(120, func_only=True))
 
 
 @pytest.fixture(autouse=True)
