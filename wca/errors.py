@@ -22,6 +22,7 @@ __all__ = [
     "ConfigLoadError",
     "FailedDeliveryException",
     "NotAvailable",
+    "Postponed",
     "StartError",
     "TargetGone",
     "TaskSynchronizationException",
@@ -87,3 +88,30 @@ class TaskSynchronizationException(WcaError):  # noqa: N818 - public name of the
 
 class FailedDeliveryException(WcaError):  # noqa: N818 - public name of the first release
     """A storage could not deliver the metrics it was given."""
+
+
+class Postponed:
+    """An error that is raised after what could still be done has been done.
+
+    A variable that holds an error and is still there when that is raised is held by its traceback:
+    a cycle, which keeps everything that all callers were working on until Python looks for cycles.
+    """
+
+    __slots__ = ("_error",)
+
+    def __init__(self) -> None:
+        self._error: BaseException | None = None
+
+    def keep(self, error: BaseException) -> None:
+        """Raise this one later; of several the last."""
+        self._error = error
+
+    def raise_kept(self) -> None:
+        """Raise what was kept, if anything was, and hold it no longer."""
+        if self._error is None:
+            return
+        error, self._error = self._error, None
+        try:
+            raise error
+        finally:
+            del error

@@ -2,6 +2,7 @@
 
 import logging
 
+from tests.garbage import left_behind
 from wca.collectors import Collector, NotAvailable, TargetGone
 from wca.containers import Paces, Probes
 from wca.linux.parse import Malformed
@@ -132,3 +133,18 @@ def test_collectors_that_are_not_given_any_more_are_closed():
     assert read(probes) == {"two": 1}
     probes.attach({"one": one, "two": two})
     assert read(probes) == {"one": 1, "two": 2}
+
+
+def test_a_target_that_has_gone_leaves_no_cycle():
+    """It would hold the sample of all tasks until Python looks for cycles."""
+    going = Numbers("going")
+    probes = attached(going)
+
+    def read_in_vain():
+        going.error = TargetGone("it was removed")
+        try:
+            read(probes)
+        finally:
+            going.error = None
+
+    assert left_behind(read_in_vain, TargetGone) == 0

@@ -7,7 +7,7 @@ from typing import cast
 
 from wca.collectors.api import Cgroup, NodeTarget, NotAvailable, Probe, Readable, TaskTarget
 from wca.collectors.decoders import Decoder
-from wca.errors import PLUGIN_ERRORS
+from wca.errors import PLUGIN_ERRORS, Postponed
 from wca.linux.file_group import FileGroup
 from wca.metrics import Measurements
 
@@ -35,7 +35,16 @@ class FileProbe:
         derived: what to make of the numbers of all files together.
     """
 
-    __slots__ = ("_contents", "_decoders", "_files", "_names", "_overlap", "_values", "derived")
+    __slots__ = (
+        "_contents",
+        "_decoders",
+        "_failed",
+        "_files",
+        "_names",
+        "_overlap",
+        "_values",
+        "derived",
+    )
 
     def __init__(
         self, sources: Sequence[tuple[Readable, Decoder]], derived: Sequence[Derivation] = ()
@@ -48,6 +57,7 @@ class FileProbe:
         self._names: list[tuple[str, ...]] = [()] * (len(sources) + 1)
         self._overlap = False  # two files give a number of the same name
         self.derived = tuple(derived)
+        self._failed = Postponed()
 
     @property
     def sources(self) -> list[tuple[Readable, Decoder]]:
@@ -63,32 +73,31 @@ class FileProbe:
                 it should have; the numbers of the other files were added.
         """
         contents = self._files.read()
-        failure = self._take(contents) if contents != self._contents else None
+        if contents != self._contents:
+            self._take(contents)
         out.update(self._values)
-        if failure is not None:
-            raise failure
+        self._failed.raise_kept()
 
     def close(self) -> None:
         """Close all files; safe twice."""
         self._files.close()
 
-    def _take(self, contents: list[bytes | None]) -> BaseException | None:
-        """Decode what changed, and return what went wrong with it."""
-        failure = None
+    def _take(self, contents: list[bytes | None]) -> None:
+        """Decode what changed, and keep what went wrong with it."""
         for position, content in enumerate(contents):
             if content == self._contents[position]:
                 continue
             try:
                 values = {} if content is None else self._decoders[position](content)
             except PLUGIN_ERRORS as error:
-                values, failure = {}, error
+                values = {}
+                self._failed.keep(error)
                 contents[position] = None  # asked again next time
             self._put(position, values)
         if self.derived:
             self._derive()
         # Where names overlap, all is decoded each time, so that the last file wins each time.
         self._contents = [None] * len(contents) if self._overlap else contents
-        return failure
 
     def _derive(self) -> None:
         values: Measurements = {}

@@ -148,7 +148,9 @@ class Probes:
         except NotAvailable as missing:
             self.unavailable[name] = missing.reason
         except PLUGIN_ERRORS as error:
-            self._fail(name, error)
+            if self._is_gone(error):
+                raise
+            self._telemetry.failure(name, error)
         else:
             self._probes[name] = probe, self._paces.of(collector.interval)
             return True
@@ -184,12 +186,17 @@ class Probes:
             self._close(name)
             self._group()
         except PLUGIN_ERRORS as error:
-            self._fail(name, error)
+            if self._is_gone(error):
+                raise
+            self._telemetry.failure(name, error)
 
-    def _fail(self, name: str, error: BaseException) -> None:
-        if self._vanishes and isinstance(error, TargetGone):
-            raise error
-        self._telemetry.failure(name, error)
+    def _is_gone(self, error: BaseException) -> bool:
+        """Whether the target has vanished; the caller raises the error again.
+
+        Raised here, where it is a parameter, it would be held by its own traceback, and with it
+        the sample of all tasks, until Python looks for cycles.
+        """
+        return self._vanishes and isinstance(error, TargetGone)
 
     def _close(self, name: str) -> None:
         probe, _ = self._probes.pop(name)

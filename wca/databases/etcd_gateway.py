@@ -68,15 +68,14 @@ class Gateway:
 
     def _ask(self, host: str, path: str, body: Mapping[str, str]) -> Mapping[str, Any]:
         deadline = time.monotonic() + self._timeout
-        failure: Exception | None = None
+        too_late = f"no answer within {self._timeout:g} s"
         try:
             status, text = self._exchange(host, path, body)
         except (http.client.HTTPException, OSError, ValueError) as error:
-            failure = error
-        if time.monotonic() >= deadline:  # what was cut may look like an answer, or like any error
-            raise _Unanswered(f"no answer within {self._timeout:g} s") from failure
-        if failure is not None:
-            raise _Unanswered(_reason(failure)) from failure
+            late = time.monotonic() >= deadline
+            raise _Unanswered(too_late if late else _reason(error)) from error
+        if time.monotonic() >= deadline:  # what was cut may look like an answer
+            raise _Unanswered(too_late)
         if len(text) > _MAX_ANSWER:
             raise _Unanswered(f"its answer is larger than {_MAX_ANSWER} bytes")
         return _judged(host, status, _object(text))

@@ -190,7 +190,10 @@ def _listening(host: str, port: int) -> socket.socket:
             return _bound(family, address)
         except OSError as error:  # such as ::1 of a machine without IPv6
             failure = failure or error
-    raise failure or OSError("the name has no address")
+    try:
+        raise failure or OSError("the name has no address")
+    finally:
+        del failure  # or its traceback holds it
 
 
 def _bound(family: int, address: Any) -> socket.socket:

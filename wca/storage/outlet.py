@@ -153,6 +153,7 @@ class Outlet:
             if self._keeps_books:
                 self._enter(len(metrics), left_out if error is None else {"failed": len(metrics)})
         self._report(error, failing)
+        error = None  # or its traceback holds it, and the batch
 
     def _report(self, error: BaseException | None, failing: str | None) -> None:
         if error is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from wca.collectors.api import Readable
 from wca.collectors.perf.cpus import OnlineCpus
 from wca.collectors.perf.tally import CpuGroup, Tally
-from wca.errors import TargetGone, WcaError
+from wca.errors import Postponed, TargetGone, WcaError
 from wca.metrics import Measurements
 
 __all__ = ["PerfProbe"]
@@ -54,13 +54,13 @@ class PerfProbe:
         ended: set[int] = set()
         for tally in self._tallies.values():
             ended |= tally.read()
-        failure = self._follow(ended)
+        failed = Postponed()
+        self._follow(ended, failed)
         if self._per_cpu:
             self._put_each(out)
         else:
             self._put_sum(out)
-        if failure is not None:
-            raise failure
+        failed.raise_kept()
 
     def close(self) -> None:
         """Close all events; safe twice."""
@@ -68,16 +68,17 @@ class PerfProbe:
             tally.close()
         self._alive.close()
 
-    def _follow(self, ended: set[int]) -> WcaError | None:
-        """Open on CPUs that came, close on those that went; the reason where that failed.
+    def _follow(self, ended: set[int], failed: Postponed) -> None:
+        """Open on CPUs that came, close on those that went.
 
         Args:
             ended: CPUs that went, and may be back.
+            failed: keeps why some could not be opened.
         """
         self._round = self._online.look(self._round)
         now = self._online.cpus
         if now is self._cpus and not ended:
-            return None
+            return
         gone = (set(self._cpus) - set(now)) | ended
         for tally in self._tallies.values():
             tally.retire(gone)
@@ -87,8 +88,7 @@ class PerfProbe:
         except TargetGone:
             raise
         except WcaError as error:
-            return error
-        return None
+            failed.keep(error)
 
     def _add(self, cpus: tuple[int, ...]) -> None:
         new = [cpu for cpu in cpus if cpu not in self._cpus]

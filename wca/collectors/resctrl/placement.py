@@ -188,7 +188,7 @@ class Placement:
                 reason = os.strerror(error.errno)
                 raise NotAvailable(f"{path} cannot be written ({reason}): run the agent as root")
             if error.errno not in _PASSING:
-                raise error
+                raise OSError(error.errno, os.strerror(error.errno or 0), path)
 
     def _give_back(self, strangers: dict[Place, set[int]]) -> None:
         """Threads that have left the task's cgroup go back to the control group itself.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from wca.errors import Postponed
 from wca.linux.perf.counting import PerfGroup
 from wca.linux.perf.scaling import ScaledGroup
 from wca.linux.perf.uncore_names import UncoreCount
@@ -115,14 +116,14 @@ class UncoreProbe:
         Raises:
             OSError: a group could not be read; what the others have counted was added.
         """
-        failure = self._read_groups()
+        failed = Postponed()
+        self._read_groups(failed)
         totals = {key: one.total for key, one in self._sums.items()}
         out.update(_nested({key: total for key, total in totals.items() if total is not None}))
         out.update(_nested(self._factors()))
         if self._derive:
             out.update(derived_uncore(self._rates()))
-        if failure is not None:
-            raise failure
+        failed.raise_kept()
 
     def close(self) -> None:
         """Close all events; safe twice."""
@@ -131,14 +132,12 @@ class UncoreProbe:
         for one in groups:
             one.group.close()
 
-    def _read_groups(self) -> OSError | None:
-        failure = None
+    def _read_groups(self, failed: Postponed) -> None:
         for one in self._groups:
             try:
                 one.read()
             except OSError as error:
-                failure = error
-        return failure
+                failed.keep(error)
 
     def _factors(self) -> dict[UncoreKey, float]:
         """The mean over the groups of each PMU of each socket of which something was counted."""

@@ -4,6 +4,7 @@ import os
 
 from wca.clock import Clock
 from wca.collectors.api import Cgroup, NodeTarget, NotAvailable, TargetGone
+from wca.errors import Postponed
 from wca.linux.files import Write
 from wca.linux.lru_gen import (
     LRU_GEN,
@@ -113,17 +114,16 @@ class LruGenProbe:
 
     def _age(self, memcgs: list[LruMemcg]) -> None:
         """Begin a generation in each; one that has ended meanwhile is left alone."""
-        refused: NotAvailable | None = None
-        aged = False
+        refused, aged = Postponed(), False
         for memcg, nodes in _newest(memcgs).items():
             for node, newest in nodes.items():
                 try:
                     self._write(LRU_GEN, aging_command(memcg, node, newest))
                     aged = True
                 except NotAvailable as error:
-                    refused = error
-        if refused is not None and not aged:
-            raise refused
+                    refused.keep(error)
+        if not aged:
+            refused.raise_kept()
 
 
 def _newest(memcgs: list[LruMemcg]) -> dict[int, dict[int, int]]:

@@ -71,7 +71,7 @@ class ResctrlFiles:
                 try:
                     os.write(descriptor, b"%d\n" % item)
                 except OSError as error:
-                    failures.append(error)
+                    failures.append(error.with_traceback(None))  # that would hold the list
         finally:
             os.close(descriptor)
         return failures

@@ -171,4 +171,7 @@ def _connect(host: str, port: int, options: Any, deadline: Deadline) -> socket.s
         else:
             connection.settimeout(deadline.left)
             return connection
-    raise failure or OSError(f"{host} has no address")
+    try:
+        raise failure or OSError(f"{host} has no address")
+    finally:
+        del failure  # or its traceback holds it, and the request that waits to be sent
