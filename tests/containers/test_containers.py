@@ -7,8 +7,8 @@ import pytest
 from wca.collectors import Collector, NotAvailable, TargetGone
 from wca.collectors.file_probe import FileProbe
 from wca.containers import Containers, Target
+from wca.naming import named
 from wca.nodes import Task
-from wca.runners.naming import named
 from wca.telemetry import Telemetry
 
 

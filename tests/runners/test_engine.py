@@ -4,8 +4,8 @@ import time
 
 from wca.clock import SystemClock
 from wca.metrics import Metric
+from wca.naming import named
 from wca.runners.engine import Engine
-from wca.runners.naming import named
 from wca.storage import AggregatingStorage, FilterStorage, Storage
 from wca.testing.kernel import KernelTree
 from wca.testing.storage import RecordingStorage

@@ -223,12 +223,23 @@ class CgroupHierarchies:
         return [name for name in expected if cgroup.version(name) is None]
 
     def own_cgroup_path(self) -> str:
-        """The path of the group in which this process runs, where its groups can be measured.
+        """The path of the group in which this process runs; see ``path_of_process``."""
+        return self.path_of_process("self")
+
+    def path_of_process(self, pid: int | str) -> str:
+        """The path of the group in which a process runs, where its groups can be measured.
 
         The paths in different hierarchies may differ; the first one, in the order cpu, cpuacct,
         memory, v2, is taken that has a group in every hierarchy needed, else ``/``.
+
+        Args:
+            pid: number of the process, or ``self``.
+
+        Raises:
+            TargetGone: there is no such process.
+            NotAvailable: its groups cannot be read.
         """
-        paths = parse_process_cgroups(self._kernel.read("/proc/self/cgroup"))
+        paths = parse_process_cgroups(self._kernel.read(f"/proc/{pid}/cgroup"))
         by_name = {name: path for names, path in paths.items() for name in names}
         unified = paths.get(frozenset(), "/")
         for path in (*(by_name.get(name, "/") for name in _MEASURED), unified):

@@ -30,6 +30,13 @@ INTERNAL_METRICS: tuple[MetricMetadata, ...] = (
     ),
     _internal("wca_tasks", _G, _N, "Tasks measured in this iteration."),
     _internal(
+        "wca_node_list_age_seconds",
+        _G,
+        _S,
+        "Time since the source of a node has given its list of tasks.",
+        "node",
+    ),
+    _internal(
         "wca_memory_usage_bytes",
         _G,
         MetricUnit.BYTES,

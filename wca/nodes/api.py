@@ -1,12 +1,20 @@
 """The contract of a node: which tasks run here."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from wca.errors import TaskSynchronizationException
 
-__all__ = ["Node", "Task", "TaskId", "TaskSynchronizationException"]
+__all__ = [
+    "KeepsList",
+    "Node",
+    "Task",
+    "TaskId",
+    "TaskSynchronizationException",
+    "TellsChanges",
+]
 
 TaskId = str
 
@@ -56,4 +64,23 @@ class Node(ABC):
         Raises:
             TaskSynchronizationException: no list can be had this time; the loop goes on with the
                 last known one.
+        """
+
+
+@runtime_checkable
+class TellsChanges(Protocol):
+    """A node that learns by itself that its list has become another one."""
+
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """Before ``start``: ``changed`` is to be called then, on any thread; it returns at once."""
+
+
+@runtime_checkable
+class KeepsList(Protocol):
+    """A node that goes on with its last list while its source is away."""
+
+    def list_ages(self) -> Mapping[str, float]:
+        """Seconds since each of its sources has given its list, by a name for the source.
+
+        A source that has not given one yet is left out.
         """

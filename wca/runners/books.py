@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from wca.errors import PLUGIN_ERRORS
 from wca.metrics import Measurements
-from wca.runners.naming import named
+from wca.naming import named
 from wca.storage import Storage
 from wca.storage.delivery import Size
 from wca.storage.ledger import Ledger, ledger_of

@@ -1,7 +1,7 @@
 """What exists from the start to the end of a run: kernel, containers, probes, storage queues."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 from wca.abilities import ability
@@ -12,6 +12,7 @@ from wca.linux.files import Kernel, KernelFile
 from wca.linux.parse import Malformed
 from wca.linux.procfs import parse_resident_bytes
 from wca.nodes import Node
+from wca.nodes.api import TellsChanges
 from wca.platforms import Platform, read_platform
 from wca.runners.books import Books
 from wca.runners.lifecycle import Lifecycle
@@ -52,10 +53,20 @@ class Engine:
         self.lifecycle.on_close("kernel files", lambda _timeout: kernel.close())
         self._statm = self._open_statm()
 
-    def start_node(self, node: Node) -> None:
-        """Start the node, which reads the kernel through the same object. Raises StartError."""
+    def start_node(self, node: Node, changed: Callable[[], None]) -> None:
+        """Start the node, which reads the kernel through the same object.
+
+        Args:
+            node: finds the tasks.
+            changed: for a node that learns by itself that its list has changed.
+
+        Raises:
+            StartError: it cannot start.
+        """
         if isinstance(node, ReadsKernel):
             node.use_kernel(self.kernel)
+        if isinstance(node, TellsChanges):
+            node.on_change(changed)
         self.lifecycle.start(node, "node")
 
     def start_all(self, components: Mapping[str, object]) -> None:

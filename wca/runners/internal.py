@@ -4,6 +4,8 @@ import time
 
 from wca.logger import LogCounter
 from wca.metrics import Measurements
+from wca.nodes import Node
+from wca.nodes.api import KeepsList
 from wca.runners.engine import Engine
 from wca.runners.governor import Governor
 from wca.runners.measuring import Measuring
@@ -17,6 +19,7 @@ class Internal:
 
     Args:
         engine: the services of the run.
+        node: finds the tasks.
         measuring: what measures.
         log_counts: warnings and errors logged.
         governor: keeps to the budget, where there is one.
@@ -25,11 +28,13 @@ class Internal:
     def __init__(
         self,
         engine: Engine,
+        node: Node,
         measuring: Measuring,
         log_counts: LogCounter,
         governor: Governor | None,
     ) -> None:
         self._engine = engine
+        self._node = node
         self._measuring = measuring
         self._log_counts = log_counts
         self._governor = governor
@@ -50,5 +55,9 @@ class Internal:
             "wca_memory_usage_bytes": engine.resident_bytes(),
             "wca_warning_count": self._log_counts.warnings.copy(),
             "wca_error_count": self._log_counts.errors.copy(),
+            "wca_node_list_age_seconds": self._list_ages(),
         }
         return values | {name: value for name, value in optional.items() if value}
+
+    def _list_ages(self) -> Measurements:
+        return dict(self._node.list_ages()) if isinstance(self._node, KeepsList) else {}

@@ -14,6 +14,7 @@ from wca.http.server import HttpServer
 from wca.linux.files import Kernel
 from wca.logger import LogCounter
 from wca.metrics.derived import COUNTERS
+from wca.naming import named
 from wca.nodes import Node
 from wca.nodes.labels import TaskLabelGenerator
 from wca.runners.api import Runner
@@ -27,7 +28,6 @@ from wca.runners.internal import Internal
 from wca.runners.labelling import TaskLabelling
 from wca.runners.loop import Job, Loop, Watchdog
 from wca.runners.measuring import Granularity, Measuring
-from wca.runners.naming import named
 from wca.runners.selection import Options, UsableCollectors, select_collectors
 from wca.runners.serving import Health, serve
 from wca.runners.stages import Sample, Stage, Store, run_iteration
@@ -230,11 +230,11 @@ class MeasurementRunner(Runner):
         departed = Job(measuring.look, period=None)
         measuring.start(self._waking(departed))
         engine.start_all(named(self.task_label_generators.values()))
-        engine.start_node(self.node)
         labelling = TaskLabelling(self.task_label_generators, telemetry)
         discover = Job(
             Discover(self.node, measuring.sync, labelling, telemetry), self.discovery_interval
         )
+        engine.start_node(self.node, self._waking(discover))
         stages = self._stages(engine, measuring, log_counts, discover.request)
         measure = Job(
             lambda: run_iteration(stages, Sample(self._clock.now()), telemetry),
@@ -263,7 +263,7 @@ class MeasurementRunner(Runner):
 
         export = Export(
             engine.common_labels(self.extra_labels, optional=self.include_optional_labels),
-            Internal(engine, measuring, log_counts, governor),
+            Internal(engine, self.node, measuring, log_counts, governor),
             engine.information(),
             engine.telemetry,
             measuring.catalogue,

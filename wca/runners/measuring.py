@@ -16,9 +16,9 @@ from wca.linux.cgroups import CgroupHierarchies
 from wca.metrics import Measurements
 from wca.metrics.catalogue import CATALOGUE
 from wca.metrics.metadata import MetricMetadata
+from wca.naming import named
 from wca.nodes import Task
 from wca.runners.engine import Engine
-from wca.runners.naming import named
 from wca.runners.states import CollectorStates
 
 __all__ = ["Granularity", "Measuring"]

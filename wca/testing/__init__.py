@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from wca.testing.databases import DatabaseContract
     from wca.testing.exposition import check_exposition
     from wca.testing.kernel import KernelTree
+    from wca.testing.nodes import NodeContract
     from wca.testing.openmetrics import check_openmetrics
     from wca.testing.storage import RecordingStorage, StorageContract
 
@@ -16,6 +17,7 @@ __all__ = [
     "DatabaseContract",
     "FakeClock",
     "KernelTree",
+    "NodeContract",
     "RecordingStorage",
     "StorageContract",
     "check_exposition",
@@ -28,6 +30,7 @@ __getattr__ = lazy_names(
         "DatabaseContract": "wca.testing.databases",
         "FakeClock": "wca.testing.clock",
         "KernelTree": "wca.testing.kernel",
+        "NodeContract": "wca.testing.nodes",
         "RecordingStorage": "wca.testing.storage",
         "StorageContract": "wca.testing.storage",
         "check_exposition": "wca.testing.exposition",

@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 from wca.clock import Clock, SystemClock
 from wca.config.types import Url
 from wca.errors import StartError
+from wca.http_client.deadline import Deadline
 from wca.security import SSL
 from wca.storage.delivery.parcel import Outcome, Parcel, Refused, Unavailable
 from wca.storage.http_client.answers import (
@@ -20,7 +21,6 @@ from wca.storage.http_client.answers import (
     shown_url,
 )
 from wca.storage.http_client.auth import Credentials, HttpAuth
-from wca.storage.http_client.deadline import Deadline
 from wca.storage.http_client.fields import check_headers, check_url, secrets_of
 from wca.version import __version__
 
@@ -113,7 +113,7 @@ class HttpTarget:
         Raises:
             Unavailable: the certificates cannot be used.
         """
-        from wca.storage.http_client.transport import new_session
+        from wca.http_client.transport import new_session
 
         del timeout
         self._let_go()

@@ -19,8 +19,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from wca.http_client.deadline import Deadline
 from wca.security import SSL
-from wca.storage.http_client.deadline import Deadline
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
