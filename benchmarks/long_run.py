@@ -32,8 +32,8 @@ runner: !MeasurementRunner
 INTERVAL = 0.02
 #: Processes that work in the newest tasks.
 PROCESSES = 10
-#: The part of the run, at its beginning, in which caches fill and the allocator takes its arenas.
-WARM_UP = 0.5
+#: The part of the run, at its beginning, in which caches fill.
+WARM_UP = 0.2
 #: Seconds between two looks at the agent.
 SAMPLED = 0.5
 
