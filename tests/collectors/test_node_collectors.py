@@ -3,9 +3,12 @@
 import dataclasses
 import os
 import re
+import tempfile
 from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wca.collectors import NotAvailable
 from wca.collectors.node_cpu import NodeCpuCollector
@@ -30,6 +33,7 @@ COLLECTORS = [
 ]
 FILES = [1, 4, 4, 1, 1, 4, 1]  # of a machine with two NUMA nodes
 KIB = 1024
+HERTZ = os.sysconf("SC_CLK_TCK")
 
 
 @pytest.fixture
@@ -113,8 +117,7 @@ def test_busy_ticks_are_all_but_idle_and_waiting(tree):
 
 
 def test_seconds_in_each_mode_do_not_count_guests_twice(tree):
-    hertz = os.sysconf("SC_CLK_TCK")
-    tree.set_cpu_ticks(tuple(hertz * second for second in range(1, 11)))
+    tree.set_cpu_ticks(tuple(HERTZ * second for second in range(1, 11)))
     seconds = measure(NodeCpuCollector, tree.kernel)["platform_cpu_seconds"]
     assert seconds["7"] == {
         "user": 1.0,
@@ -131,8 +134,7 @@ def test_seconds_in_each_mode_do_not_count_guests_twice(tree):
 @pytest.mark.parametrize(("cores", "groups"), [(16, 16), (17, 1)])
 def test_with_more_than_16_cpus_the_modes_are_summed(tmp_path, cores, groups):
     tree = KernelTree(tmp_path, cores=cores)
-    hertz = os.sysconf("SC_CLK_TCK")
-    tree.set_cpu_ticks((hertz,) * 10)
+    tree.set_cpu_ticks((HERTZ,) * 10)
     measured = measure(NodeCpuCollector, tree.kernel)
     assert len(measured["platform_cpu_seconds"]) == groups
     assert len(measured["cpu_usage_per_cpu"]) == cores
@@ -148,6 +150,68 @@ def test_a_cpu_that_goes_offline_takes_its_series_along_and_moves_no_other(tmp_p
     measured = read(probe)
     assert list(measured["cpu_usage_per_cpu"]) == ["0", "2", "3"]
     assert list(measured["platform_cpu_seconds"]) == ["all"], "one set of series for one run"
+
+
+def idle_seconds(tree, probe, *readings):
+    """Seconds of idle and iowait of CPU 0, after each reading of these."""
+    found = []
+    for idle, iowait in readings:
+        tree.set_cpu_ticks((0, 0, 0, round(idle * HERTZ), round(iowait * HERTZ), 0, 0, 0, 0, 0))
+        seconds = read(probe)["platform_cpu_seconds"]
+        found.append(tuple(seconds[next(iter(seconds))][mode] for mode in ("idle", "iowait")))
+    return found
+
+
+def test_idle_and_iowait_that_the_kernel_takes_back_stand_still(tree):
+    probe = NodeCpuCollector().attach(tree.kernel)
+    readings = [(100, 5.0), (99.9, 4.9), (99.95, 4.95), (102, 5.1)]
+    expected = [(100, 5), (100, 5), (100, 5), (102, 5.1)]
+    before = (1000 / HERTZ, 10 / HERTZ)  # the tree's own
+    assert idle_seconds(tree, probe, before, *readings)[1:] == expected
+
+
+def test_a_cpu_whose_idle_time_begins_anew_goes_on_from_where_it_was(tree):
+    """So it is before Linux 6.8 when a CPU comes back online."""
+    probe = NodeCpuCollector().attach(tree.kernel)
+    given = idle_seconds(tree, probe, (5000, 40), (0.5, 0), (2.5, 0.25))
+    assert given == [(5000, 40), (5000, 40), (5002, 40.25)]
+
+
+def test_the_sum_of_a_large_machine_does_not_step_back_with_a_cpu_that_goes_offline(tmp_path):
+    tree = KernelTree(tmp_path, cores=20)
+    probe = NodeCpuCollector().attach(tree.kernel)
+    (before,) = idle_seconds(tree, probe, (5000, 40))
+    tree.set_online([0, 1])
+    assert idle_seconds(tree, probe, (4000, 30), (4001, 30)) == [
+        before,
+        (before[0] + 20, before[1]),
+    ]
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 10**6)] * 3), min_size=1, max_size=12),
+    st.booleans(),
+)
+def test_no_time_of_a_cpu_ever_steps_back_and_what_only_grows_is_exact(samples, growing):
+    samples = sorted(samples) if growing else samples
+    if growing:  # in each mode
+        samples = list(zip(*(sorted(column) for column in zip(*samples, strict=True)), strict=True))
+    decode = cpu_times()
+    last = (0, 0, 0)
+    for user, idle, iowait in samples:
+        row = f"{user} 0 0 {idle} {iowait} 0 0 0 0 0"
+        modes = decode(f"cpu  {row}\ncpu0 {row}\nintr 1\n".encode())["platform_cpu_seconds"]["0"]
+        now = tuple(modes[mode] * HERTZ for mode in ("user", "idle", "iowait"))
+        assert all(new >= old for new, old in zip(now, last, strict=True))
+        assert not growing or now == pytest.approx((user, idle, iowait))
+        last = now
+
+
+def cpu_times():
+    """The decoder of /proc/stat."""
+    with tempfile.TemporaryDirectory() as folder:
+        ((_, decode),) = NodeCpuCollector().attach(KernelTree(folder).kernel).sources
+    return decode
 
 
 def test_used_memory_is_the_total_without_free_buffers_and_cache(tree):
