@@ -137,6 +137,42 @@ def test_what_is_read_past_the_page_cache_is_counted_to_the_byte(real_cgroups, t
     assert sum(after["task_io_device_read_bytes"].values()) == after["task_io_read_bytes"]
 
 
+def reads_directly(worker, file):
+    """Let a process read a file past the page cache; skip where that cannot be counted."""
+    try:
+        os.close(os.open(file, os.O_RDONLY | os.O_DIRECT))
+    except OSError:
+        pytest.skip("the file system of the temporary folder cannot read past the page cache")
+    assert worker.do(READ_DIRECTLY.format(path=str(file))) == [str(os.stat(file).st_size)]
+
+
+def test_what_a_container_read_that_has_ended_counts_once(real_cgroups, tmp_path):
+    file = tmp_path / "data"
+    file.write_bytes(bytes(4 * MIB))
+    with open(file) as data:
+        os.fsync(data.fileno())
+    pod = real_cgroups.make("pod")
+    paths = [real_cgroups.make(f"pod/{name}") for name in ("short", "long")]
+    for path in paths:
+        count_io(real_cgroups, path, os.stat(file).st_dev)
+    short, long = map(real_cgroups.worker, paths)
+    probe = attach(partial(TaskIoCollector, per_device=True), real_cgroups, pod)
+    reads_directly(short, file)
+    reads_directly(long, file)
+    before = read(probe)
+    if "task_io_read_bytes" not in before:
+        pytest.skip("the temporary folder is on no block device that the kernel counts")
+    assert before["task_io_read_bytes"] == 8 * MIB
+    short.stop()
+    real_cgroups.remove(paths[0])
+    assert read(probe) == before
+    reads_directly(long, file)
+    after = read(probe)
+    probe.close()
+    assert after["task_io_read_bytes"] == 12 * MIB
+    assert sum(after["task_io_device_read_bytes"].values()) == 12 * MIB
+
+
 def test_processes_are_counted_and_refused_at_their_limit(real_cgroups):
     path = real_cgroups.make("forking")
     worker = real_cgroups.worker(path)

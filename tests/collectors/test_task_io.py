@@ -1,5 +1,6 @@
 """Input and output of tasks: sums that only grow, and by option the numbers of each device."""
 
+import tempfile
 from functools import partial
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from wca.collectors.task_io import TaskIoCollector
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.parse import Malformed
 from wca.testing.kernel import KernelTree
+from wca.testing.kernel_files import blkio
 
 LAYOUTS = ["v1_apart", "v2", "hybrid"]
 PER_DEVICE = partial(TaskIoCollector, per_device=True)
@@ -74,7 +76,7 @@ def test_a_device_that_is_taken_away_stays_in_the_sums(tree):
     assert after["task_io_written_bytes"] == before["task_io_written_bytes"]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.dictionaries(st.sampled_from(["8:0", "8:16", "9:0"]), st.integers(0, 99)), max_size=6
@@ -91,6 +93,62 @@ def test_sums_never_step_back_whatever_devices_do(tmp_path_factory, samples):
         assert all(now[name] >= value for name, value in last.items())
         last = now
     tree.kernel.close()
+
+
+PIECE = 4096
+
+
+def steps(tree, *readings):
+    """Bytes that a task has read, by its sum and by its one device, after each of these."""
+    tree.add_task("/job")
+    probe, given = attach(tree, PER_DEVICE), []
+    for blocks in readings:
+        tree.add_task("/job", io={"8:0": (blocks * PIECE, 0)})
+        measured = read(probe)
+        given.append(
+            (measured["task_io_read_bytes"], *measured["task_io_device_read_bytes"].values())
+        )
+    return [tuple(number // PIECE for number in each) for each in given]
+
+
+@pytest.mark.parametrize("tree", ["v1_apart", "hybrid"], indirect=True)
+def test_on_v1_a_group_below_that_was_removed_counts_once(tree):
+    """A container of 4 goes, out of 12 of the pod; then the other one goes on."""
+    assert steps(tree, 12, 8, 8, 10) == [(12, 12), (12, 12), (12, 12), (14, 14)]
+
+
+@pytest.mark.parametrize("tree", ["v2"], indirect=True)
+def test_on_v2_a_smaller_number_is_that_of_another_device(tree):
+    assert steps(tree, 12, 8, 10) == [(12, 12), (20, 8), (22, 10)]
+
+
+containers = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(containers, st.sets(st.integers(0, 3))), max_size=12))
+def test_on_v1_no_more_is_counted_than_was_done_and_only_what_is_beside_an_end_is_lost(intervals):
+    """In each interval containers read so much, and some of them end."""
+    decode = _decoder_v1()
+    living, done, hidden, last = {}, 0, 0, 0
+    for work, ended in intervals:
+        for container, blocks in work:
+            living[container] = living.get(container, 0) + blocks
+        now = sum(blocks for _, blocks in work)
+        done += now
+        hidden += now if ended & living.keys() else 0
+        living = {one: blocks for one, blocks in living.items() if one not in ended}
+        counted = decode(blkio({"8:0": (sum(living.values()), 0)}).encode())["task_io_read_bytes"]
+        assert last <= counted <= done
+        assert counted >= done - hidden
+        last = counted
+
+
+def _decoder_v1():
+    with tempfile.TemporaryDirectory() as folder:
+        tree = KernelTree(folder)
+        tree.add_task("/job")
+        return attach(tree).sources[0][1]
 
 
 def test_the_numbers_of_each_device_have_names_of_their_own(tree):

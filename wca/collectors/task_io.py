@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from operator import add, lt
+from operator import add, lt, sub
 from typing import Annotated, cast
 
 from wca.collectors.api import (
@@ -60,15 +60,22 @@ class _Counts:
     only grow. What goes through a device that lies on others (LVM, LUKS, RAID, loop) is counted
     for it and once more for those below, so that it is left out of the sums.
 
+    On v1 a number is a sum over the groups below, out of which the kernel takes a group that is
+    removed. A number that has become smaller stays where it was, and what it gains from then on is
+    added: what the other groups did since the reading before may be hidden behind what was taken
+    out, and is lost then, but nothing counts twice. On v2 a group that is removed stays in the
+    number, and a smaller one is that of another device.
+
     Args:
         parse: parser of the file.
         keys: key in the file by metric, without the metric's prefix.
         is_stacked: whether the device of a number lies on others.
         name_of: name of a device by its number; None: no numbers of devices.
-        from_zero: whether a file without devices says that nothing was read or written.
+        version: of the cgroup hierarchy.
     """
 
     __slots__ = (
+        "_added",
         "_counted",
         "_devices",
         "_file",
@@ -79,7 +86,9 @@ class _Counts:
         "_numbers",
         "_parts",
         "_places",
+        "_read",
         "_sums",
+        "_version",
     )
 
     def __init__(
@@ -88,36 +97,38 @@ class _Counts:
         keys: Mapping[str, bytes],
         is_stacked: Callable[[str], bool],
         name_of: _NameOf | None,
-        *,
-        from_zero: bool,
+        version: int,
     ) -> None:
         self._is_stacked = is_stacked
         self._file = DeviceNumbers(parse, tuple(keys.values()))
-        self._counted = from_zero
+        self._version = version
+        # A v1 kernel that does not count (see the collector) shows the same as a task without I/O.
+        self._counted = version != 1
         # The same text for all tasks, so that it stays in the processor's caches.
         self._sums = [sys.intern(f"task_io_{name}") for name in keys]
         self._parts = [sys.intern(f"task_io_device_{name}") for name in keys]
         self._name_of = name_of
         self._names: dict[str, str] = {}  # of devices, by number
         self._devices: tuple[str, ...] = ()
-        self._numbers: list[int] = []  # of all devices, one device after the other
+        self._read: list[int] = []  # of all devices, one device after the other
+        self._added: list[int] = []  # to what is read; empty as long as that is nothing
+        self._numbers: list[int] = []  # both together
         self._places: list[int] = []  # of the devices that are in the sums
         self._gone = [0] * len(keys)  # of devices that were taken away
 
     def __call__(self, data: bytes) -> Measurements:
         numbers = self._file.read(data)
         devices = self._file.devices
-        if devices != self._devices or any(map(lt, numbers, self._numbers)):
-            self._keep_gone(self._by_device(devices, numbers))
-        if devices != self._devices:
-            self._places = [place for place, one in enumerate(devices) if not self._is_stacked(one)]
-        self._devices, self._numbers = devices, numbers
+        if devices != self._devices or any(map(lt, numbers, self._read)):
+            self._keep(devices, numbers)
+        self._devices, self._read = devices, numbers
+        self._numbers = list(map(add, numbers, self._added)) if self._added else numbers
         self._counted = self._counted or bool(devices)
         if not self._counted:
             return {}
         values: Measurements = {}
         for place, name in enumerate(self._sums):
-            column = numbers[place :: len(self._sums)]
+            column = self._numbers[place :: len(self._sums)]
             values[name] = sum([column[one] for one in self._places], self._gone[place])
         if self._name_of is not None and devices:
             self._add_parts(values, self._name_of)
@@ -130,12 +141,23 @@ class _Counts:
             for place, device in enumerate(devices)
         }
 
-    def _keep_gone(self, devices: Mapping[str, list[int]]) -> None:
-        """Keep what those had counted last that are not there any more, or began anew."""
-        for device, last in self._by_device(self._devices, self._numbers).items():
-            now = devices.get(device)
-            if (now is None or any(map(lt, now, last))) and not self._is_stacked(device):
-                self._gone = list(map(add, self._gone, last))
+    def _keep(self, devices: Sequence[str], numbers: list[int]) -> None:
+        """Keep what had been counted last of devices that are not there any more, or step back."""
+        now = self._by_device(devices, numbers)
+        added = {device: [0] * len(self._sums) for device in devices}
+        given = self._by_device(self._devices, self._numbers)
+        for device, read in self._by_device(self._devices, self._read).items():
+            steps_back = device in now and any(map(lt, now[device], read))
+            if device not in now or (steps_back and self._version != 1):
+                if not self._is_stacked(device):
+                    self._gone = list(map(add, self._gone, given[device]))
+            else:
+                lowest = map(min, now[device], read)
+                added[device] = list(map(sub, given[device], lowest))
+        flat = [number for each in added.values() for number in each]
+        self._added = flat if any(flat) else []
+        if devices != self._devices:
+            self._places = [place for place, one in enumerate(devices) if not self._is_stacked(one)]
 
     def _add_parts(self, values: Measurements, name_of: _NameOf) -> None:
         self._names = {
@@ -164,7 +186,9 @@ class TaskIoCollector(Collector):
     it: on cgroup v2 for the task (ext4, btrfs and xfs), on v1 for the root group. What goes through
     a device that lies on others (LVM, LUKS, RAID, loop) is counted below it, and once.
 
-    On v1 there are no numbers before the first I/O, and since Linux 6.10 none at all for a device
+    On v1 a group below the task's is taken out of its numbers when it is removed: what the others
+    did between two readings in which that happens may be missing from the sums. There are no
+    numbers before the first I/O, and since Linux 6.10 none at all for a device
     for which no group has ever had a limit (``blkio.throttle.*_device``): the kernel counts only
     then.
 
@@ -212,11 +236,10 @@ class TaskIoCollector(Collector):
         self, cgroup: Cgroup, stacked: Callable[[str], bool], name_of: _NameOf | None
     ) -> Iterator[tuple[Callable[[], Readable], Decoder]]:
         if cgroup.version("blkio") != 1:
-            decode = _Counts(parse_io_stat, self._wanted, stacked, name_of, from_zero=True)
+            decode = _Counts(parse_io_stat, self._wanted, stacked, name_of, 2)
             yield partial(cgroup.open, "io", "io.stat"), decode
             return
         for file, known in _FILES_V1.items():
             keys = {name: key for name, key in known.items() if name in self._wanted}
-            # A kernel that does not count (see above) shows the same as a task without I/O.
-            decode = _Counts(parse_blkio, keys, stacked, name_of, from_zero=False)
+            decode = _Counts(parse_blkio, keys, stacked, name_of, 1)
             yield partial(cgroup.open, "blkio", file), decode
