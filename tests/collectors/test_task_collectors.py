@@ -163,21 +163,6 @@ def test_oom_kills_and_hits_of_the_limit(tree):
 
 
 @pytest.mark.parametrize("tree", LAYOUTS, indirect=True)
-def test_what_v1_does_not_count_for_a_pod_is_left_out(tree):
-    tree.add_task("/pod", oom_kills=3)
-    cgroup = CgroupHierarchies(tree.kernel).locate("/pod")
-    pod = Task("pod", "pod", "/pod", subcgroups_paths=["/pod/container"])
-    target = SimpleNamespace(task=pod, cgroup=cgroup, node=tree.kernel)
-    if tree.layout != "v2":
-        with pytest.raises(NotAvailable, match="cgroup v1 does not count for a pod"):
-            TaskMemoryEventsCollector().attach(target)
-        return
-    out = {}
-    TaskMemoryEventsCollector().attach(target).read(out)
-    assert (out["task_mem_oom_kills"], out["task_mem_limit_hits"]) == (3, 30)
-
-
-@pytest.mark.parametrize("tree", LAYOUTS, indirect=True)
 def test_processes_and_their_limit(tree):
     tree.add_task("/job", pids=(7, 8, 9))
     expected = {"task_pids": 3, "task_pids_limit": 30, "task_pids_limit_hits": 0}

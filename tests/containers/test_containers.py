@@ -30,7 +30,7 @@ class Kernel:
         name = task.cgroup_path[1:]
         if name not in self.inodes:
             raise TargetGone(name)
-        return Target(task, FakeCgroup(self.inodes[name]), None)
+        return Target(task, FakeCgroup(self.inodes[name]), None, FakeCgroup)
 
 
 class Counting(Collector):
@@ -134,7 +134,7 @@ def test_a_task_with_open_files_in_all_its_cgroups_costs_no_further_look_at_the_
 
     def locate(task):
         asked.append(task.cgroup_path)
-        return Target(task, FakeCgroup(1), None)
+        return Target(task, FakeCgroup(1), None, FakeCgroup)
 
     containers = Containers(locate, named([Files()]), Telemetry())
     for _ in range(3):

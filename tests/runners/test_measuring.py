@@ -1,5 +1,6 @@
 """What is measured follows the tasks: as a whole or container by container, to their end."""
 
+import contextlib
 import threading
 import time
 
@@ -8,6 +9,7 @@ import pytest
 from wca.clock import SystemClock
 from wca.collectors import Collector, NotAvailable, TargetGone
 from wca.collectors.task_cpu import TaskCpuCollector
+from wca.collectors.task_memory_events import TaskMemoryEventsCollector
 from wca.containers.parts import Part
 from wca.linux.files import Kernel
 from wca.nodes import Node, Task
@@ -106,14 +108,21 @@ def test_help_and_type_are_those_of_the_number(pods):
     assert metric.help
 
 
-@pytest.fixture
-def measuring(real_cgroups):
-    """Measures real tasks; an event that is set when one is about to go."""
-    engine, departed = Engine(Kernel(), SystemClock()), threading.Event()
-    measuring = Measuring(engine, [TaskCpuCollector(interval=3600.0)], 60.0, Granularity.POD)
+@contextlib.contextmanager
+def started(*collectors, interval=60.0, granularity=Granularity.POD, kernel=None):
+    """What measures, an event that is set when a task is about to go, and the stage that reads."""
+    engine, departed = Engine(kernel or Kernel(), SystemClock()), threading.Event()
+    measuring = Measuring(engine, collectors, interval, granularity)
     measuring.start(departed.set)
     yield measuring, departed, Collect(measuring, engine.telemetry, time.monotonic, lambda: None)
     engine.lifecycle.close(WAIT)
+
+
+@pytest.fixture
+def measuring():
+    """Measures the CPU time of real tasks."""
+    with started(TaskCpuCollector(interval=3600.0)) as measuring:
+        yield measuring
 
 
 def sampled(collect):
@@ -187,39 +196,48 @@ def test_a_task_that_is_made_again_at_once_has_one_set_of_series(real_cgroups, m
     assert len(sampled(collect).tasks) == 1
 
 
+def test_the_first_containers_of_a_task_are_in_its_sums(tmp_path):
+    tree = KernelTree(tmp_path, layout="v1_together")
+    tree.add_task("/pod")
+    with started(TaskMemoryEventsCollector(), kernel=tree.kernel) as (measured, _, collect):
+        measured.sync([Task("pod", "pod", "/pod")])
+        kills = [sampled(collect).tasks[0].measurements["task_mem_oom_kills"]]
+        tree.add_task("/pod/web", oom_kills=3)
+        measured.sync([Task("pod", "pod", "/pod", subcgroups_paths=["/pod/web"])])
+        kills.append(sampled(collect).tasks[0].measurements["task_mem_oom_kills"])
+        measured.sync([Task("pod", "pod", "/pod")])  # the last one has ended
+        kills.append(sampled(collect).tasks[0].measurements["task_mem_oom_kills"])
+    assert kills == [0, 3, 3]
+
+
 def test_a_task_that_a_broken_probe_calls_gone_has_not_ended(real_cgroups):
     class Lying(Odd):
         def read(self, out):
             raise TargetGone("it is gone")
 
-    engine = Engine(Kernel(), SystemClock())
-    measured = Measuring(engine, [Lying()], 60.0, Granularity.POD)
-    measured.start(lambda: None)
-    collect = Collect(measured, engine.telemetry, time.monotonic, lambda: None)
-    path = real_cgroups.make("living")
-    for _ in range(3):
-        measured.sync([Task("living", "living", path)])
-        sample = sampled(collect)
-    assert sample.platform["platform_ended_tasks"] == 0
-    engine.lifecycle.close(WAIT)
+    with started(Lying()) as (measured, _, collect):
+        path = real_cgroups.make("living")
+        for _ in range(3):
+            measured.sync([Task("living", "living", path)])
+            sample = sampled(collect)
+        assert sample.platform["platform_ended_tasks"] == 0
 
 
 @pytest.mark.parametrize("granularity", list(Granularity))
 def test_what_ended_tasks_have_used_is_counted_once_at_any_granularity(tmp_path, granularity):
     tree = KernelTree(tmp_path, layout="v1_together")
     tree.add_task("/pod", cpu_seconds=5)
-    tree.add_task("/pod/web", cpu_seconds=5)
-    engine = Engine(tree.kernel, SystemClock())
-    measured = Measuring(engine, [TaskCpuCollector()], 1.0, granularity)
-    measured.start(lambda: None)
-    collect = Collect(measured, engine.telemetry, time.monotonic, lambda: None)
-    measured.sync([Task("pod", "pod", "/pod", subcgroups_paths=["/pod/web"])])
-    sampled(collect)
-    measured.sync([])
-    ended = sampled(collect).platform
+    tree.add_task("/pod/web", cpu_seconds=5, oom_kills=3)
+    collectors = TaskCpuCollector(), TaskMemoryEventsCollector()
+    with started(*collectors, granularity=granularity, kernel=tree.kernel) as running:
+        measured, _, collect = running
+        measured.sync([Task("pod", "pod", "/pod", subcgroups_paths=["/pod/web"])])
+        sampled(collect)
+        measured.sync([])
+        ended = sampled(collect).platform
     assert ended["platform_ended_tasks"] == 1
     assert ended["platform_ended_tasks_cpu_seconds"] == 5
-    engine.lifecycle.close(WAIT)
+    assert ended["platform_ended_tasks_oom_kills"] == 3
 
 
 class Odd(Collector):

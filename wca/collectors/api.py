@@ -1,7 +1,7 @@
 """The contracts of measuring: a collector attaches to a target and gives a probe that reads it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, Protocol
 
 from wca.config.types import Duration
@@ -56,6 +56,9 @@ class Cgroup(Protocol):
             TargetGone: the group itself is gone.
         """
 
+    def identity(self) -> tuple[int, ...]:
+        """The inode numbers of its groups now: others for a group that was made again."""
+
     def procs(self, controller: str | None = None, *, recursive: bool = False) -> list[int]:
         """Ids of the processes in the group, ascending; empty where they cannot be read.
 
@@ -89,7 +92,7 @@ class TaskTarget(Protocol):
 
     @property
     def task(self) -> Task:
-        """The task as the node reported it."""
+        """The task as the node reported it last."""
 
     @property
     def cgroup(self) -> Cgroup:
@@ -98,6 +101,9 @@ class TaskTarget(Protocol):
     @property
     def node(self) -> NodeTarget:
         """The machine it runs on, for what is read of its processes."""
+
+    def containers(self) -> Mapping[str, Cgroup]:
+        """The cgroups of the containers that the node reported last, by path, looked up now."""
 
 
 class Probe(Protocol):
@@ -137,6 +143,9 @@ class Collector(ABC):
     #: Whether it measures a container of a task as it measures the task. One whose source is the
     #: same for all containers of a task says False, and measures tasks as a whole alone.
     per_container: ClassVar[bool] = True
+    #: Whether its numbers of a task with containers are sums over these: then it attaches anew when
+    #: a task gets its first container.
+    sums_containers: ClassVar[bool] = False
     #: Names in the metric catalogue, for documents and tests; not needed at run time.
     emits: ClassVar[tuple[str, ...]] = ()
     #: Seconds between two readings; None: the runner's interval.

@@ -3,9 +3,10 @@
 from functools import partial
 from typing import Annotated, cast
 
-from wca.collectors.api import INTERVAL, Collector, NodeTarget, NotAvailable, Probe, TaskTarget
-from wca.collectors.decoders import Field, keyed, number
-from wca.collectors.file_probe import attach_files
+from wca.collectors.api import INTERVAL, Cgroup, Collector, NodeTarget, Probe, TaskTarget
+from wca.collectors.container_sums import ContainerSums
+from wca.collectors.decoders import Decoder, Field, keyed, number
+from wca.collectors.file_probe import FileProbe, attach_files
 
 __all__ = ["TaskMemoryEventsCollector"]
 
@@ -26,8 +27,9 @@ class TaskMemoryEventsCollector(Collector):
     """How often a task met its memory limits, and how many of its processes were killed for it.
 
     Source: ``memory.events`` of cgroup v2, which counts the groups below too; ``memory.failcnt``
-    and ``memory.oom_control`` (Linux 4.13) of v1, which count the group itself alone. On v1 a task
-    whose processes are in containers with groups of their own, a pod, is therefore left out.
+    and ``memory.oom_control`` (Linux 4.13) of v1, which count each group by itself. On v1 the
+    numbers of a task with containers, a pod, are the sums over its own group and those of its
+    containers, also of containers that have ended.
 
     Args:
         details: measure also how often an allocation found no memory, and how often the whole
@@ -35,6 +37,7 @@ class TaskMemoryEventsCollector(Collector):
         interval: time between two readings; the runner's when left out.
     """
 
+    sums_containers = True
     emits = (*(name for _, name, _ in _EVENTS), *(name for _, name, _ in _DETAILS))
 
     def __init__(
@@ -46,12 +49,15 @@ class TaskMemoryEventsCollector(Collector):
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Open the files of the task. Raises NotAvailable and TargetGone."""
         task = cast("TaskTarget", target)
-        cgroup = task.cgroup
+        own = self._attach(task.cgroup)
+        if task.cgroup.version("memory") == 2 or not task.task.subcgroups_paths:
+            return own
+        return ContainerSums(own, task, self._attach, self.emits)
+
+    def _attach(self, cgroup: Cgroup) -> FileProbe:
+        files: list[tuple[str, Decoder]]
         if cgroup.version("memory") == 2:
-            fields = _EVENTS + (_DETAILS if self._details else ())
-            files = [("memory.events", keyed(fields))]
-        elif task.task.subcgroups_paths:
-            raise NotAvailable("cgroup v1 does not count for a pod what its containers meet")
+            files = [("memory.events", keyed(_EVENTS + (_DETAILS if self._details else ())))]
         else:
             files = [
                 ("memory.failcnt", number(_LIMIT_HITS)),

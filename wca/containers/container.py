@@ -1,6 +1,6 @@
 """One discovered task, or one container of it, with its probes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from wca.collectors import Collector
@@ -21,13 +21,25 @@ LATE_LOOKS = 3
 Identity = tuple[str, str, tuple[int, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Target:
-    """What a collector of tasks attaches to, see ``wca.collectors.api.TaskTarget``."""
+    """What a collector of tasks attaches to, see ``wca.collectors.api.TaskTarget``.
+
+    Args:
+        task: as the node reported it last.
+        cgroup: its groups.
+        node: the machine.
+        locate: gives the groups of a path.
+    """
 
     task: Task
     cgroup: Cgroup
     node: NodeTarget
+    locate: Callable[[str], Cgroup]
+
+    def containers(self) -> dict[str, Cgroup]:
+        """The cgroups of the task's containers by path, looked up now."""
+        return {path: self.locate(path) for path in self.task.subcgroups_paths}
 
 
 class Container:
@@ -45,9 +57,11 @@ class Container:
     ) -> None:
         self.task = target.task
         self.identity = identity
+        self._target = target
         self._facts = _facts(target.task)
         self._cgroup = target.cgroup
         self._probes = Probes(target, telemetry, paces)
+        self._divided = bool(target.task.subcgroups_paths)
         self._updates = 0
         #: What was read last, and whether that was a last look which no sample has taken yet.
         self.last: Measurements = {}
@@ -88,11 +102,14 @@ class Container:
         Raises:
             TargetGone: the task vanished meanwhile.
         """
+        if self.task.subcgroups_paths and not self._divided:  # its first containers
+            self._divided = True
+            self._probes.forget(name for name, one in collectors.items() if one.sums_containers)
         self._probes.attach(collectors)
 
     def update(self, task: Task) -> None:
         """Take what the node says of the same task now: its labels and resources may change."""
-        self.task = task
+        self.task = self._target.task = task
         self._facts = _facts(task)
         self._updates += 1
 

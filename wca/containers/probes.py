@@ -1,6 +1,6 @@
 """The probes of one target: opened, read together, each at its pace, and closed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic, thread_time
 
 from wca.collectors import Collector, NotAvailable, Probe
@@ -88,6 +88,18 @@ class Probes:
         self.lacking = frozenset(collectors.keys() - known)
         if opened or gone:
             self._group()
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Let the next ``attach`` open these anew, also where they had no source.
+
+        Args:
+            names: of collectors.
+        """
+        for name in names:
+            self.unavailable.pop(name, None)
+            if name in self._probes:
+                self._close(name)
+        self._group()
 
     def read(self, out: Measurements, *, at_once: bool = False) -> None:
         """Read what is due, and give the last values of the rest.

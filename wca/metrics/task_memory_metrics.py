@@ -6,6 +6,7 @@ from wca.metrics.metric import MetricGranularity, MetricType, MetricUnit
 __all__ = ["TASK_MEMORY_METRICS"]
 
 _UNLIMITED = "absent when unlimited"
+_SUMMED = ", a pod's summed with its containers'"
 _DETAILS = "TaskMemoryCollector with details"
 _EVENT_DETAILS = "TaskMemoryEventsCollector with details"
 
@@ -110,7 +111,7 @@ TASK_MEMORY_METRICS: tuple[MetricMetadata, ...] = (
     _count(
         "task_mem_limit_hits",
         "How often the task's memory reached its limit and something had to be reclaimed.",
-        "v1: memory.failcnt, not of a pod, whose containers have their own; v2: memory.events max",
+        f"v1: memory.failcnt{_SUMMED}; v2: memory.events max",
     ),
     _count(
         "task_mem_soft_limit_hits",
@@ -120,8 +121,7 @@ TASK_MEMORY_METRICS: tuple[MetricMetadata, ...] = (
     _count(
         "task_mem_oom_kills",
         "Processes of the task that were killed for want of memory.",
-        "v1: memory.oom_control oom_kill, not of a pod, whose containers have their own; "
-        "v2: memory.events oom_kill",
+        f"v1: memory.oom_control oom_kill{_SUMMED}; v2: memory.events oom_kill",
     ),
     _count(
         "task_mem_ooms",

@@ -6,6 +6,7 @@ from wca.metrics.metric import MetricGranularity, MetricType, MetricUnit
 __all__ = ["TASK_METRICS"]
 
 _CPU_DETAILS = "TaskCpuCollector with details"
+_SUMMED = ", a pod's summed with its containers'"
 
 
 def _task(
@@ -74,7 +75,7 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         _C,
         _N,
         "Enforcement periods of the CPU quota that have passed.",
-        "v1 and v2: cpu.stat nr_periods",
+        f"v1 and v2: cpu.stat nr_periods{_SUMMED}",
         needs="cpu controller",
     ),
     _task(
@@ -82,7 +83,7 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         _C,
         _N,
         "Enforcement periods in which the task used up its CPU quota.",
-        "v1 and v2: cpu.stat nr_throttled",
+        f"v1 and v2: cpu.stat nr_throttled{_SUMMED}",
         needs="cpu controller",
     ),
     _task(
@@ -90,7 +91,7 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         _C,
         _S,
         "Time the task was held back by its CPU quota, summed over CPUs.",
-        "v1: cpu.stat throttled_time; v2: cpu.stat throttled_usec",
+        f"v1: cpu.stat throttled_time; v2: cpu.stat throttled_usec{_SUMMED}",
         needs="cpu controller",
     ),
     _task(
@@ -114,7 +115,7 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         _C,
         _N,
         "Enforcement periods in which the task used more than its CPU quota.",
-        "v1 and v2: cpu.stat nr_bursts (Linux 5.16)",
+        f"v1 and v2: cpu.stat nr_bursts (Linux 5.16){_SUMMED}",
         needs=_CPU_DETAILS,
     ),
     _task(
@@ -122,7 +123,7 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         _C,
         _S,
         "CPU time used beyond the quota, out of what was left of earlier periods.",
-        "v1: cpu.stat burst_time; v2: cpu.stat burst_usec (Linux 5.16)",
+        f"v1: cpu.stat burst_time; v2: cpu.stat burst_usec (Linux 5.16){_SUMMED}",
         needs=_CPU_DETAILS,
     ),
     _psi("cpu", "some", "at least one thread of the task"),

@@ -202,4 +202,5 @@ class Measuring:
         )
 
     def _target(self, task: Task) -> Target:
-        return Target(task, self._hierarchies.locate(task.cgroup_path), self._engine.kernel)
+        locate = self._hierarchies.locate
+        return Target(task, locate(task.cgroup_path), self._engine.kernel, locate)

@@ -1,0 +1,134 @@
+"""Counters that the kernel keeps for each group alone, summed over a task and its containers."""
+
+from collections.abc import Callable, Hashable, Iterable
+
+from wca.collectors.api import Cgroup, NotAvailable, Probe, TargetGone, TaskTarget
+from wca.collectors.running_total import RunningTotal
+from wca.errors import PLUGIN_ERRORS, Postponed
+from wca.metrics import Measurements
+
+__all__ = ["ContainerSums"]
+
+#: Containers that are known when they are back in the list; what they had counted must not count
+#: twice. It takes a node that lists them now and then.
+_REMEMBERED = 64
+_OWN: Hashable = ()
+
+
+class _Container:
+    """The files of one container, and what they counted last.
+
+    Args:
+        identity: of its groups: one that is made again under its path is another one.
+        probe: reads the files.
+    """
+
+    __slots__ = ("counters", "identity", "probe")
+
+    def __init__(self, identity: Hashable, probe: Probe) -> None:
+        self.identity = identity
+        self.probe = probe
+        self.counters: Measurements = {}
+
+
+class ContainerSums:
+    """Reads the files of a task's own group, and adds what those of its containers count.
+
+    A container that has ended stays in the sums with what it had counted at the last reading, so
+    that they never go back. One that was never seen, because it began and ended between two
+    discoveries, is not in them.
+
+    Args:
+        own: reads the files of the task's own group.
+        target: knows which containers there are now.
+        attach: opens the files of a container's groups; raises NotAvailable and TargetGone.
+        names: the counters to sum; all other numbers are those of the own group.
+    """
+
+    def __init__(
+        self,
+        own: Probe,
+        target: TaskTarget,
+        attach: Callable[[Cgroup], Probe],
+        names: Iterable[str],
+    ) -> None:
+        self._own = own
+        self._target = target
+        self._attach = attach
+        self._names = frozenset(names)
+        self._containers: dict[str, _Container] = {}  # by path
+        self._total: RunningTotal[Hashable, str] = RunningTotal(_REMEMBERED)
+        self._failed = Postponed()
+
+    def read(self, out: Measurements) -> None:
+        """Add the numbers of the own group, and the sums.
+
+        Raises:
+            TargetGone: the task vanished; nothing was added.
+            Exception: what could not be read; the rest was added.
+        """
+        values: Measurements = {}
+        self._try_to(self._own, values)
+        current = {_OWN: self._counters(values)}
+        known = list(self._containers.items())
+        for path, container in known:
+            self._read(path, container)
+        new = self._open_new()  # may have the path of one that has just been found to have ended
+        for path, container in new:
+            self._read(path, container)
+        current.update((one.identity, one.counters) for _, one in (*known, *new))
+        counted = frozenset().union(*current.values())
+        sums = self._total.update(current)
+        out.update(values)
+        out.update((name, value) for name, value in sums.items() if name in counted)
+        self._failed.raise_kept()
+
+    def close(self) -> None:
+        """Close all files; safe twice."""
+        self._own.close()
+        for path in list(self._containers):
+            self._close(path)
+
+    def _try_to(self, probe: Probe, out: Measurements) -> None:
+        """Read what can be read; TargetGone is raised, any other error is kept for later."""
+        try:
+            probe.read(out)
+        except TargetGone:
+            raise
+        except PLUGIN_ERRORS as error:
+            self._failed.keep(error)
+
+    def _counters(self, values: Measurements) -> Measurements:
+        return {name: value for name, value in values.items() if name in self._names}
+
+    def _open_new(self) -> list[tuple[str, _Container]]:
+        """Open the files of containers that are not known yet; where that fails, the next time."""
+        opened: list[tuple[str, _Container]] = []
+        new = [one for one in self._target.task.subcgroups_paths if one not in self._containers]
+        groups = self._target.containers() if new else {}
+        for path in new:
+            try:
+                probe = self._attach(groups[path])
+            except (NotAvailable, TargetGone):
+                continue
+            except PLUGIN_ERRORS as error:
+                self._failed.keep(error)
+                continue
+            self._containers[path] = _Container((path, groups[path].identity()), probe)
+            opened.append((path, self._containers[path]))
+        return opened
+
+    def _read(self, path: str, container: _Container) -> None:
+        """Read one container; what cannot be read stays as it was. Close what has ended."""
+        values: Measurements = {}
+        try:
+            self._try_to(container.probe, values)
+        except TargetGone:
+            self._close(path)
+            return
+        container.counters = {**container.counters, **self._counters(values)}
+        if path not in self._target.task.subcgroups_paths:  # this was its last reading
+            self._close(path)
+
+    def _close(self, path: str) -> None:
+        self._containers.pop(path).probe.close()
