@@ -55,6 +55,13 @@ def pods(tmp_path):
     return tree, pod, Task("plain", "plain-1", "/plain")
 
 
+def until(condition):
+    end = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
 def cpu_seconds(batch, name):
     return {
         metric.labels.get("container", metric.labels["task_id"]): metric.value
@@ -316,17 +323,52 @@ def test_a_collector_of_the_machine_that_failed_to_attach_is_tried_again(tmp_pat
     assert "platform_late" in {metric.name for metric in batch}
 
 
-def test_a_source_that_all_containers_of_a_task_share_is_measured_once(pods):
-    class Shared(Odd):
-        per_container = False
+class Shared(Odd):
+    """Its source is the same for all containers of a task."""
 
-        def read(self, out):
-            out["task_shared"] = 1
+    per_container = False
 
+    def __init__(self, error=None, blocking=False):
+        super().__init__(error)
+        self.blocking = blocking
+        self.read_once = threading.Event()
+
+    def read(self, out):
+        out["task_shared"] = 1
+        self.read_once.set()
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+@pytest.mark.parametrize("granularity", list(Granularity))
+def test_a_source_that_all_containers_of_a_task_share_is_measured_once(pods, blocking, granularity):
+    tree, pod, plain = pods
+    shared = Shared(blocking=blocking)
+    with started(shared, granularity=granularity, kernel=tree.kernel) as (measured, _, collect):
+        measured.sync([pod, plain])
+        until(lambda: all("task_shared" in one.measurements for one in sampled(collect).tasks))
+        sample = sampled(collect)
+        assert len(sample.tasks) == 2
+        assert not [one for one in sample.parts if "task_shared" in one.measurements]
+
+
+def test_a_sum_stands_beside_no_part_that_a_collector_of_the_whole_task_gives(pods):
     tree, *tasks = pods
-    batch = run(tree, *tasks, collectors=[Shared()], granularity="both")
-    assert len([one for one in batch if one.name == "task_shared"]) == 2  # the pod, the plain one
-    assert not [one for one in batch if one.name == "container_shared"]
+    batch = run(tree, *tasks, collectors=[Shared(), TaskCpuCollector()], granularity="container")
+    assert cpu_seconds(batch, "task_shared") == {"pod-1": 1, "plain-1": 1}
+    assert cpu_seconds(batch, "task_cpu_usage_seconds") == {"plain-1": 1}
+
+
+@pytest.mark.parametrize("granularity", list(Granularity))
+def test_a_shared_source_that_no_task_has_is_unavailable(pods, granularity):
+    tree, pod, _ = pods
+    collectors = [Shared(NotAvailable("uses the host's network")), TaskCpuCollector()]
+    batch = run(tree, pod, collectors=collectors, granularity=granularity, iterations=2)
+    states = {
+        metric.labels["collector"]: metric.labels["state"]
+        for metric in batch
+        if metric.name == "wca_collector_state"
+    }
+    assert states == {"Shared": "unavailable", "TaskCpuCollector": "working"}
 
 
 def test_a_collector_that_has_a_source_on_one_level_is_not_unavailable(pods):
@@ -398,3 +440,34 @@ def test_a_task_behind_one_that_does_not_fit_is_left_out_although_it_would(pods)
     batch = run(tree, pod, plain, collectors=collectors, series_limit=400)
     assert cpu_seconds(batch, "task_cpu_usage_seconds") == {}
     assert cpu_seconds(run(tree, plain, pod, collectors=collectors, series_limit=400), "task_up")
+
+
+def test_the_memory_traffic_of_a_task_that_is_measured_by_container_is_that_of_all_of_them(pods):
+    """A collector that measures the task as a whole goes by it."""
+
+    class Traffic(Odd):
+        def attach(self, target):
+            self.path = target.task.cgroup_path
+            return Probing({"/pod/web": 3, "/pod/log": 4, "/plain": 1}.get(self.path, 7))
+
+    class Probing(Odd):
+        def __init__(self, traffic):
+            super().__init__()
+            self.traffic = traffic
+
+        def read(self, out):
+            out["task_mem_bandwidth_bytes"] = self.traffic
+
+    class Asking(Shared):
+        def use_memory_traffic(self, traffic):
+            self.traffic = traffic
+
+    tree, *tasks = pods
+    for granularity in Granularity:
+        asking = Asking()
+        with started(Traffic(), asking, granularity=granularity, kernel=tree.kernel) as running:
+            measured, _, collect = running
+            measured.sync(tasks)
+            assert asking.traffic("pod-1") is None
+            sampled(collect)
+            assert [asking.traffic(name) for name in ("pod-1", "plain-1", "other")] == [7, 1, None]

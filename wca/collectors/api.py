@@ -141,7 +141,8 @@ class Collector(ABC):
     #: Whether ``attach``, ``read`` or ``close`` may wait.
     blocking: ClassVar[bool] = False
     #: Whether it measures a container of a task as it measures the task. One whose source is the
-    #: same for all containers of a task says False, and measures tasks as a whole alone.
+    #: same for all containers of a task says False: it measures tasks as a whole alone, and these
+    #: also where everything else is measured by container.
     per_container: ClassVar[bool] = True
     #: Whether its numbers of a task with containers are sums over these: then it attaches anew when
     #: a task gets its first container.

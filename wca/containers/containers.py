@@ -29,7 +29,8 @@ class Containers:
         paces: how often each collector is read; every time when left out.
         departures: tells of tasks that are about to go; they are read once more.
         now: Unix time in seconds.
-        measures: whether the collectors measure this task; one that they do not is only listed.
+        whole: whether all collectors measure this task. One whose containers are measured by
+            themselves is measured by those alone that cannot tell containers apart.
         on_end: told the last sample of each task that has ended.
     """
 
@@ -41,24 +42,26 @@ class Containers:
         paces: Paces | None = None,
         departures: Departures | None = None,
         now: Callable[[], float] = time.time,
-        measures: Callable[[Task], bool] = lambda _task: True,
+        whole: Callable[[Task], bool] = lambda _task: True,
         on_end: Callable[[Measurements], None] = lambda _last: None,
     ) -> None:
         self._locate = locate
-        self._collectors = dict(collectors)
+        self._collectors: dict[str, Collector] = {}
+        self._undivided: dict[str, Collector] = {}  # those that cannot tell containers apart
+        self._choose(collectors)
         self._telemetry = telemetry
         self._paces = Paces() if paces is None else paces
         self._departures = departures
         self._now = now
-        self._measures = measures
+        self._whole = whole
         self._on_end = on_end
         self._containers: dict[str, Container] = {}
         self._leaving: list[Container] = []
         self._said: set[str] = set()
         self._doubled: set[str] = set()
         self._dropped: dict[str, Identity] = {}
-        #: Collectors that have no source for any task; None as long as no task is measured.
-        self.unavailable: frozenset[str] | None = None
+        #: By collector that was asked to measure some task whether it has no source for any.
+        self.unavailable: dict[str, bool] = {}
 
     def __iter__(self) -> Iterator[Container]:
         return iter(list(self._containers.values()))
@@ -104,6 +107,11 @@ class Containers:
         if container is not None:
             self._look_again(container)
 
+    def task(self, task_id: str) -> Task | None:
+        """A task as the node reported it last; None for one that is not measured."""
+        container = self._containers.get(task_id)
+        return None if container is None else container.task
+
     def last(self, task_id: str) -> Measurements:
         """What was read last of a task; any thread may ask."""
         container = self._containers.get(task_id)
@@ -123,7 +131,7 @@ class Containers:
         Args:
             collectors: by name, some of those or all that were given at first.
         """
-        self._collectors = dict(collectors)
+        self._choose(collectors)
         for container in self:
             self._attach(container)
 
@@ -131,6 +139,10 @@ class Containers:
         """Close all containers; safe twice."""
         for task_id in list(self._containers):
             self._close(task_id)
+
+    def _choose(self, collectors: Mapping[str, Collector]) -> None:
+        self._collectors = dict(collectors)
+        self._undivided = {name: one for name, one in collectors.items() if not one.per_container}
 
     def _look_again(self, container: Container) -> None:
         with contextlib.suppress(TargetGone):  # too late
@@ -150,7 +162,7 @@ class Containers:
 
     def _attach(self, container: Container) -> None:
         try:
-            container.attach(self._collectors if self._measures(container.task) else {})
+            container.attach(self._collectors if self._whole(container.task) else self._undivided)
         except TargetGone:
             self._end(container.task.task_id)
         self._say_unavailable(container)
@@ -180,8 +192,14 @@ class Containers:
         return container
 
     def _note_unavailable(self) -> None:
-        lacking = [one.unavailable.keys() for one in self if self._measures(one.task)]
-        self.unavailable = frozenset(lacking[0]).intersection(*lacking) if lacking else None
+        lacking: dict[bool, list[Mapping[str, str]]] = {True: [], False: []}
+        for one in self:
+            lacking[self._whole(one.task)].append(one.unavailable)
+        self.unavailable = {}
+        for name, collector in self._collectors.items():
+            asked = lacking[True] if collector.per_container else lacking[True] + lacking[False]
+            if asked:
+                self.unavailable[name] = all(name in one for one in asked)
 
     def _say_unavailable(self, container: Container) -> None:
         """Once per collector: the reason may name the task, and tasks come and go."""

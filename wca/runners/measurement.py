@@ -85,7 +85,8 @@ class MeasurementRunner(Runner):
         wss_membw_threshold: see TaskWssCollector.
         granularity: of what there are series: ``pod``, each task as a whole, ``task_*``;
             ``container``, each of its containers, ``container_*`` with the label ``container``;
-            ``both``. A task without containers of its own is always measured as a whole.
+            ``both``. A task without containers of its own is always measured as a whole, and so is
+            what cannot be told apart by container, such as network traffic.
         budget: what the agent may use: ``cpu`` as a share of one CPU (``2%``), ``memory`` as a
             size. Beyond it the agent measures less often, then less.
         series_limit: series at most; the first task that does not fit and all after it are left

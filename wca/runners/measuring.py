@@ -24,6 +24,9 @@ from wca.runners.states import CollectorStates
 __all__ = ["Granularity", "Measuring"]
 
 
+_TRAFFIC = "task_mem_bandwidth_bytes"
+
+
 class Granularity(enum.StrEnum):
     """Of what there are series: of tasks as a whole, of each of their containers, or of both."""
 
@@ -164,8 +167,17 @@ class Measuring:
         self.machine.use({name: one for name, one in running.items() if one.scope == "node"})
 
     def _memory_traffic(self, task_id: str) -> float | None:
-        """Bytes that a task has moved to and from memory, as its last sample says."""
-        return self.tasks.last(task_id).get("task_mem_bandwidth_bytes")
+        """Bytes that a task has moved to and from memory, as its last sample says.
+
+        Of one that is measured container by container it is the sum of these.
+        """
+        whole: float | None = self.tasks.last(task_id).get(_TRAFFIC)
+        task = self.tasks.task(task_id)
+        if whole is not None or task is None or self._measured_as_a_whole(task):
+            return whole
+        parts = [self.parts.last(part.task_id).get(_TRAFFIC) for part in parts_of(task)]
+        known = [part for part in parts if part is not None]
+        return sum(known) if known else None
 
     def _part_ended(self, last: Measurements) -> None:
         """Where its task is not measured as a whole, a container has numbers of its own."""
@@ -188,7 +200,7 @@ class Measuring:
         return self._granularity is not Granularity.CONTAINER or not task.subcgroups_paths
 
     def _containers(
-        self, measures: Callable[[Task], bool], on_end: Callable[[Measurements], None]
+        self, whole: Callable[[Task], bool], on_end: Callable[[Measurements], None]
     ) -> Containers:
         return Containers(
             self._target,
@@ -197,7 +209,7 @@ class Measuring:
             self.paces,
             self._departures,
             self._engine.clock.now,
-            measures,
+            whole,
             on_end,
         )
 

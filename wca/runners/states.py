@@ -79,8 +79,8 @@ class CollectorStates:
         """Whether there is no source for the machine, or for anything that is measured of tasks."""
         if self._collectors[name].scope == "node":
             return name in self._machine.unavailable
-        known = [one.unavailable for one in self._levels if one.unavailable is not None]
-        return bool(known) and all(name in unavailable for unavailable in known)
+        asked = [one.unavailable[name] for one in self._levels if name in one.unavailable]
+        return bool(asked) and all(asked)
 
     def _ages(self, now: float) -> dict[str, float]:
         """Of the collectors that are read on this thread, but not in each iteration."""
