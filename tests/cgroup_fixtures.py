@@ -60,13 +60,20 @@ class Worker:
 
 
 class RealCgroups:
-    """Makes groups in every hierarchy that the measurements use, and processes in them."""
+    """Makes groups in every hierarchy that the measurements use, and processes in them.
 
-    def __init__(self) -> None:
+    Args:
+        unified: whether they are in the unified hierarchy too.
+    """
+
+    def __init__(self, *, unified: bool = True) -> None:
         self.kernel = Kernel()
         self.hierarchies = CgroupHierarchies(self.kernel)
         root = self.hierarchies.locate("/")
-        self._roots = sorted({d for name in _HIERARCHIES if (d := root.directory(name))})
+        found = {root.directory(name): root.version(name) for name in _HIERARCHIES}
+        self._roots = sorted(folder for folder, version in found.items() if version)
+        if not unified:
+            self._roots = [folder for folder in self._roots if found[folder] == 1]
         self.parent = f"/wca-test-{os.getpid()}-{next(_parents)}"
         self._made: list[str] = []
         self._switched_on: list[tuple[str, str]] = []
@@ -85,6 +92,14 @@ class RealCgroups:
     def locate(self, path: str) -> Cgroup:
         """The groups of a path."""
         return self.hierarchies.locate(path)
+
+    def take(self, path: str, controller: str) -> None:
+        """Remove the group of one controller, as if it was yet to be made."""
+        _remove_group(self.hierarchies.locate("/").directory(controller) + path)
+
+    def give(self, path: str, controller: str) -> None:
+        """Make the group that was taken."""
+        os.mkdir(self.hierarchies.locate("/").directory(controller) + path)
 
     def remove(self, path: str) -> None:
         """Remove a group that has no process."""
@@ -157,6 +172,19 @@ def real_cgroups():
     need_root()
     cgroups = RealCgroups()
     try:
+        yield cgroups
+    finally:
+        cgroups.close()
+
+
+@pytest.fixture
+def v1_cgroups():
+    """As ``real_cgroups``, of tasks that have no group in the unified hierarchy."""
+    need_root()
+    cgroups = RealCgroups(unified=False)
+    try:
+        if cgroups.hierarchies.version("memory") != 1:
+            missing("cgroup v1 is not mounted")
         yield cgroups
     finally:
         cgroups.close()

@@ -19,6 +19,9 @@ class FakeCgroup:
     def identity(self):
         return (self.inode,)
 
+    def appeared(self):
+        return False
+
 
 class Kernel:
     """Cgroup paths and their inodes; a path that is not there is gone."""

@@ -225,3 +225,56 @@ def test_processes_of_a_real_group(real_cgroups):
     assert real_cgroups.locate(path).procs() == []
     worker = real_cgroups.worker(path)
     assert real_cgroups.locate(path).procs() == [worker.pid]
+
+
+def costs(tree, cgroup):
+    """Whether something appeared, and the system calls of asking."""
+    before = (tree.kernel.calls.stats, tree.kernel.calls.opens)
+    appeared = cgroup.appeared()
+    return appeared, tree.kernel.calls.stats - before[0], tree.kernel.calls.opens - before[1]
+
+
+def test_where_nothing_is_lacking_asking_for_more_costs_nothing(tmp_path):
+    tree = KernelTree(tmp_path, "hybrid")
+    tree.add_task("/job")
+    cgroup = CgroupHierarchies(tree.kernel).locate("/job")
+    assert all(cgroup.version(name) for name in ("cpu", "blkio", "pids", "psi"))
+    assert costs(tree, cgroup) == (False, 0, 0)
+
+
+@pytest.mark.parametrize("late", ["blkio", "pids"])
+def test_a_group_of_v1_that_comes_later_is_told_at_the_cost_of_one_look(tmp_path, late):
+    tree = KernelTree(tmp_path, "v1_apart")
+    tree.add_task("/job")
+    tree.remove(tree.groups("/job")[late])
+    cgroup = CgroupHierarchies(tree.kernel).locate("/job")
+    assert cgroup.version(late) is None
+    assert cgroup.version("memory") == 1
+    assert costs(tree, cgroup) == (False, 1, 0)
+    tree.add_task("/job")
+    assert costs(tree, cgroup)[0]
+
+
+def test_a_controller_of_v2_that_is_enabled_later_is_told_at_the_cost_of_one_reading(tmp_path):
+    tree = KernelTree(tmp_path, "v2")
+    tree.add_task("/job")
+    file = f"{tree.groups('/job')['v2']}/cgroup.controllers"
+    tree.write(file, "cpu pids\n")
+    cgroup = CgroupHierarchies(tree.kernel).locate("/job")
+    assert [cgroup.version(name) for name in ("memory", "io", "blkio", "cpu")] == [None] * 3 + [2]
+    assert costs(tree, cgroup) == (False, 1, 1)
+    tree.write(file, "cpu hugetlb pids\n")
+    assert not cgroup.appeared()  # nobody has asked for that one
+    tree.write(file, "cpu memory pids\n")
+    assert cgroup.appeared()
+
+
+def test_a_group_of_v2_that_comes_later_is_told(tmp_path):
+    tree = KernelTree(tmp_path, "hybrid")
+    tree.add_task("/job")
+    tree.remove(tree.groups("/job")["v2"])
+    cgroup = CgroupHierarchies(tree.kernel).locate("/job")
+    assert cgroup.version("psi") is None
+    assert costs(tree, cgroup) == (False, 1, 0)
+    tree.add_task("/job")
+    assert cgroup.appeared()

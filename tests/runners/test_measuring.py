@@ -6,10 +6,14 @@ import time
 
 import pytest
 
+from tests.services import missing
 from wca.clock import SystemClock
 from wca.collectors import Collector, NotAvailable, TargetGone
 from wca.collectors.task_cpu import TaskCpuCollector
+from wca.collectors.task_io import TaskIoCollector
+from wca.collectors.task_memory import TaskMemoryCollector
 from wca.collectors.task_memory_events import TaskMemoryEventsCollector
+from wca.collectors.task_pids import TaskPidsCollector
 from wca.containers.parts import Part
 from wca.linux.files import Kernel
 from wca.nodes import Node, Task
@@ -201,6 +205,65 @@ def test_a_task_that_is_made_again_at_once_has_one_set_of_series(real_cgroups, m
     for _ in range(5):
         measured.sync([Task("restarted", "restarted", path)])
     assert len(sampled(collect).tasks) == 1
+
+
+@pytest.mark.parametrize("late", ["blkio", "pids"])
+def test_a_group_of_v1_that_is_made_a_moment_later_is_measured(v1_cgroups, late):
+    path = v1_cgroups.make("late")
+    v1_cgroups.take(path, late)
+    collectors = TaskCpuCollector(), TaskPidsCollector(), TaskIoCollector()
+    with started(*collectors) as (measured, _, collect):
+        task = Task("late", "late", path)
+        for _ in range(9):  # however long it takes
+            measured.sync([task])
+        lacking = {"pids": "TaskPidsCollector", "blkio": "TaskIoCollector"}[late]
+        assert [*next(iter(measured.tasks)).unavailable] == [lacking]
+        before = seconds_of(sampled(collect))
+        v1_cgroups.give(path, late)
+        measured.sync([task])
+        assert not next(iter(measured.tasks)).unavailable
+        sample = sampled(collect)
+        assert late != "pids" or sample.tasks[0].measurements["task_pids"] == 0
+        assert seconds_of(sample) == before
+        assert sample.platform["platform_ended_tasks"] == 0
+
+
+def test_a_group_that_makes_the_identity_is_measured_later_and_no_task_has_ended(v1_cgroups):
+    """Where cpu and cpuacct are mounted apart, the throttling is in the one that comes late."""
+    path = v1_cgroups.make("late")
+    if v1_cgroups.locate(path).directory("cpu") == v1_cgroups.locate(path).directory("cpuacct"):
+        missing("cpu and cpuacct are mounted together")
+    v1_cgroups.take(path, "cpu")
+    with started(TaskCpuCollector()) as (measured, _, collect):
+        measured.sync([Task("late", "late", path)])
+        assert "task_cpu_periods" not in sampled(collect).tasks[0].measurements
+        v1_cgroups.give(path, "cpu")
+        measured.sync([Task("late", "late", path)])
+        sample = sampled(collect)
+        assert sample.tasks[0].measurements["task_cpu_periods"] == 0
+        assert sample.platform["platform_ended_tasks"] == 0
+
+
+def test_a_controller_of_v2_that_is_enabled_later_is_measured(tmp_path):
+    tree = KernelTree(tmp_path, layout="v2")
+    tree.add_task("/job", memory=5 << 20)
+    controllers = f"{tree.groups('/job')['v2']}/cgroup.controllers"
+    tree.write(controllers, "cpu pids\n")
+    collectors = TaskCpuCollector(), TaskMemoryCollector(), TaskIoCollector()
+    with started(*collectors, kernel=tree.kernel) as (measured, _, collect):
+        for _ in range(9):
+            measured.sync([Task("job", "job", "/job")])
+        (sample,) = sampled(collect).tasks
+        assert "task_mem_usage_bytes" not in sample.measurements
+        assert measured.states.runs("TaskCpuCollector")
+        assert not measured.states.runs("TaskMemoryCollector")
+        tree.write(controllers, "cpu memory pids\n")
+        measured.sync([Task("job", "job", "/job")])
+        (sample,) = sampled(collect).tasks
+        assert sample.measurements["task_mem_usage_bytes"] == 5 << 20
+        assert "task_io_reads" not in sample.measurements
+        assert measured.states.runs("TaskMemoryCollector")
+        assert not measured.states.runs("TaskIoCollector")
 
 
 def test_the_first_containers_of_a_task_are_in_its_sums(tmp_path):

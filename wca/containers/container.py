@@ -15,8 +15,6 @@ from wca.telemetry import Telemetry
 
 __all__ = ["Container", "Identity", "Target"]
 
-#: Discoveries in which the groups of a new task may still be on their way.
-LATE_LOOKS = 3
 #: What makes a task the same task: its id, its cgroup path and the inodes of its cgroups.
 Identity = tuple[str, str, tuple[int, ...]]
 
@@ -59,10 +57,8 @@ class Container:
         self.identity = identity
         self._target = target
         self._facts = _facts(target.task)
-        self._cgroup = target.cgroup
         self._probes = Probes(target, telemetry, paces)
         self._divided = bool(target.task.subcgroups_paths)
-        self._updates = 0
         #: What was read last, and whether that was a last look which no sample has taken yet.
         self.last: Measurements = {}
         self.unseen = False
@@ -79,19 +75,18 @@ class Container:
         return self._probes.lacking
 
     def is_still(self, task: Task) -> bool:
-        """Whether this is certainly the same task, without asking the kernel.
+        """Whether this is certainly the same task, with nothing new to measure.
 
-        The files that file probes read are bound to its cgroups: one that was removed, even if it
-        was made again under the same path, has ended them. Where a source is lacking, its group
-        may only be late, so that the first few times the answer is no.
+        That takes no look at the kernel, unless a group was lacking. The files that file probes
+        read are bound to its cgroups: one that was removed, even if it was made again under the
+        same path, has ended them.
         """
-        if not self._probes.bound or task.cgroup_path != self.task.cgroup_path:
-            return False
-        return not self.unavailable or self._updates >= LATE_LOOKS
+        same_path = task.cgroup_path == self.task.cgroup_path
+        return self._probes.bound and same_path and not self._target.cgroup.appeared()
 
     def is_there(self) -> bool:
         """Whether its cgroups are those that were there when it was found."""
-        return self._cgroup.identity() == self.identity[2]
+        return self._target.cgroup.identity() == self.identity[2]
 
     def attach(self, collectors: Mapping[str, Collector]) -> None:
         """Open the probes that are not open yet, and close those of no collector given.
@@ -111,7 +106,27 @@ class Container:
         """Take what the node says of the same task now: its labels and resources may change."""
         self.task = self._target.task = task
         self._facts = _facts(task)
-        self._updates += 1
+
+    def relocate(self, cgroup: Cgroup, identity: Identity) -> bool:
+        """Take the groups that the task has now, where they are the same, or more than before.
+
+        What had no source is tried again if a group that was lacking is there. With one more of
+        those that make the identity, what reads files is opened anew, for it may read more now.
+
+        Args:
+            cgroup: located now.
+            identity: with its groups.
+
+        Returns:
+            Whether it is the same task.
+        """
+        if identity[:2] != self.identity[:2] or not set(identity[2]).issuperset(self.identity[2]):
+            return False
+        grown = identity != self.identity
+        if grown or self._target.cgroup.appeared():
+            self._target.cgroup, self.identity = cgroup, identity
+            self._probes.forget([*self.unavailable, *(self._probes.of_files if grown else ())])
+        return True
 
     def read(self, timestamp: float, spent: dict[str, float] | None = None) -> Measurements:
         """Read every probe that is due. One that is broken costs its own numbers only.

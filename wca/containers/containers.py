@@ -178,7 +178,7 @@ class Containers:
         if not inodes:
             raise TargetGone(f"{task.cgroup_path} has no cgroup")
         identity: Identity = (task.task_id, task.cgroup_path, inodes)
-        if container is not None and container.identity == identity:
+        if container is not None and container.relocate(target.cgroup, identity):
             container.update(task)
             return container
         self._end(task.task_id)

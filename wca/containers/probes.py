@@ -5,6 +5,7 @@ from time import monotonic, thread_time
 
 from wca.collectors import Collector, NotAvailable, Probe
 from wca.collectors.api import NodeTarget, TaskTarget
+from wca.collectors.container_sums import ContainerSums
 from wca.collectors.file_probe import FileProbe, join_file_probes
 from wca.containers.pace import Pace, Paces
 from wca.errors import PLUGIN_ERRORS, TargetGone
@@ -70,6 +71,12 @@ class Probes:
         self.lacking: frozenset[str] = frozenset()
         #: Whether some probe reads files that end with the target.
         self.bound = False
+
+    @property
+    def of_files(self) -> list[str]:
+        """The collectors whose probes read files of the target's cgroups."""
+        kinds = (FileProbe, ContainerSums)
+        return [name for name, (probe, _) in self._probes.items() if isinstance(probe, kinds)]
 
     def attach(self, collectors: Mapping[str, Collector]) -> None:
         """Open the probes that are not open yet, and close those of no collector given.
@@ -174,7 +181,7 @@ class Probes:
         for name, (probe, pace) in self._probes.items():
             by_pace.setdefault(pace, {})[name] = probe
         self._groups = [_Kept(pace, join_file_probes(probes)) for pace, probes in by_pace.items()]
-        self.bound = any(isinstance(probe, FileProbe) for probe, _ in self._probes.values())
+        self.bound = bool(self.of_files)
 
     def _read(self, group: _Kept, out: Measurements) -> None:
         for name, probe in group.probes:

@@ -24,6 +24,9 @@ Version = Literal[1, 2]
 # the pressure files.
 _ALWAYS_IN_V2 = frozenset({"cpuacct", "psi", "perf_event", "freezer"})
 
+# Controllers that v2 has under another name, or not at all.
+_NEVER_IN_V2 = frozenset({"blkio", "devices", "net_cls", "net_prio"})
+
 # The controllers of which a task's groups are expected to have been made.
 _MEASURED = ("cpu", "cpuacct", "memory")
 
@@ -57,7 +60,7 @@ class Cgroup:
     """The groups of one path in all hierarchies that have one.
 
     Where the group of a controller is, is looked up when it is first asked for, and then settled:
-    a group that is made later is found by locating again.
+    a group that is made later, ``appeared`` tells of it, is found by locating again.
 
     Args:
         kernel: what its files are read through.
@@ -115,6 +118,20 @@ class Cgroup:
         """
         return tuple(inode for _, inode in self._present())
 
+    def appeared(self) -> bool:
+        """Whether a group that was asked for in vain is there now, or its controller enabled.
+
+        Costs one look at each hierarchy of v1 in which one was lacking, and where one of v2 was, a
+        look at that and one at its controllers; nothing where none was.
+        """
+        lacking = {name for name, group in self._groups.items() if group is None}
+        in_v1 = lacking & self._mounts.v1.keys() if lacking else lacking
+        if in_v1 and any(map(self._find, {self._mounts.v1[name] for name in in_v1})):
+            return True
+        in_v2 = lacking - in_v1 - _NEVER_IN_V2
+        found = self._find(self._mounts.v2) if in_v2 else None
+        return found is not None and not in_v2.isdisjoint(self._in_v2(found[0]))
+
     def procs(self, controller: str | None = None, *, recursive: bool = False) -> list[int]:
         """Ids of the processes in the group, ascending; empty where they cannot be read.
 
@@ -156,18 +173,18 @@ class Cgroup:
         if found is not None:
             return Group(1, found[0])
         found = self._find(self._mounts.v2)
-        if found is None or not self._enabled_in_v2(controller, found[0]):
+        if found is None:
             return None
-        return Group(2, found[0])
+        there = controller in _ALWAYS_IN_V2 or controller in self._in_v2(found[0])
+        return Group(2, found[0]) if there else None
 
-    def _enabled_in_v2(self, controller: str, directory: str) -> bool:
-        if controller in _ALWAYS_IN_V2:
-            return True
+    def _in_v2(self, directory: str) -> frozenset[str]:
+        """The controllers that a group of v2 has."""
         try:
             enabled = self._kernel.read(f"{directory}/cgroup.controllers")
         except (NotAvailable, TargetGone):
-            return False
-        return controller.encode() in enabled.split()
+            enabled = b""
+        return _ALWAYS_IN_V2.union(enabled.decode("ascii", "replace").split())
 
 
 def _procs(kernel: Kernel, directory: str, *, recursive: bool) -> Iterable[int]:
