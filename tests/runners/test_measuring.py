@@ -146,7 +146,9 @@ def seconds_of(sample):
     return [task.measurements["task_cpu_usage_seconds"] for task in sample.tasks]
 
 
-def test_a_task_that_ends_between_two_samples_is_read_once_more(real_cgroups, measuring):
+@pytest.mark.parametrize("version", ["real_cgroups", "v1_cgroups"])
+def test_a_task_that_ends_between_two_samples_is_read_once_more(version, measuring, request):
+    real_cgroups = request.getfixturevalue(version)
     measured, departed, collect = measuring
     path = real_cgroups.make("short")
     worker = real_cgroups.worker(path)
@@ -308,6 +310,32 @@ def test_what_ended_tasks_have_used_is_counted_once_at_any_granularity(tmp_path,
     assert ended["platform_ended_tasks"] == 1
     assert ended["platform_ended_tasks_cpu_seconds"] == 5
     assert ended["platform_ended_tasks_oom_kills"] == 3
+
+
+@pytest.mark.parametrize("groups", ["real_cgroups", "v1_cgroups"])
+def test_a_kill_for_want_of_memory_outlives_container_and_pod(groups, request):
+    """The container is removed as soon as it has ended, as an orchestrator does."""
+    cgroups = request.getfixturevalue(groups)
+    pod, *paths = (cgroups.make(name) for name in ("pod", "pod/pause", "pod/small"))
+    version = cgroups.locate(pod).version("memory")
+    name = {1: "memory.limit_in_bytes", 2: "memory.max"}[version]
+    with open(f"{cgroups.locate(paths[1]).directory('memory')}/{name}", "w") as file:
+        file.write(str(32 << 20))
+    _, worker = map(cgroups.worker, paths)
+    with started(TaskMemoryEventsCollector()) as (measured, departed, collect):
+        measured.sync([Task("pod", "pod", pod, subcgroups_paths=paths)])
+        sampled(collect)
+        with contextlib.suppress(AssertionError):
+            worker.do("block = b'x' * 200_000_000")
+        worker.stop()
+        if version == 1:  # on v2 the kernel has counted it for the pod
+            assert departed.wait(WAIT)
+            measured.look()
+        cgroups.remove(paths[1])
+        (task,) = sampled(collect).tasks
+        assert task.measurements["task_mem_oom_kills"] == 1
+        measured.sync([])
+        assert sampled(collect).platform["platform_ended_tasks_oom_kills"] == 1
 
 
 class Odd(Collector):

@@ -88,6 +88,17 @@ class Container:
         """Whether its cgroups are those that were there when it was found."""
         return self._target.cgroup.identity() == self.identity[2]
 
+    def watched(self) -> dict[str, Cgroup]:
+        """The groups by path whose last process tells that there is something to read once more.
+
+        What the kernel counts for each group by itself goes with the group. On v1 that are the
+        OOM kills of a container, which are likely to be what it has ended with.
+        """
+        groups = {self.task.cgroup_path: self._target.cgroup}
+        if self.task.subcgroups_paths and self._target.cgroup.version("memory") == 1:
+            groups |= self._target.containers()
+        return groups
+
     def attach(self, collectors: Mapping[str, Collector]) -> None:
         """Open the probes that are not open yet, and close those of no collector given.
 

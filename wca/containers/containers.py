@@ -159,6 +159,17 @@ class Containers:
             self._close(task.task_id)
         else:
             self._attach(container)
+            self._watch(container)
+
+    def _watch(self, container: Container) -> None:
+        """Follow its groups, which may be others by now, to their end."""
+        if self._departures is None or container.task.task_id not in self._containers:
+            return
+        try:
+            self._departures.watch(container.task.task_id, container.watched())
+        except PLUGIN_ERRORS as error:
+            words = f"containers of task {container.task.task_id}: {error}"
+            self._telemetry.failure("containers", words)
 
     def _attach(self, container: Container) -> None:
         try:
@@ -187,8 +198,6 @@ class Containers:
             self._telemetry.failure("containers", words)
         container = Container(target, identity, self._telemetry, self._paces)
         self._containers[task.task_id] = container
-        if self._departures is not None:
-            self._departures.watch(task.task_id, target.cgroup)
         return container
 
     def _note_unavailable(self) -> None:
