@@ -3,6 +3,7 @@
 import threading
 import time
 import weakref
+from queue import SimpleQueue
 
 import pytest
 
@@ -224,6 +225,61 @@ def test_the_collector_is_closed_on_the_thread_on_which_it_works():
     until(lambda: slow.readings)
     background.close(WAIT)
     assert slow.threads == {slow.closed_on}
+
+
+class Ordered(Slow):
+    """Remembers of which targets it read, in order; each reading waits for the test."""
+
+    def __init__(self):
+        super().__init__()
+        self.read_of, self.turns = [], threading.Semaphore(0)
+
+    def attach(self, target):
+        self.open += 1
+        return OrderedProbe(self, target)
+
+
+class OrderedProbe:
+    def __init__(self, collector, target):
+        self.collector, self.target = collector, target
+
+    def read(self, out):
+        self.collector.read_of.append(self.target)
+        assert self.collector.turns.acquire(timeout=WAIT)
+        out["number"] = len(self.collector.read_of)
+
+    def close(self):
+        self.collector.open -= 1
+
+
+def test_what_is_asked_for_is_read_before_all_others_that_wait(make):
+    ordered, done = Ordered(), SimpleQueue()
+    background, _, _ = make(ordered, seconds=3600.0)
+    probes = [background.attach(name) for name in "abcde"]
+    until(lambda: ordered.read_of)
+    first = "abcde".index(ordered.read_of[0])
+    asked = probes[first - 1]  # the last one in its turn, or next to it
+    assert asked.ask(done)
+    ordered.turns.release(2)
+    done.get(timeout=WAIT)
+    assert ordered.read_of[1] == asked.target
+    assert values(asked) == {"number": 2}
+    ordered.turns.release(100)
+    until(lambda: {*ordered.read_of} == {*"abcde"})
+
+
+def test_a_target_that_has_ended_is_not_read_again_and_nobody_waits_for_it(make):
+    slow, done = Slow(), SimpleQueue()
+    background, _, _ = make(slow, seconds=3600.0)
+    gone, closed = background.attach("gone"), background.attach("closed")
+    until(lambda: slow.readings >= 2)
+    slow.error = TargetGone("it has ended")
+    assert gone.ask(done)
+    done.get(timeout=WAIT)
+    until(lambda: gone.ended)
+    closed.close()
+    assert not gone.ask(done)
+    assert not closed.ask(done)
 
 
 def test_values_have_an_age_from_the_first_reading_on(make):

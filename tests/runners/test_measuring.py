@@ -209,6 +209,65 @@ def test_a_task_that_is_made_again_at_once_has_one_set_of_series(real_cgroups, m
     assert len(sampled(collect).tasks) == 1
 
 
+class Reading(Collector):
+    """Counts its readings, on a thread, each when the test lets it."""
+
+    blocking = True
+
+    def __init__(self):
+        super().__init__(interval=3600.0)
+        self.readings, self.let = 0, threading.Event()
+        self.let.set()
+
+    def attach(self, target):
+        return self
+
+    def read(self, out):
+        self.let.wait(WAIT)
+        self.readings += 1
+        out["task_readings"] = self.readings
+
+    def close(self, timeout=0):
+        self.let.set()
+
+
+def readings(sample):
+    return [one.measurements.get("task_readings") for one in sample.tasks]
+
+
+@pytest.mark.parametrize("unlisted", [False, True])
+def test_a_collector_with_a_thread_reads_a_task_once_more_as_well(real_cgroups, unlisted):
+    with started(Reading(), TaskCpuCollector()) as (measured, departed, collect):
+        path = real_cgroups.make("short")
+        worker = real_cgroups.worker(path)
+        measured.sync([Task("short", "short", path)])
+        until(lambda: readings(sampled(collect)) == [1])
+        worker.stop()
+        assert departed.wait(WAIT)
+        if unlisted:
+            measured.sync([])
+        else:
+            measured.look()
+            real_cgroups.remove(path)
+        assert readings(sampled(collect)) == [2]
+        assert sampled(collect).tasks == []
+
+
+def test_a_thread_that_does_not_answer_leaves_its_last_values_and_does_not_hold_up_the_loop(
+    real_cgroups,
+):
+    slow = Reading()
+    with started(slow, TaskCpuCollector(), interval=1.0) as (measured, _, collect):
+        path = real_cgroups.make("short")
+        measured.sync([Task("short", "short", path)])
+        until(lambda: readings(sampled(collect)) == [1])
+        slow.let.clear()
+        start = time.monotonic()
+        measured.sync([])
+        assert time.monotonic() - start < WAIT / 2
+        assert readings(sampled(collect)) == [1]
+
+
 @pytest.mark.parametrize("late", ["blkio", "pids"])
 def test_a_group_of_v1_that_is_made_a_moment_later_is_measured(v1_cgroups, late):
     path = v1_cgroups.make("late")

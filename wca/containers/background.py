@@ -4,11 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 
 from wca.abilities import ability
 from wca.collectors import Collector, NotAvailable, Probe, TargetGone
 from wca.collectors.api import NodeTarget, TaskTarget
 from wca.containers.costs import Costs
+from wca.containers.last_values import LastValues, Request
 from wca.errors import PLUGIN_ERRORS
 from wca.metrics import Measurements, MetricMetadata
 from wca.telemetry import Telemetry
@@ -23,47 +25,6 @@ log = logging.getLogger(__name__)
 _OF_THE_TIME = 0.8
 #: A reading that takes more intervals than this, and more seconds, is a hanging one.
 _HANGING_INTERVALS, _HANGING_SECONDS = 3, 5.0
-
-
-class LastValues:
-    """The probe that the loop sees: what the thread has read last of one target.
-
-    Args:
-        target: what the blocking collector attaches to.
-        wake: called when there is something to do for the thread.
-    """
-
-    def __init__(self, target: TaskTarget | NodeTarget, wake: Callable[[], None]) -> None:
-        self.target = target
-        self.probe: Probe | None = None  # touched by the thread alone
-        self.values: Measurements = {}
-        self._end: tuple[type[NotAvailable | TargetGone], str] | None = None
-        self.closed = False
-        self._wake = wake
-
-    def read(self, out: Measurements) -> None:
-        """Add the last values. Raises TargetGone and NotAvailable as the probe did."""
-        if self._end is not None:
-            kind, reason = self._end
-            raise kind(reason)
-        out.update(self.values)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the source is not there any more."""
-        return self._end is not None
-
-    def end(self, error: NotAvailable | TargetGone) -> None:
-        """Let the loop know why there is nothing more to read.
-
-        The exception itself is not kept: its traceback holds on to all that it came through.
-        """
-        self._end = (TargetGone if isinstance(error, TargetGone) else NotAvailable, str(error))
-
-    def close(self) -> None:
-        """Let the thread close the probe; safe twice."""
-        self.closed = True
-        self._wake()
 
 
 class Background(Collector):
@@ -99,6 +60,7 @@ class Background(Collector):
         self._costs = costs
         self._seconds = seconds
         self._entries: list[LastValues] = []
+        self._requests: SimpleQueue[Request] = SimpleQueue()
         self._wake = threading.Event()
         self._stopped = False
         self._read_before = False
@@ -122,7 +84,7 @@ class Background(Collector):
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """A probe that has no values until the thread has read the target for the first time."""
-        entry = LastValues(target, self._wake.set)
+        entry = LastValues(target, self._requests, self._wake.set)
         self._entries.append(entry)
         self._wake.set()
         return entry
@@ -181,11 +143,12 @@ class Background(Collector):
             log.debug("%s did not close", self._name, exc_info=error)
 
     def _pass(self, now: float, *, new_only: bool = False) -> None:
-        """Read every target, or those that have not been read yet."""
+        """Read every target, or those that have not been read yet, and those asked for first."""
         cpu, failed, read = time.thread_time(), False, False
         for entry in self._entries.copy():
             if self._stopped:
                 return
+            read = self._answer() or read
             if entry.closed or entry.ended:
                 self._close(entry)
                 self._entries.remove(entry)
@@ -200,6 +163,19 @@ class Background(Collector):
         whole = not new_only or not self._read_before
         self._read_before = True
         self._costs.add(self._name, cost, duration if whole else None, now if whole else None)
+
+    def _answer(self) -> bool:
+        """Make the readings that were asked for; whether there were any."""
+        answered = False
+        while True:
+            try:
+                entry, done = self._requests.get_nowait()
+            except Empty:
+                return answered
+            answered = True
+            if not (entry.closed or entry.ended):
+                self._read(entry)
+            done.put(None)
 
     def _read(self, entry: LastValues) -> bool:
         """Read one target; False when that failed."""

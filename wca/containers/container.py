@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 from wca.collectors import Collector
 from wca.collectors.api import NodeTarget
@@ -138,6 +139,10 @@ class Container:
             self._target.cgroup, self.identity = cgroup, identity
             self._probes.forget([*self.unavailable, *(self._probes.of_files if grown else ())])
         return True
+
+    def ask(self, done: SimpleQueue[None]) -> int:
+        """Have what is read on threads of its own read now; see ``Probes.ask``."""
+        return self._probes.ask(done)
 
     def read(self, timestamp: float, spent: dict[str, float] | None = None) -> Measurements:
         """Read every probe that is due. One that is broken costs its own numbers only.

@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from queue import Empty, SimpleQueue
 
 from wca.collectors import Collector
 from wca.containers.container import Container, Identity, Target
@@ -32,6 +33,8 @@ class Containers:
         whole: whether all collectors measure this task. One whose containers are measured by
             themselves is measured by those alone that cannot tell containers apart.
         on_end: told the last sample of each task that has ended.
+        patience: seconds to wait for collectors with threads of their own to read a task once
+            more that is about to go.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Containers:
         now: Callable[[], float] = time.time,
         whole: Callable[[Task], bool] = lambda _task: True,
         on_end: Callable[[Measurements], None] = lambda _last: None,
+        patience: float = 0.0,
     ) -> None:
         self._locate = locate
         self._collectors: dict[str, Collector] = {}
@@ -55,6 +59,7 @@ class Containers:
         self._now = now
         self._whole = whole
         self._on_end = on_end
+        self._patience = patience
         self._containers: dict[str, Container] = {}
         self._leaving: list[Container] = []
         self._said: set[str] = set()
@@ -82,8 +87,9 @@ class Containers:
         for task in tasks:
             if wanted.setdefault(task.task_id, task) is not task:
                 self._say_doubled(task.task_id)
-        for task_id in self._containers.keys() - wanted.keys():
-            self._look_again(self._containers[task_id])
+        unlisted = self._containers.keys() - wanted.keys()
+        self.look(unlisted)
+        for task_id in unlisted:
             self._end(task_id)
         self._doubled &= wanted.keys()
         self._dropped = {name: self._dropped[name] for name in self._dropped.keys() & wanted.keys()}
@@ -101,11 +107,24 @@ class Containers:
         else:
             self._end(container.task.task_id)
 
-    def look(self, task_id: str) -> None:
-        """Read a task that is about to go: if it cannot be read again, this was its last sample."""
-        container = self._containers.get(task_id)
-        if container is not None:
-            self._look_again(container)
+    def look(self, task_ids: Collection[str]) -> None:
+        """Read tasks that are about to go: what cannot be read again had its last sample here.
+
+        Collectors with threads of their own are asked to read them too, and given some time; of
+        one that does not answer, the last values stand.
+
+        Args:
+            task_ids: those that are not known are passed over.
+        """
+        going = [self._containers[one] for one in task_ids if one in self._containers]
+        done: SimpleQueue[None] = SimpleQueue()
+        asked, end = sum(one.ask(done) for one in going), time.monotonic() + self._patience
+        with contextlib.suppress(Empty):
+            for _ in range(asked):
+                done.get(timeout=max(0.0, end - time.monotonic()))
+        for container in going:
+            with contextlib.suppress(TargetGone):  # too late
+                container.look(self._now())
 
     def task(self, task_id: str) -> Task | None:
         """A task as the node reported it last; None for one that is not measured."""
@@ -143,10 +162,6 @@ class Containers:
     def _choose(self, collectors: Mapping[str, Collector]) -> None:
         self._collectors = dict(collectors)
         self._undivided = {name: one for name, one in collectors.items() if not one.per_container}
-
-    def _look_again(self, container: Container) -> None:
-        with contextlib.suppress(TargetGone):  # too late
-            container.look(self._now())
 
     def _sync_task(self, task: Task) -> None:
         try:

@@ -1,12 +1,14 @@
 """The probes of one target: opened, read together, each at its pace, and closed."""
 
 from collections.abc import Callable, Iterable, Mapping
+from queue import SimpleQueue
 from time import monotonic, thread_time
 
 from wca.collectors import Collector, NotAvailable, Probe
 from wca.collectors.api import NodeTarget, TaskTarget
 from wca.collectors.container_sums import ContainerSums
 from wca.collectors.file_probe import FileProbe, join_file_probes
+from wca.containers.last_values import LastValues
 from wca.containers.pace import Pace, Paces
 from wca.errors import PLUGIN_ERRORS, TargetGone
 from wca.metrics import Measurements
@@ -107,6 +109,18 @@ class Probes:
             if name in self._probes:
                 self._close(name)
         self._group()
+
+    def ask(self, done: SimpleQueue[None]) -> int:
+        """Have what is read on threads of its own read now.
+
+        Args:
+            done: gets an item for each reading that was made.
+
+        Returns:
+            How many were asked for.
+        """
+        asked = [one for one, _ in self._probes.values() if isinstance(one, LastValues)]
+        return sum(one.ask(done) for one in asked)
 
     def read(self, out: Measurements, *, at_once: bool = False) -> None:
         """Read what is due, and give the last values of the rest.

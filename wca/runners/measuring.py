@@ -25,6 +25,9 @@ __all__ = ["Granularity", "Measuring"]
 
 
 _TRAFFIC = "task_mem_bandwidth_bytes"
+#: How long a task that is about to go may keep the loop waiting for what threads read of it: a part
+#: of the interval, and seconds.
+_PATIENCE_OF_INTERVAL, _MOST_PATIENCE = 0.05, 0.1
 
 
 class Granularity(enum.StrEnum):
@@ -116,9 +119,9 @@ class Measuring:
 
     def look(self) -> None:
         """Read the tasks once more that have lost their last process."""
-        for key in self._departures.take():
-            self.tasks.look(key)
-            self.parts.look(key)
+        going = self._departures.take()
+        self.tasks.look(going)
+        self.parts.look(going)
 
     def look_after_threads(self) -> None:
         """Report collectors that hang on threads of their own."""
@@ -211,6 +214,7 @@ class Measuring:
             self._engine.clock.now,
             whole,
             on_end,
+            min(_PATIENCE_OF_INTERVAL * self.paces.base, _MOST_PATIENCE),
         )
 
     def _target(self, task: Task) -> Target:
