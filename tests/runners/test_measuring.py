@@ -555,6 +555,55 @@ def test_what_each_collector_and_each_task_costs_is_measured(pods):
     assert agent >= sum(cost.values())
 
 
+class Busy(Odd):
+    """Takes its time on a thread of its own."""
+
+    blocking = True
+    SECONDS = 0.05
+
+    def __init__(self):
+        super().__init__()
+        self.readings = 0
+
+    def read(self, out):
+        end = time.thread_time() + self.SECONDS
+        while time.thread_time() < end:
+            pass
+        self.readings += 1
+        out["task_readings"] = self.readings
+
+
+def test_what_a_thread_takes_for_a_task_is_part_of_the_tasks_cost(pods):
+    tree, pod, _ = pods
+    busy = Busy()
+    with started(busy, TaskCpuCollector(), kernel=tree.kernel) as (measured, _, collect):
+        measured.sync([pod])
+        until(lambda: "task_readings" in sampled(collect).tasks[0].measurements)
+        for _ in range(2):
+            (sample,) = sampled(collect).tasks
+        cost = sample.measurements["task_measuring_cpu_seconds"]
+        # The loop itself takes far less for one task.
+        assert Busy.SECONDS <= cost < 2 * Busy.SECONDS
+        spent = measured.states.costs.measurements(0.0)["wca_collector_cpu_seconds"]
+        assert spent["TaskCpuCollector"] < Busy.SECONDS
+
+
+def test_the_cost_of_a_task_has_what_is_read_now_and_then_in_each_sample(pods):
+    class Slow(Busy):
+        blocking = False
+
+    tree, pod, _ = pods
+    slow = Slow()
+    slow.interval = 3600.0
+    collectors = slow, TaskCpuCollector()
+    with started(*collectors, interval=0.01, kernel=tree.kernel) as (measured, _, collect):
+        measured.sync([pod])
+        for _ in range(4):
+            (sample,) = sampled(collect).tasks
+            assert sample.measurements["task_measuring_cpu_seconds"] >= Busy.SECONDS
+    assert slow.readings == 1
+
+
 def test_beyond_the_series_limit_the_last_tasks_are_left_out_and_that_is_said(pods, caplog):
     tree, pod, plain = pods
     whole = len(run(tree, pod, plain))

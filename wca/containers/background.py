@@ -179,6 +179,13 @@ class Background(Collector):
 
     def _read(self, entry: LastValues) -> bool:
         """Read one target; False when that failed."""
+        start = time.thread_time()
+        try:
+            return self._reads(entry)
+        finally:
+            entry.cpu_seconds = time.thread_time() - start
+
+    def _reads(self, entry: LastValues) -> bool:
         values: Measurements = {}
         try:
             if entry.probe is None:

@@ -194,7 +194,7 @@ class Container:
         read: Measurements = {}
         here: dict[str, float] = {}
         self._probes.read_apart(read, lambda name, cpu, _seconds: here.update({name: cpu}))
-        self._cpu_seconds = sum(here.values()) if here else None
+        self._cpu_seconds = self._probes.cpu_seconds or None
         spent.update(here)
         # In the order of the last time: as long as it stays, so do the series.
         return {name: read[name] for name in self.last if name in read} | read

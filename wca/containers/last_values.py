@@ -31,6 +31,8 @@ class LastValues:
         self.target = target
         self.probe: Probe | None = None  # touched by the thread alone
         self.values: Measurements = {}
+        #: CPU time that the thread took for the last reading.
+        self.cpu_seconds = 0.0
         self._end: tuple[type[NotAvailable | TargetGone], str] | None = None
         self.closed = False
         self._requests = requests

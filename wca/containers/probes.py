@@ -16,19 +16,21 @@ from wca.telemetry import Telemetry
 
 __all__ = ["Measured", "Probes"]
 
-#: Told of a collector what reading one target took: its name, CPU seconds of this thread, seconds.
+#: Told of a collector what reading one target took: its name, CPU seconds, seconds of this thread.
+#: The CPU seconds of one with a thread of its own are those that it took there.
 Measured = Callable[[str, float, float], None]
 
 
 class _Kept:
     """Probes of one pace, and what they read last."""
 
-    __slots__ = ("pace", "probes", "values")
+    __slots__ = ("cpu_seconds", "pace", "probes", "values")
 
     def __init__(self, pace: Pace, probes: Mapping[str, Probe]) -> None:
         self.pace = pace
         self.probes = tuple(probes.items())
         self.values: Measurements | None = None  # None: not read yet, or read in each iteration
+        self.cpu_seconds = 0.0  # of the last reading that was measured
 
 
 class Probes:
@@ -79,6 +81,11 @@ class Probes:
         """The collectors whose probes read files of the target's cgroups."""
         kinds = (FileProbe, ContainerSums)
         return [name for name, (probe, _) in self._probes.items() if isinstance(probe, kinds)]
+
+    @property
+    def cpu_seconds(self) -> float:
+        """What one reading of all of them takes, as far as readings were measured."""
+        return sum(group.cpu_seconds for group in self._groups)
 
     def attach(self, collectors: Mapping[str, Collector]) -> None:
         """Open the probes that are not open yet, and close those of no collector given.
@@ -160,10 +167,15 @@ class Probes:
                 out.update(group.values)
                 continue
             values: Measurements = {}
+            group.cpu_seconds = 0.0
             for name, probe in self._of(group.pace):
                 start, cpu_start = monotonic(), thread_time()
                 self._read_one(name, probe, values)
-                measured(name, thread_time() - cpu_start, monotonic() - start)
+                cpu_seconds = thread_time() - cpu_start
+                if isinstance(probe, LastValues):
+                    cpu_seconds += probe.cpu_seconds
+                group.cpu_seconds += cpu_seconds
+                measured(name, cpu_seconds, monotonic() - start)
             group.values = None if group.pace.every else values
             out.update(values)
 

@@ -57,9 +57,9 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         "task_measuring_cpu_seconds",
         _G,
         _S,
-        "CPU time of the agent for reading the task once, when that was measured last: one task in "
-        "each iteration, in turn.",
-        "thread clock",
+        "CPU time of the agent for reading the task once, on all of its threads, when that was "
+        "measured last: one task in each iteration, in turn.",
+        "thread clocks",
     ),
     _task("task_requested_cpus", _G, _N, "CPUs requested for the task, in cores.", "node"),
     _task("task_requested_mem_bytes", _G, _B, "Memory requested for the task.", "node"),
