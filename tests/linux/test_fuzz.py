@@ -26,6 +26,7 @@ from wca.components import BUILT_IN
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.parse import KeyedNumbers, Malformed
 from wca.nodes import Task
+from wca.testing import kernel_files as content
 from wca.testing.kernel import KernelTree
 
 #: Further arguments of parsers that need some, several calls for one parser.
@@ -44,6 +45,72 @@ ARGUMENTS = {
 METHODS = {
     "wca.linux.parse.KeyedNumbers.parse": KeyedNumbers([b"pgfault ", b"total="]).parse,
     "wca.linux.parse.KeyedNumbers.parse with a unit": KeyedNumbers([b"MemFree:"], b" kB").parse,
+}
+
+#: Calls with a regular expression of the user's that fits no such file: whatever is in it, they refuse.
+REFUSING = {"wca.linux.zoneinfo.parse_zoneinfo#1", "wca.linux.zoneinfo.parse_zoneinfo#2"}
+
+#: A true content for each call, from which others are made.
+SEEDS = {
+    "wca.linux.io_stat.parse_blkio#0": content.blkio({"8:0": (4096, 8192)}).encode(),
+    "wca.linux.io_stat.parse_io_stat#0": content.io_stat({"8:0": (4096, 8192)}).encode(),
+    "wca.linux.lru_gen.ages_pages#0": b"0x0007\n",
+    "wca.linux.lru_gen.parse_lru_gen#0": (
+        b"memcg     1 /\n node     0\n          0      12345          7         11 \n"
+        b"          1       6789         13          0 \nmemcg    42 /pod/web\n node     0\n"
+        b"          3         10          0          5 \n node     1\n"
+        b"          3         10          2          9 \n"
+    ),
+    "wca.linux.net_dev.parse_net_dev#0": (
+        b"Inter-|   Receive                                                |  Transmit\n"
+        b" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs"
+        b" drop fifo colls carrier compressed\n"
+        b"    lo:     104       2    0    0    0     0          0         0      104       2    0"
+        b"    0    0     0       0          0\n"
+        b"  eth0: 1234567    8901    1    2    0     0          0        34   765432    1098    3"
+        b"    4    0     0       0          0\n"
+    ),
+    "wca.linux.numa.parse_numa_stat_v1#0": content.numa_stat_v1([4096, 8]).encode(),
+    "wca.linux.numa.parse_numa_stat_v2#0": content.numa_stat_v2([4096, 8]).encode(),
+    "wca.linux.parse.KeyedNumbers.parse": b"pgfault 1000\npgmajfault 7\n",
+    "wca.linux.parse.KeyedNumbers.parse with a unit": b"MemTotal: 9 kB\nMemFree:      7 kB\n",
+    "wca.linux.parse.parse_cpu_list#0": b"0-3,8,10-11\n",
+    "wca.linux.parse.parse_key_numbers#0": content.vmstat({"pgfault": 1000}).encode(),
+    "wca.linux.parse.parse_limit#0": b"1073741824\n",
+    "wca.linux.parse.parse_number#0": b"1073741824\n",
+    "wca.linux.parse.parse_threads#0": b"100\n101\n4194304\n",
+    "wca.linux.parse.to_number#0": b"18446744073709551615",
+    "wca.linux.perf.cpu_model.parse_cpu_model#0": (
+        b"processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 106\n"
+        b"model name\t: Intel(R) Xeon(R): a processor\nstepping\t: 6\nflags\t\t: fpu vme\n\n"
+    ),
+    "wca.linux.perf.pmu_terms.parse_format#0": b"config:0-7,32-35\n",
+    "wca.linux.procfs.parse_cpu_ticks#0": content.proc_stat(
+        [0, 1], (1, 2, 3, 4, 5, 6, 7, 8)
+    ).encode(),
+    "wca.linux.procfs.parse_mountinfo#0": (
+        b"31 23 0:27 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
+    ),
+    "wca.linux.procfs.parse_process_cgroups#0": b"4:cpu,cpuacct:/job\n1:name=systemd:/\n0::/job\n",
+    "wca.linux.procfs.parse_resident_bytes#0": b"2345 1234 800 1 0 400 0\n",
+    "wca.linux.psi.parse_irq_pressure#0": content.irq_pressure(1234).encode(),
+    "wca.linux.psi.parse_pressure#0": content.pressure(5678, 1234).encode(),
+    "wca.linux.resctrl.values.parse_counter#0": b"81920\n",
+    "wca.linux.resctrl.values.parse_features#0": b"llc_occupancy\nmbm_total_bytes\n",
+    "wca.linux.resctrl.values.parse_place#0": b"res:/batch\nmon:wca-job\n",
+    "wca.linux.sched.parse_sched#0": (
+        b"python (1234, #threads: 2)\n" + b"-" * 67 + b"\n"
+        b"se.exec_start                                :       3386487.402033\n"
+        b"se.vruntime                                  :            -1.714876\n"
+        b"nr_switches                                  :                   17\n"
+        b"numa_faults node=0 task_private=1 task_shared=2 group_private=3 group_shared=4\n"
+    ),
+    "wca.linux.sched.parse_schedstat#0": b"123456789 2345678 90\n",
+    "wca.linux.smaps.parse_referenced_bytes#0": (
+        b"55e11c7fc000-7ffd30e55000 ---p 00000000 00:00 0        [rollup]\n"
+        b"Rss:                1764 kB\nPss:                 223 kB\nReferenced:         1760 kB\n"
+    ),
+    "wca.linux.zoneinfo.parse_zoneinfo#0": content.zoneinfo([0, 1]).encode(),
 }
 
 #: What collectors are made with where that is more than nothing.
@@ -104,8 +171,8 @@ def files_of(layouts):
 
 @functools.cache
 def accepted(name):
-    """The contents that a parser takes; all of them where it takes none."""
-    found = []
+    """The contents that a parser takes; all of them for one that takes none."""
+    found = [] if name in REFUSING else [SEEDS[name]]
     for data in corpus():
         with contextlib.suppress(Malformed):
             CALLS[name](data)
@@ -141,6 +208,18 @@ def test_a_parser_that_needs_more_than_the_content_says_what_to_try_it_with(name
 
 def test_what_is_named_here_exists():
     assert ARGUMENTS.keys() <= functions().keys()
+
+
+def test_every_parser_has_a_seed():
+    assert SEEDS.keys() == CALLS.keys() - REFUSING, "add a true content for each parser to SEEDS"
+
+
+@pytest.mark.parametrize("name", sorted(SEEDS))
+def test_a_parser_takes_its_seed_and_finds_something_in_it(name):
+    found = CALLS[name](SEEDS[name])
+    assert found is not None
+    assert not isinstance(found, (dict, list, tuple, set)) or found
+    assert found is not False
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))
