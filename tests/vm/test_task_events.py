@@ -80,6 +80,25 @@ def test_the_working_set_is_the_usage_without_inactive_page_cache(seen, task):
     assert after["task_mem_working_set_bytes"] == max(0, usage - inactive)
 
 
+@pytest.mark.parametrize(("task", "node"), [("first_node", "0"), ("second_node", "1")])
+def test_the_pages_of_a_task_that_is_bound_to_a_node_lie_there(seen, task, node):
+    measured = seen["holding"][task]
+    pages = measured["task_mem_numa_pages"]
+    assert pages.keys() == {"0", "1"}
+    assert pages[node] * 4096 == pytest.approx(40e6, rel=0.1)
+    assert sum(pages.values()) - pages[node] < 0.02 * pages[node]
+    assert sum(pages.values()) * 4096 == pytest.approx(measured["task_mem_usage_bytes"], rel=0.1)
+
+
+def test_no_time_steps_back_when_a_cpu_goes_offline_and_comes_back(seen):
+    before, without, after = (sample["platform_cpu_seconds"] for sample in seen["cpus"])
+    assert before.keys() - without.keys() == {"3"}
+    assert after.keys() == before.keys()
+    for cpu, modes in after.items():
+        for mode, seconds in modes.items():
+            assert seconds >= without.get(cpu, before[cpu])[mode] >= before[cpu][mode]
+
+
 def test_the_machine_is_seen_with_both_of_its_nodes(seen):
     machine = seen["machine"]
     assert machine["platform_zoneinfo"].keys() == {"0", "1"}

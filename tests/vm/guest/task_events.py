@@ -9,6 +9,7 @@ from functools import partial
 from types import SimpleNamespace
 
 from wca.collectors import NotAvailable
+from wca.collectors.node_cpu import NodeCpuCollector
 from wca.collectors.node_memory import NodeMemoryCollector
 from wca.collectors.node_psi import NodePsiCollector
 from wca.collectors.node_vmstat import NodeVmstatCollector
@@ -82,6 +83,18 @@ TASKS = {
 }
 
 
+HOLD = """
+held = bytearray(40_000_000)
+print(len(held), flush=True)
+time.sleep(1000)
+"""
+#: Control files of tasks that hold memory while they are measured.
+HOLDING = {
+    "first_node": {"cpuset.mems": "0"},
+    "second_node": {"cpuset.mems": "1"},
+}
+
+
 def measure(probes):
     out = {}
     for probe in probes:
@@ -96,13 +109,45 @@ def attach(kernel, name):
     return [collector().attach(target) for collector in TASK_COLLECTORS]
 
 
-def run(kernel, name, limits, programs):
-    """A task from its first to its last moment."""
+def begin(kernel, name, limits):
+    """Make the group of a task; its probes."""
     os.mkdir(f"{ROOT}/{name}")
     for file, text in limits.items():
-        with open(f"{ROOT}/{name}/{file}", "w") as control:
-            control.write(text)
-    probes = attach(kernel, name)
+        write(f"{ROOT}/{name}/{file}", text)
+    return attach(kernel, name)
+
+
+def write(path, text):
+    with open(path, "w") as control:
+        control.write(text)
+
+
+def hold(kernel, name, limits):
+    """What is measured of a task that holds memory."""
+    probes = begin(kernel, name, limits)
+    command = [sys.executable, "-IS", "-c", JOIN.format(name=name) + HOLD]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        measured = measure(probes)
+        process.kill()
+    return measured
+
+
+def unplug(kernel):
+    """The times of CPUs before, while and after one of them is offline."""
+    probe = NodeCpuCollector().attach(kernel)
+    switch = "/sys/devices/system/cpu/cpu3/online"
+    samples = [measure([probe])]
+    for online in "01":
+        write(switch, online)
+        time.sleep(0.3)
+        samples.append(measure([probe]))
+    return samples
+
+
+def run(kernel, name, limits, programs):
+    """A task from its first to its last moment."""
+    probes = begin(kernel, name, limits)
     before, start = measure(probes), time.monotonic()
     command = [sys.executable, "-IS", "-c"]
     running = [
@@ -126,7 +171,9 @@ def machine(kernel):
 def main():
     kernel = Kernel()
     tasks = {name: run(kernel, name, *task) for name, task in TASKS.items()}
-    print(json.dumps({"tasks": tasks, "machine": machine(kernel)}))
+    holding = {name: hold(kernel, name, limits) for name, limits in HOLDING.items()}
+    seen = {"tasks": tasks, "holding": holding, "machine": machine(kernel)}
+    print(json.dumps(seen | {"cpus": unplug(kernel)}))
 
 
 main()
