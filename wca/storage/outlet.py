@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from wca.clock import Clock, SystemClock
 from wca.errors import PLUGIN_ERRORS
@@ -151,7 +151,8 @@ class Outlet:
             if self._abandoned:
                 return  # close() gave up on this batch and has counted it
             if self._keeps_books:
-                self._enter(len(metrics), left_out if error is None else {"failed": len(metrics)})
+                failed = {"failed": len(metrics)}
+                self.ledger.settle(len(metrics), left_out if error is None else failed)
         self._report(error, failing)
         error = None  # or its traceback holds it, and the batch
 
@@ -163,13 +164,6 @@ class Outlet:
         elif not self._target_away:
             self._telemetry.failure(self.name, failing)
         self._target_away = failing is not None
-
-    def _enter(self, samples: int, left_out: Mapping[str, int]) -> None:
-        for reason, count in left_out.items():
-            count = min(count, samples)  # noqa: PLW2901 - no plugin can lose more than there was
-            self.ledger.drop(reason, count)
-            samples -= count
-        self.ledger.deliver(samples)
 
     def _report_late(self) -> None:
         if self._busy_since is None:
