@@ -78,6 +78,7 @@ class Outlet:
         # On its own thread whatever a storage raises can be survived; on the loop's thread some of
         # it is meant for the loop.
         self._survived = (BaseException,) if storage.blocking else PLUGIN_ERRORS
+        self.ledger.expect(*_reasons(storage, self._keeps_books))
 
     def put(self, metrics: Sequence[Metric]) -> None:
         """Take a batch; never waits for a blocking storage and never raises."""
@@ -197,3 +198,12 @@ class Outlet:
         """Why the storage cannot deliver what it has taken, where it says so."""
         reason = getattr(self._storage, "failing", None)
         return reason if isinstance(reason, str) else None
+
+
+def _reasons(storage: Storage, keeps_books: bool) -> list[str]:
+    """Why samples may be given up in front of a storage, and by it where it keeps no books."""
+    reasons = ["queue_full", "closed"] if storage.blocking else []
+    if keeps_books:
+        names = dir(storage)  # what a plugin's property does is not for now
+        reasons += ["failed", *(reason for reason in LEFT_OUT if reason in names)]
+    return reasons
