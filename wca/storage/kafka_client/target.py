@@ -182,7 +182,10 @@ class KafkaTarget:
             )
         if name in _PERMANENT:
             return Refused(f"topic {self._topic} refuses a message: {name}: {error}")
-        return Unavailable(self._sentence("nothing was acknowledged", error))
+        # What has a number is a broker's answer; it may be about this record alone.
+        answered = not isinstance(error, OSError) and getattr(error, "errno", None) is not None
+        suspect = answered and not getattr(error, "retriable", False)
+        return Unavailable(self._sentence("nothing was acknowledged", error), suspect=suspect)
 
     def _find_broker(self, end: float) -> None:
         """See that one of the brokers takes connections: told at once when none does."""
