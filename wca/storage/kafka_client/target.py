@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from wca.errors import StartError
 from wca.security import SSL
@@ -70,7 +71,7 @@ class KafkaTarget:
         self._timeout = timeout
         self._expired = expired
         self._make_producer = make_producer
-        self._complaints = Complaints()
+        self._complaints = Complaints(_secrets(settings))
         self._producer: Producer | None = None
         self._closed = threading.Event()
         self._opening = False
@@ -276,6 +277,12 @@ _PERMANENT = frozenset(
         "UnsupportedForMessageFormatError",
     }
 )
+
+
+def _secrets(settings: dict[str, Any]) -> list[str]:
+    """What no line of the log may hold."""
+    proxy = urlsplit(settings.get("proxy_url") or "")
+    return [one for one in (settings.get("sasl_plain_password"), proxy.password) if one]
 
 
 def _too_large(error: Exception) -> bool:
