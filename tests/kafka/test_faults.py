@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.kafka.proxy import Proxy
 from tests.kafka.reading import counted, samples, wait_for_delivery
 from tests.main.agent import wait_until
 from wca.errors import FailedDeliveryException, StartError
@@ -130,6 +131,24 @@ def stored(storage):
     except FailedDeliveryException:
         return False
     return True
+
+
+@pytest.mark.parametrize("delivery", ["queued", "blocking"])
+def test_a_broker_that_only_a_proxy_can_reach_is_reached(make, broker, topic, delivery):
+    port = broker.ports["plain"]
+    with Proxy({"broker.invalid": "127.0.0.1"}) as proxy:
+        storage = make(
+            brokers_ips=[f"broker.invalid:{port}"],
+            extra_config={"proxy_url": proxy.url},
+            delivery=delivery,
+            max_timeout_in_seconds=5,
+        )
+        storage.start()
+        storage.store(batch(1))
+        wait_for_delivery(storage)
+        storage.close(2)
+    assert proxy.asked[0] == f"broker.invalid:{port}"
+    assert samples(broker.read(topic)) == expected(1)
 
 
 def test_kafkas_own_lines_stay_out_of_the_log(make, broker, caplog):

@@ -5,8 +5,21 @@ import pytest
 from tests.kafka.broker import PASSWORD, USER
 from tests.kafka.reading import samples, wait_for_delivery
 from tests.kafka.test_faults import batch, expected
+from tests.main.agent import Agent, wait_until, write_config
 from wca.errors import FailedDeliveryException
+from wca.metrics import Metric
 from wca.security import SSL
+
+AGENT = """
+runner: !MeasurementRunner
+  node: !StaticNode
+    tasks: []
+  interval: 0.2
+  metrics_storage: !KafkaStorage
+    topic: {topic}
+    brokers_ips: ["{address}"]
+    sasl: {{mechanism: PLAIN, username: {user}, password: !File {password}}}
+"""
 
 
 def identified(certificates, **changes):
@@ -65,6 +78,41 @@ def test_a_user_with_the_right_password_is_let_in(make, broker, topic, mechanism
     storage.store(batch(1))
     wait_for_delivery(storage)
     assert samples(broker.read(topic)) == expected(1)
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
+@pytest.mark.parametrize("password", [PASSWORD, "wröng \\'horse\\'"])
+def test_neither_password_nor_messages_are_in_the_log_at_debug(
+    make, broker, caplog, mechanism, password
+):
+    sasl = {"mechanism": mechanism, "username": USER, "password": password}
+    storage = make(brokers_ips=[broker.sasl_address], sasl=sasl, compression="none")
+    with caplog.at_level(5, logger="kafka"):
+        storage.start()
+        storage.store([Metric("in_the_message", 1, {"task": "in-the-message"})])
+        wait_until(lambda: storage.ledger.account.delivered or storage.failing, "an answer")
+        storage.close(5)
+    text = caplog.text
+    assert "SaslAuthenticateRequest" in text
+    if password == PASSWORD:
+        assert "ProduceRequest" in text
+    assert "in_the_message" not in text
+    assert "in-the-message" not in text
+    for form in (password, repr(password)[1:-1], repr(password.encode())[2:-1]):
+        assert form not in text
+    # Nor what a password can be guessed from.
+    assert "auth_bytes" not in text
+
+
+def test_the_agents_own_log_has_no_password(broker, topic, tmp_path):
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    text = AGENT.format(topic=topic, address=broker.sasl_address, user=USER, password=password)
+    with Agent("-c", write_config(tmp_path, text), "--log", "kafka:debug") as agent:
+        wait_until(lambda: len(broker.read(topic)) > 1, "records")
+        agent.end()
+    assert "SaslAuthenticateRequest" in agent.err
+    assert PASSWORD not in agent.err + agent.out
 
 
 def test_a_wrong_password_is_told_and_not_shown(make, broker):

@@ -24,6 +24,7 @@ def refused(**options):
         ({"enable.idempotence": "false"}, {"enable_idempotence": False}),
         ({"enable.idempotence": True}, {"enable_idempotence": True}),
         ({"api_version": "2.8"}, {"api_version": (2, 8)}),
+        ({"proxy.url": "socks5h://u:p@proxy:1080"}, {"proxy_url": "socks5h://u:p@proxy:1080"}),
         (None, {}),
     ],
 )
@@ -49,6 +50,10 @@ def test_settings_of_old_and_new_names(given, expected):
         ({"acks": "1"}, "acknowledged by all replicas"),
         ({"retries": "0"}, "needs enable.idempotence: 'false'"),
         ({"max.in.flight": "9"}, "more than 5 requests in flight"),
+        ({"proxy_url": "proxy:3128"}, "expected a URL such as http://proxy:3128"),
+        ({"proxy_url": "https://u:hunter2@proxy:1"}, "with a port, got another one"),
+        ({"proxy_url": "http://u:hunter2@proxy"}, "with a port, got another one"),
+        ({"proxy_url": "http://u:hunter2@proxy:99999"}, "with a port, got another one"),
     ],
 )
 def test_what_cannot_be_a_setting_is_told_with_what_to_write(given, words):

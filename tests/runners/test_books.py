@@ -46,6 +46,20 @@ def test_each_account_is_a_series_of_its_own_and_they_add_up(keeping):
     }
 
 
+def test_every_reason_that_may_come_is_there_from_the_start():
+    """``increase()`` of a counter that comes with its first loss would not show that loss."""
+    storage = Keeping()
+    storage.ledger.expect("queue_full", "closed")
+    assert books(metrics_storage=storage).measurements()["wca_dropped_samples"] == {
+        "metrics_storage": {"queue_full": 0, "closed": 0}
+    }
+    storage.ledger.lose("queue_full", 3)
+    storage.ledger.lose("expired", 1)
+    assert books(metrics_storage=storage).measurements()["wca_dropped_samples"] == {
+        "metrics_storage": {"queue_full": 3, "closed": 0, "expired": 1}
+    }
+
+
 def test_a_storage_inside_another_one_has_books_of_its_own(keeping):
     inner = FilterStorage([keeping, RecordingStorage()])
     values = books(metrics_storage=FilterStorage([RecordingStorage(), inner])).measurements()

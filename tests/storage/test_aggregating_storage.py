@@ -1,16 +1,20 @@
 """AggregatingStorage: one sample of each series for a window of time."""
 
+import itertools
 import threading
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.storage.delivery_parts import balanced
 from tests.storage.encoding_strategies import odd
 from wca.errors import FailedDeliveryException, ValidationError
 from wca.metrics import Batch, Metric, Series
 from wca.storage import AggregatingStorage, FilterStorage, LogStorage
+from wca.storage.outlet import Outlet
+from wca.telemetry import Telemetry
 from wca.testing import FakeClock, RecordingStorage, check_exposition
 
 START = 1_700_000_040.0  # a full minute
@@ -250,6 +254,215 @@ def test_samples_after_the_first_of_a_series_are_merged():
     assert storage.merged == 4
 
 
+class TestACounterThatBeginsAnew:
+    """Within a window its last value would say nothing of what it had counted before."""
+
+    def through(self, *values, **options):
+        """What is handed on of a counter with these values, one a second, and of a gauge of 1."""
+        recorder = Recorder()
+        storage = AggregatingStorage([recorder], 60.0, **options)
+        for second, value in enumerate(values):
+            batch = Batch(START + second)
+            batch.add(self.BLOCK, [value, 1])
+            storage.store(batch)
+        storage.close()
+        assert balanced(storage.ledger).waiting == 0
+        return recorder
+
+    BLOCK = (Series("c", {}, "counter"), Series("g", {}, "gauge"))
+
+    def test_ends_the_window_before_it_and_is_alone_in_the_next(self):
+        recorder = self.through(100, 500, 0, 20, 600)
+        assert [window["c"] for window in recorder.values] == [500, 0, 600]
+        assert [batch.timestamp - START for batch in recorder.batches] == [1, 2, 4]
+        assert {window["g"] for window in recorder.values} == {1}
+
+    def test_every_time(self):
+        recorder = self.through(5, 9, 3, 8, 1, 0, 2)
+        assert [window["c"] for window in recorder.values] == [9, 3, 8, 1, 0, 2]
+
+    def test_whatever_else_is_made_of_it(self):
+        recorder = self.through(5, 9, 3, aggregate={"c": ["last", "p50"]})
+        assert [window["c_last"] for window in recorder.values] == [9, 3]
+
+    def test_between_two_windows_as_well(self):
+        recorder = Recorder()
+        storage = AggregatingStorage([recorder], 10.0)
+        for second, value in [(0, 5), (9, 8), (10, 2), (19, 14), (20, 15)]:
+            storage.store([Metric("c", value, {}, "counter", timestamp=START + second)])
+        storage.close()
+        assert recorder.values == [{"c": 8}, {"c": 2}, {"c": 14}, {"c": 15}]
+
+    @pytest.mark.parametrize(("minutes", "windows"), [(5, [8, 2, 14]), (70, [8, 14])])
+    def test_although_it_was_missing_for_a_while(self, minutes, windows):
+        recorder = Recorder()
+        storage = AggregatingStorage([recorder], 60.0)
+        storage.store([Metric("c", 8, {}, "counter", timestamp=START)])
+        for minute in range(1, minutes):
+            storage.store(columns(START + 60 * minute, g=1))
+        for second, value in ((0, 2), (1, 14)):
+            at = START + 60 * minutes + second
+            storage.store([Metric("c", value, {}, "counter", timestamp=at)])
+        storage.close()
+        assert [window["c"] for window in recorder.values if "c" in window] == windows
+
+    @pytest.mark.parametrize("aggregate", [{"c": "max"}, {"c": ["sum", "count"]}])
+    def test_but_not_where_nobody_asks_for_its_last_value(self, aggregate):
+        assert len(self.through(5, 9, 3, aggregate=aggregate).batches) == 1
+
+    def test_a_gauge_may_fall(self):
+        recorder = Recorder()
+        storage = AggregatingStorage([recorder], 60.0, {"a": "last"})
+        for value in (5, 3):
+            storage.store(columns(START, a=value))
+        storage.close()
+        assert recorder.values == [{"a": 3}]
+
+    @pytest.mark.parametrize("odd_value", [None, "0", float("nan"), float("-inf"), []])
+    def test_is_not_one_without_a_value(self, odd_value):
+        recorder = Recorder()
+        storage = AggregatingStorage([recorder], 60.0)
+        for value in (5, odd_value, 7):
+            storage.store([Metric("c", value, {}, "counter", timestamp=START)])
+        storage.close()
+        assert recorder.values == [{"c": 7}]
+
+    @settings(deadline=None)
+    @given(st.lists(st.integers(0, 5), min_size=1, max_size=12), st.sampled_from([3.0, 60.0]))
+    def test_costs_no_count(self, values, window):
+        recorder = Recorder()
+        storage = AggregatingStorage([recorder], window)
+        for second, value in enumerate(values):
+            metric = Metric("c", value, {}, "counter", timestamp=START + second)
+            storage.store([metric])
+        storage.close()
+        # A first window hands on its last value: what is counted from there on is all there is.
+        handed = [window["c"] for window in recorder.values]
+        assert total(handed) + handed[0] == total(values) + values[0]
+
+
+def total(values):
+    """What a counter has counted from the first of these values on, as a reader sees it."""
+    return sum(now - last if now >= last else now for last, now in itertools.pairwise(values))
+
+
+class TestBooks:
+    """The first sample of each series waits for the end of its window, those after it are merged."""
+
+    def test_a_window_waits_until_it_is_handed_on(self):
+        storage = AggregatingStorage([Recorder()], 60.0, {"a": ["min", "max"]})
+        for second in (0, 1, 2):
+            storage.store(columns(START + second, a=1, b=1))
+        assert balanced(storage.ledger).waiting == 2
+        storage.store(columns(START + 60, a=1))
+        account = balanced(storage.ledger)
+        assert (account.collected, account.delivered, account.waiting) == (7, 2, 1)
+        assert account.dropped == {"merged": 4}
+
+    def test_an_odd_first_value_is_rejected_and_the_next_one_waits(self):
+        storage = AggregatingStorage([Recorder()], 60.0)
+        for value in (float("nan"), 1, 2):
+            storage.store([gauge("a", value)])
+        assert balanced(storage.ledger).waiting == 1
+        assert storage.ledger.account.dropped == {"rejected": 1, "merged": 1}
+
+    def test_what_the_storages_behind_it_leave_out_is_not_delivered(self):
+        storage = AggregatingStorage([FilterStorage([Recorder()], filter=["a"])], 60.0)
+        storage.store(columns(START, a=1, b=1, c=1))
+        storage.close()
+        account = balanced(storage.ledger)
+        assert (account.delivered, account.dropped) == (1, {"filtered": 2})
+
+    def test_a_window_that_a_storage_does_not_take_is_dropped_as_failed(self):
+        storage = AggregatingStorage([Recorder(FailedDeliveryException("away")), Recorder()], 60.0)
+        storage.store(columns(START, a=1))
+        with pytest.raises(FailedDeliveryException):
+            storage.store(columns(START + 60, a=2, b=1))
+        account = balanced(storage.ledger)
+        assert (account.delivered, account.dropped, account.waiting) == (0, {"failed": 1}, 2)
+
+    def test_the_last_window_too(self):
+        storage = AggregatingStorage([Recorder(FailedDeliveryException("away"))], 60.0)
+        storage.store(columns(START, a=1, b=1))
+        storage.close()
+        assert balanced(storage.ledger).dropped == {"failed": 2}
+
+    def test_a_last_window_that_is_not_taken_in_time_is_lost_once(self):
+        release, ended = threading.Event(), threading.Event()
+
+        class Stuck(RecordingStorage):
+            def store(self, metrics):
+                release.wait(60)
+                ended.set()
+
+        storage = AggregatingStorage([Stuck()], 60.0)
+        storage.store(columns(START, a=1, b=1))
+        storage.close(0.2)
+        assert balanced(storage.ledger).dropped == {"closed": 2}
+        release.set()
+        assert ended.wait(60)
+        time.sleep(0.1)
+        account = balanced(storage.ledger)
+        assert (account.delivered, account.dropped) == (0, {"closed": 2})
+
+    def test_a_window_under_way_when_the_end_comes_is_lost(self):
+        """A storage hangs in the ``store`` of a thread that nobody waits for any more."""
+        release, entered = threading.Event(), threading.Event()
+
+        class Stuck(RecordingStorage):
+            def store(self, metrics):
+                entered.set()
+                release.wait(60)
+
+        storage = AggregatingStorage([Stuck()], 60.0)
+        storage.store(columns(START, a=1, b=1))
+        thread = threading.Thread(target=storage.store, args=(columns(START + 60, a=1),))
+        thread.start()
+        assert entered.wait(60)
+        storage.close(0.2)
+        assert balanced(storage.ledger).dropped == {"closed": 3}
+        release.set()
+        thread.join()
+        assert balanced(storage.ledger).dropped == {"closed": 3}
+
+    def test_where_no_thread_can_start_the_last_window_is_lost_and_said_to(
+        self, monkeypatch, caplog
+    ):
+        def full(thread):
+            raise RuntimeError("can't start new thread")
+
+        storage = AggregatingStorage([Recorder()], 60.0)
+        storage.store(columns(START, a=1))
+        with monkeypatch.context() as machine:
+            machine.setattr(threading.Thread, "start", full)
+            storage.flush()
+        assert balanced(storage.ledger).dropped == {"failed": 1}
+        assert "the last window is lost: can't start new thread" in caplog.text
+
+    def test_whatever_a_storage_raises_at_the_end_the_window_is_counted(self):
+        storage = AggregatingStorage([Recorder(GeneratorExit())], 60.0)
+        storage.store(columns(START, a=1))
+        storage.close()
+        assert balanced(storage.ledger).dropped == {"failed": 1}
+
+    def test_what_comes_after_the_end_is_counted(self):
+        storage = AggregatingStorage([Recorder()], 60.0)
+        storage.close()
+        storage.store(columns(START, a=1))
+        assert balanced(storage.ledger).dropped == {"closed": 1}
+
+    def test_the_agents_own_books_are_those(self):
+        storage = AggregatingStorage([Recorder(FailedDeliveryException("away"))], 60.0)
+        outlet = Outlet(storage, "metrics_storage", Telemetry())
+        outlet.put(columns(START, a=1))
+        outlet.put(columns(START + 1, a=1))
+        outlet.close(10)
+        storage.flush(5)
+        storage.close(5)
+        assert outlet.ledger is storage.ledger
+        assert balanced(outlet.ledger).dropped == {"merged": 1, "failed": 1}
+
+
 @pytest.mark.parametrize("value", [None, "1", float("nan"), float("inf"), 10**400, []])
 def test_a_value_that_is_no_finite_number_is_left_out_and_the_others_count(value, caplog):
     recorder = Recorder()
@@ -466,3 +679,5 @@ def test_whatever_comes_nothing_but_a_failed_delivery_goes_up(groups, as_columns
         total += len(group)
     storage.close()
     assert 0 <= storage.rejected + storage.merged <= total
+    account = balanced(storage.ledger)
+    assert (account.collected, account.waiting) == (total, 0)

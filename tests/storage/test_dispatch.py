@@ -17,11 +17,11 @@ from wca.storage.ledger import Ledger
 
 
 class Parts:
-    def __init__(self, target=None, first_retry=0.01):
+    def __init__(self, target=None, first_retry=0.01, backlog=None):
         self.ledger, self.target = Ledger(), target or ScriptedTarget()
         self.sender = Sender(
             self.target,
-            MemoryQueue(10_000, 1000),
+            backlog or MemoryQueue(10_000, 1000),
             self.ledger,
             Patience(first_retry, 60.0, lambda: 1.0),
             timeout=5.0,
@@ -199,3 +199,84 @@ def test_close_lets_go_of_a_target_that_would_be_tried_much_later():
     parts.dispatch.close(0.2)
     parts.wait_for(lambda: parts.target.calls[-1][0] == "close")
     assert [timeout for call, timeout in parts.target.calls if call == "open"][-1] <= 0.2
+
+
+class Disk(MemoryQueue):
+    """A backlog whose disk does not answer, in one of its methods, before the test lets it."""
+
+    def __init__(self, method):
+        super().__init__(10_000, 1000)
+        self.entered, self.gate = threading.Event(), threading.Event()
+        self.method, whole = method, getattr(super(), method)
+
+        def hang(*arguments):
+            self.entered.set()
+            self.gate.wait(60)
+            return whole(*arguments)
+
+        setattr(self, method, hang)
+
+
+@pytest.mark.parametrize("method", ["open", "put", "take", "settle", "close"])
+def test_close_gives_up_in_time_on_a_disk_that_does_not_answer(method, caplog):
+    disk = Disk(method)
+    parts = Parts(backlog=disk)
+    storing = threading.Thread(target=parts.put, args=("a",))
+    storing.start()
+    if method != "close":
+        assert disk.entered.wait(60)
+    start = time.monotonic()
+    parts.dispatch.close(0.3)
+    assert time.monotonic() - start < 10
+    assert "a storage did not end in time: its disk does not answer" in caplog.text
+    balanced(parts.ledger)
+    disk.gate.set()
+    storing.join(60)
+    assert not storing.is_alive()
+
+
+def test_nothing_is_sent_any_more_after_that():
+    disk = Disk("put")
+    parts = Parts(backlog=disk)
+    storing = threading.Thread(target=parts.put, args=("a",))
+    storing.start()
+    assert disk.entered.wait(60)
+    parts.dispatch.close(0.1)
+    disk.gate.set()
+    storing.join(60)
+    assert parts.sender.attempt() is None
+    assert parts.target.accepted == []
+
+
+def test_where_there_is_no_room_for_a_thread_close_ends_by_itself(parts, monkeypatch):
+    def full(thread):
+        raise RuntimeError("can't start new thread")
+
+    parts.put("a")
+    parts.wait_for(lambda: parts.target.accepted == ["a"])
+    with monkeypatch.context() as machine:
+        machine.setattr(threading.Thread, "start", full)
+        parts.dispatch.close(5.0)
+    assert parts.target.calls[-1][0] == "close"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyError("odd"), SystemExit(1)])
+@pytest.mark.parametrize("method", ["take", "settle", "release"])
+def test_whatever_a_backlog_raises_the_thread_goes_on(error, method):
+    queue, left = MemoryQueue(10_000, 1000), [error] * 3
+    whole = getattr(queue, method)
+
+    def breaks(*arguments):
+        if left:
+            raise left.pop()
+        return whole(*arguments)
+
+    setattr(queue, method, breaks)
+    parts = Parts(backlog=queue)
+    parts.target.answers = [Unavailable("busy")] * (3 if method == "release" else 0)
+    for name in "abcdef":
+        parts.put(name)
+        time.sleep(0.02)
+    parts.wait_for(lambda: not left and "f" in parts.target.accepted)
+    assert [thread.name for thread in threading.enumerate()].count("a storage") == 1
+    parts.dispatch.close(5.0)

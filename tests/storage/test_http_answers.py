@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from wca.storage.delivery import Parcel, Refused, Unavailable
 from wca.storage.http_client.answers import Answer, judge, retry_after, shown_url
+from wca.storage.remote_write import judge_v1, judge_v2
 
 PARCEL = Parcel(b"{}", 3, 0.0)
 
@@ -27,6 +28,17 @@ def test_what_may_pass_is_tried_again_when_the_receiver_says(status):
     outcome = judged(status)
     assert isinstance(outcome, Unavailable)
     assert outcome.retry_after == 7.0
+
+
+@pytest.mark.parametrize("judges", [judge, judge_v1, judge_v2])
+@pytest.mark.parametrize(
+    ("status", "suspect"), [(500, True), (507, True), (429, False), (502, False), (503, False)]
+)
+def test_an_error_of_the_receiver_itself_may_lie_in_the_message(judges, status, suspect):
+    """A gateway that answers in its place, and one that says when, speak of the receiver alone."""
+    answer = Answer("http://h/", status, {}, b"", None)
+    assert judges(PARCEL, answer).suspect == suspect
+    assert not judges(PARCEL, Answer("http://h/", status, {}, b"", 7.0)).suspect
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 409, 415, 422, 451, 501, 505])

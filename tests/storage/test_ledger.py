@@ -16,6 +16,23 @@ def test_every_sample_is_in_one_place():
     assert ledger.account == Account(10, 2, 5, {"expired": 4}, 3)
 
 
+def test_reasons_are_known_before_their_first_sample():
+    ledger = Ledger("queue_full", "expired")
+    ledger.expect("closed")
+    assert ledger.dropped == {"queue_full": 0, "expired": 0, "closed": 0}
+    ledger.lose("expired", 2)
+    ledger.lose("refused", 1)
+    assert ledger.dropped == {"queue_full": 0, "expired": 2, "closed": 0, "refused": 1}
+    assert ledger.account.dropped == {"expired": 2, "refused": 1}
+
+
+def test_no_more_is_left_out_than_there_was():
+    ledger = Ledger()
+    ledger.collect(10)
+    ledger.settle(10, {"rejected": 4, "filtered": 99, "merged": -1})
+    assert ledger.account == Account(10, 0, 0, {"rejected": 4, "filtered": 6}, 0)
+
+
 def test_what_was_lost_before_it_was_taken_over_is_collected_all_the_same():
     ledger = Ledger()
     ledger.lose("queue_full", 4)

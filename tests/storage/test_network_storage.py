@@ -16,6 +16,8 @@ from wca.storage.network import Encoding, NetworkStorage
 from wca.testing.clock import FakeClock
 
 BATCH = [Metric("a", 1.0), Metric("b", 2.0)]
+#: Why samples may be lost that wait, wherever that is.
+QUEUED = ("merged", "undeliverable", "closed")
 
 
 def one_each(metrics, now):
@@ -329,3 +331,20 @@ def test_the_books_balance_when_many_threads_store_while_it_is_closed(tmp_path):
 def test_options_that_would_have_no_effect_are_refused(options, message):
     with pytest.raises(ValidationError, match=message):
         storage(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        ({"delivery": "blocking"}, set()),
+        ({}, {*QUEUED, "queue_full"}),
+        ({"queue": {"max_age": 5.0}}, {*QUEUED, "queue_full", "expired"}),
+        (
+            {"spool": {"path": "/nowhere/spool"}},
+            {*QUEUED, "spool_full", "expired", "disk_error", "spool_corrupt", "other_kind"},
+        ),
+    ],
+)
+def test_for_which_reasons_samples_may_be_lost_is_known_from_the_start(options, more):
+    known = {"failed", "rejected", "refused", "too_large", *more}
+    assert storage(**options).ledger.dropped == dict.fromkeys(known, 0)

@@ -7,10 +7,11 @@ import pytest
 from wca.errors import FailedDeliveryException
 from wca.metrics import Metric
 from wca.metrics.batch import Batch
-from wca.storage import Storage
+from wca.storage import AggregatingStorage, FilterStorage, LogStorage, Storage
 from wca.storage.ledger import Ledger
-from wca.storage.outlet import Outlet
+from wca.storage.outlet import LEFT_OUT, Outlet
 from wca.telemetry import Telemetry
+from wca.testing import RecordingStorage
 from wca.testing.clock import FakeClock
 
 BATCH = [Metric("a", 1), Metric("b", 2)]
@@ -299,3 +300,29 @@ def test_a_storage_that_knows_no_batches_gets_a_list():
         outlet.put(batch)
         outlet.close(10)
         assert [type(one) for one in storage.batches] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("storage", "reasons"),
+    [
+        (Collecting(), {"queue_full", "closed", "failed"}),
+        (RecordingStorage(), {"failed"}),
+        (LogStorage(), {"queue_full", "closed", "failed", "rejected"}),
+        (FilterStorage([RecordingStorage()]), {"queue_full", "closed", "failed", *LEFT_OUT}),
+        (
+            AggregatingStorage([RecordingStorage()]),
+            {"queue_full", "closed", "failed", "merged", "rejected"},
+        ),
+    ],
+)
+def test_for_which_reasons_samples_may_be_lost_is_known_from_the_start(storage, reasons):
+    dropped = Outlet(storage, "storage", Telemetry()).ledger.dropped
+    assert dropped == dict.fromkeys(reasons, 0)
+
+
+def test_a_property_of_a_plugin_that_raises_is_not_asked_before_a_batch_comes():
+    class Odd(Collecting):
+        rejected = property(lambda self: 1 / 0)
+
+    outlet = Outlet(Odd(), "odd", Telemetry())
+    assert "rejected" in outlet.ledger.dropped

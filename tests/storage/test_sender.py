@@ -10,7 +10,7 @@ from tests.storage.delivery_parts import ScriptedTarget, balanced, parcel
 from wca.storage.delivery import Refused, Unavailable
 from wca.storage.delivery.memory_queue import MemoryQueue
 from wca.storage.delivery.patience import Patience
-from wca.storage.delivery.sender import MOST_DEFECTS, MOST_REASONS, Sender
+from wca.storage.delivery.sender import MOST_DEFECTS, MOST_FAILURES, MOST_REASONS, Sender
 from wca.storage.ledger import Ledger
 from wca.testing.clock import FakeClock
 
@@ -18,9 +18,10 @@ from wca.testing.clock import FakeClock
 class Parts:
     """A sender between a queue in memory and a scripted target, on a clock that stands still."""
 
-    def __init__(self, window=3, max_messages=100):
-        self.clock, self.ledger, self.target = FakeClock(), Ledger(), ScriptedTarget(window)
-        self.queue = MemoryQueue(10_000, max_messages)
+    def __init__(self, window=3, max_messages=100, target=None, backlog=lambda queue: queue):
+        self.clock, self.ledger = FakeClock(), Ledger()
+        self.target = target or ScriptedTarget(window)
+        self.queue = backlog(MemoryQueue(10_000, max_messages))
         self.sender = Sender(
             self.target,
             self.queue,
@@ -235,6 +236,224 @@ def test_a_target_that_says_what_is_no_outcome_loses_nothing_and_goes_on(parts, 
     parts.clock.advance(1.0)
     assert parts.run() is None
     assert parts.target.accepted == ["a"]
+
+
+class Breaking:
+    """A backlog of which one method raises, as long as there is an error."""
+
+    def __init__(self, backlog, method, error):
+        self.backlog, self.method, self.error = backlog, method, error
+
+    def __getattr__(self, name):
+        return self.breaks if name == self.method and self.error else getattr(self.backlog, name)
+
+    def breaks(self, *_):
+        raise self.error
+
+
+ERRORS = [MemoryError(), KeyError("odd"), SystemExit(3), OSError(5, "Input/output error")]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_backlog_that_cannot_be_read_is_a_failure_that_passes(error):
+    parts = Parts(backlog=lambda queue: Breaking(queue, "take", error))
+    parts.put("a")
+    assert parts.run() == 1.0
+    assert parts.sender.failing
+    parts.clock.advance(1.0)
+    assert parts.run() == 2.0
+    parts.queue.error = None
+    parts.clock.advance(2.0)
+    assert parts.run() is None
+    assert parts.target.accepted == ["a"]
+    assert parts.sender.failing is None
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_what_was_sent_and_cannot_be_noted_ends_nothing(error):
+    parts = Parts(backlog=lambda queue: Breaking(queue, "settle", error))
+    parts.put("a")
+    parts.sender.attempt()
+    assert parts.sender.failing
+    assert balanced(parts.ledger).delivered == 1
+    parts.queue.error = None
+    parts.put("b")
+    assert parts.run() is None
+    assert parts.target.accepted == ["a", "b"]
+
+
+def test_an_attempt_that_breaks_off_is_a_failure_that_passes():
+    parts = Parts(backlog=lambda queue: Breaking(queue, "release", MemoryError()))
+    parts.target.absent = "away"
+    parts.put("a")
+    assert parts.run() == 1.0
+    assert parts.sender.failing == "MemoryError"
+    parts.queue.error = parts.target.absent = None
+    parts.put("b")
+    parts.clock.advance(1.0)
+    assert parts.run() is None
+    assert parts.target.accepted == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(MemoryError(), "failed"), (OSError(5), "disk_error")]
+)
+def test_what_cannot_be_kept_is_counted_and_said(error, reason):
+    parts = Parts(backlog=lambda queue: Breaking(queue, "put", error))
+    parts.put("a", samples=3)
+    assert balanced(parts.ledger).dropped == {reason: 3}
+    assert parts.sender.failing
+    parts.queue.error = None
+    parts.put("b")
+    assert parts.run() is None
+    assert parts.target.accepted == ["b"]
+
+
+class Picky(ScriptedTarget):
+    """Answers to some bodies with an error, each time."""
+
+    def __init__(self, window=1, suspect=True):
+        super().__init__(window)
+        self.disliked, self.suspect, self.sent = {"bad"}, suspect, []
+
+    def send(self, parcels, timeout):
+        bodies = [one.body.decode() for one in parcels]
+        self.sent += bodies
+        if self.absent is None:
+            error = Unavailable("500", suspect=self.suspect)
+            self.answers = [[error if body in self.disliked else None for body in bodies]]
+        return super().send(parcels, timeout)
+
+
+class TestAMessageOfWhichTheTargetIsNeverPleased:
+    @pytest.fixture(params=[1, 3])
+    def parts(self, request):
+        return Parts(target=Picky(request.param))
+
+    def attempts(self, parts, count=100):
+        """Until nothing waits, at most so many."""
+        for _ in range(count):
+            if parts.run() is None:
+                return
+            parts.clock.advance(8.0)
+
+    def test_is_given_up_when_the_one_beside_it_is_accepted(self, parts, caplog):
+        parts.put("bad", "b", "c", samples=2)
+        self.attempts(parts, MOST_FAILURES)
+        parts.put("d", samples=2)
+        self.attempts(parts, 2)
+        assert parts.target.accepted == ["b", "c", "d"]
+        account = balanced(parts.ledger)
+        assert (account.delivered, account.dropped) == (6, {"undeliverable": 2})
+
+    def test_is_tried_so_many_times_before(self, parts, caplog):
+        parts.put("bad")
+        self.attempts(parts, MOST_FAILURES)
+        parts.put("b")
+        self.attempts(parts)
+        assert parts.target.sent == ["bad"] * (MOST_FAILURES + 1) + ["b"]
+        assert "500 (11 times, while others beside it are accepted)" in caplog.text
+
+    def test_waits_as_long_as_there_is_none_beside_it(self, parts):
+        parts.put("bad")
+        self.attempts(parts, 50)
+        assert balanced(parts.ledger).waiting == 1
+        parts.put("b")
+        self.attempts(parts)
+        assert parts.target.accepted == ["b"]
+
+    def test_waits_as_long_as_the_target_takes_nothing_else(self, parts):
+        parts.target.disliked = {"bad", "b"}
+        parts.put("bad", "b")
+        self.attempts(parts, 50)
+        assert balanced(parts.ledger).waiting == 2
+        parts.target.disliked = set()
+        self.attempts(parts)
+        assert parts.target.accepted == ["bad", "b"]
+
+    def test_holds_up_nobody_after_that(self, parts):
+        parts.put("bad")
+        self.attempts(parts, MOST_FAILURES)
+        parts.put("b")
+        self.attempts(parts)
+        before = len(parts.target.sent)
+        parts.put("c", "d")
+        assert parts.run() is None
+        assert parts.target.sent[before:] == ["c", "d"]
+
+    def test_is_not_one_where_the_target_is_away(self, parts):
+        parts.target.absent = "away"
+        parts.put("bad", "b", "c")
+        self.attempts(parts, 50)
+        parts.target.absent, parts.target.disliked = None, set()
+        self.attempts(parts)
+        assert parts.target.accepted == ["bad", "b", "c"]
+
+    def test_keeps_its_count_over_an_outage(self, parts):
+        parts.put("bad")
+        self.attempts(parts, MOST_FAILURES)
+        parts.target.absent = "away"
+        self.attempts(parts, 5)
+        parts.target.absent = None
+        parts.put("b")
+        self.attempts(parts, 1)
+        assert parts.target.accepted == ["b"]
+        assert balanced(parts.ledger).dropped == {"undeliverable": 1}
+
+    def test_is_given_up_each_where_there_are_several(self, parts):
+        parts.target.disliked = {"bad", "worse"}
+        parts.put("bad", "worse", "b", "c", "d")
+        self.attempts(parts)
+        parts.put("e")
+        self.attempts(parts)
+        assert sorted(parts.target.accepted) == ["b", "c", "d", "e"]
+        assert balanced(parts.ledger).dropped == {"undeliverable": 2}
+
+    def test_is_the_sooner_given_up_the_more_there_were(self, parts):
+        """As where one series spoils each second message: the others do not pile up behind them."""
+        attempts = []
+        for _ in range(6):
+            parts.put("bad", "b")
+            before = parts.target.sent.count("bad")
+            while "bad" in waiting(parts):
+                parts.put("c")
+                parts.run()
+                parts.clock.advance(8.0)
+            attempts.append(parts.target.sent.count("bad") - before)
+        assert attempts == [11, 6, 3, 2, 2, 2]
+
+    def test_has_all_its_attempts_again_after_one_that_was_accepted_in_the_end(self, parts):
+        parts.put("bad")
+        self.attempts(parts, MOST_FAILURES)
+        parts.put("b")
+        self.attempts(parts)
+        parts.put("bad")
+        self.attempts(parts, 1)
+        parts.target.disliked = set()
+        self.attempts(parts)
+        parts.target.disliked = {"bad"}
+        parts.put("bad")
+        self.attempts(parts, MOST_FAILURES)
+        parts.put("b")
+        assert waiting(parts) == ["bad", "b"]
+        self.attempts(parts, 2)
+        assert waiting(parts) == []
+
+
+def waiting(parts):
+    """The bodies that wait."""
+    found, _ = parts.queue.take(100, parts.clock.now())
+    parts.queue.release([one.number for one in found])
+    return [one.parcel.body.decode() for one in found]
+
+
+def test_an_error_that_says_nothing_of_the_message_holds_it_for_ever():
+    parts = Parts(target=Picky(suspect=False))
+    parts.put("bad", "b")
+    for _ in range(50):
+        parts.run()
+        parts.clock.advance(8.0)
+    assert balanced(parts.ledger).waiting == 2
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError(), GeneratorExit()])

@@ -41,7 +41,9 @@ class Books:
             "wca_recovered_samples": {name: one.recovered for name, one in accounts.items()},
             "wca_delivered_samples": {name: one.delivered for name, one in accounts.items()},
             "wca_dropped_samples": {
-                name: one.dropped for name, one in accounts.items() if one.dropped
+                name: dropped
+                for name, (_, ledger) in self._storages.items()
+                if (dropped := ledger.dropped)
             },
             "wca_waiting_samples": {name: one.waiting for name, one in accounts.items()},
             "wca_waiting_bytes": {name: size.bytes for name, size in sizes.items() if size},

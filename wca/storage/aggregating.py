@@ -11,10 +11,13 @@ from wca.config.types import Duration, Injected, Numeric
 from wca.errors import FailedDeliveryException, ValidationError
 from wca.metrics import Batch, Metric, Series
 from wca.storage.api import Storage
+from wca.storage.bounded import within
 from wca.storage.composing.composite import CompositeStorage
+from wca.storage.composing.handing import Handing
 from wca.storage.composing.results import Results
 from wca.storage.composing.statistics import StatisticName
-from wca.storage.composing.windows import Window
+from wca.storage.composing.windows import Added, Window
+from wca.storage.ledger import Ledger
 from wca.storage.rejections import Rejections
 
 __all__ = ["AggregatingStorage"]
@@ -36,7 +39,11 @@ class AggregatingStorage(CompositeStorage):
     gives nothing. A series that ends within a window is in its result.
 
     A counter (and what is no gauge) gives its last value, a gauge the mean of its values, or what
-    ``aggregate`` says. Samples after the first of a series in a window are counted in ``merged``.
+    ``aggregate`` says. When a counter begins anew, the window ends before it, and another one is
+    that batch alone: whoever reads the last values still finds all that was counted.
+
+    It keeps books, in which the first sample of each series waits until its window was handed on;
+    those after it are ``merged``.
 
     Args:
         storages: where the results go.
@@ -77,8 +84,14 @@ class AggregatingStorage(CompositeStorage):
         self._lock = threading.Lock()
         self._number: float | None = None  # of the window, counted from 1970
         self._time = 0.0
+        #: What became of the samples.
+        self.ledger = Ledger("merged", "rejected", "failed", "closed")
+        self._held = 0  # samples that wait for the end of the window
+        self._handings: set[Handing] = set()
+        self._closed = False
         self._common: Mapping[str, str] = {}
-        self._open = self._new_window({})
+        self._open = Window(self._results.plan, max_series, max_values)
+        self._alone = False  # a counter has begun anew in the window, which nothing else joins
         self._block: tuple[Series, ...] = ()
 
     def store(self, metrics: Sequence[Metric]) -> None:
@@ -89,18 +102,21 @@ class AggregatingStorage(CompositeStorage):
                 and why; the others have it. The batch itself was taken.
         """
         time = self._time_of(metrics)
-        number = time // self.window
         with self._lock:
-            ended = self._end_window() if number != self._number else None
-            self._number, self._time = number, time
-            if isinstance(metrics, Batch):
-                self._common = metrics.common
-            added = self._open.add(metrics)
+            self.ledger.collect(len(metrics))
+            if self._closed:
+                self.ledger.drop("closed", len(metrics))
+                return
+            ended, added = self._take(metrics, time)
+            rejected = len(added.rejected)
+            self.ledger.drop("merged", added.merged)
+            self.ledger.drop("rejected", rejected)
+            self._held += len(metrics) - added.merged - rejected
             self._rejections.add(added.rejected)
         self.count("merged", added.merged)
-        self.count("rejected", len(added.rejected))
+        self.count("rejected", rejected)
         if ended is not None:
-            self.pass_on(ended)
+            self._hand_on(ended)
 
     def flush(self, timeout: float = 5.0) -> None:
         """Hand on what the open window has so far; safe twice.
@@ -112,23 +128,73 @@ class AggregatingStorage(CompositeStorage):
         with self._lock:
             ended = self._end_window()
         if ended is not None:
-            # A storage that does not return must not keep the others open.
-            thread = threading.Thread(target=self._hand_on, args=(ended,), daemon=True)
-            thread.start()
-            thread.join(max(0.0, timeout * _FLUSH_SHARE))
-            if thread.is_alive():
-                log.warning("the storages did not take the last window in time")
+            self._hand_on_last(ended, timeout * _FLUSH_SHARE)
         super().flush(max(0.0, end - self._clock.monotonic()))
 
-    def _hand_on(self, ended: Batch) -> None:
-        try:
-            self.pass_on(ended)
-        except FailedDeliveryException as error:
-            log.error("the last window is lost: %s", error)  # noqa: TRY400 - one sentence
+    def close(self, timeout: float = 5.0) -> None:
+        """Flush, then close the storages; what they have not taken by then counts as lost."""
+        super().close(timeout)
+        with self._lock:
+            self._closed = True
+            left = list(self._handings)
+        for one in left:
+            one.lost("closed")
 
-    def _end_window(self) -> Batch | None:
+    def _take(self, metrics: Sequence[Metric], time: float) -> tuple[Handing | None, Added]:
+        """Put a batch into its window; the window that has ended, if one has."""
+        number = time // self.window
+        ended = self._end_window() if self._alone or number != self._number else None
+        try:
+            added = self._open.add(metrics)
+            if added is None:
+                ended = self._end_window() or ended
+                self._alone = True
+                added = self._open.add(metrics, anew=True)
+                assert added is not None  # noqa: S101 - it was told to take it
+        except BaseException:
+            self.ledger.drop("failed", len(metrics))
+            raise
+        self._number, self._time = number, time
+        if isinstance(metrics, Batch):
+            self._common = metrics.common
+        return ended, added
+
+    def _hand_on(self, ended: Handing) -> None:
+        before = self.behind()
+        try:
+            self.pass_on(ended.batch)
+        except BaseException:
+            ended.lost("failed")
+            raise
+        else:
+            ended.delivered({what: n - before[what] for what, n in self.behind().items()})
+        finally:
+            with self._lock:
+                self._handings.discard(ended)
+
+    def _hand_on_last(self, ended: Handing, seconds: float) -> None:
+        """Hand on while nobody is there to whom an error could be raised."""
+
+        def hand_on() -> None:
+            try:
+                self._hand_on(ended)
+            except FailedDeliveryException as error:
+                log.error("the last window is lost: %s", error)  # noqa: TRY400 - one sentence
+
+        try:
+            # A storage that does not return must not keep the others open.
+            in_time = within(seconds, hand_on, "the last window")
+        except RuntimeError as error:
+            ended.lost("failed")
+            log.error("the last window is lost: %s", error)  # noqa: TRY400 - one sentence
+            return
+        if not in_time and ended.lost("closed"):
+            log.warning("the storages did not take the last window in time: it counts as lost")
+
+    def _end_window(self) -> Handing | None:
         """The results of the open window, which a new one follows; None: it has no samples."""
-        ended, self._open = self._open, self._new_window(self._open.plans)
+        ended, self._open = self._open, self._open.following(self._time)
+        held, self._held, self._alone = self._held, 0, False
         series, values = ended.results()
         if not series:
             return None
@@ -136,10 +202,9 @@ class AggregatingStorage(CompositeStorage):
             self._block = tuple(series)
         batch = Batch(self._time, self._common)
         batch.add(self._block, values)
-        return batch
-
-    def _new_window(self, known: Mapping[Any, Any]) -> Window:
-        return Window(self._results.plan, known, self.max_series, self.max_values)
+        handing = Handing(batch, held, self.ledger)
+        self._handings.add(handing)
+        return handing
 
     def _time_of(self, metrics: Sequence[Metric]) -> float:
         """When a batch was measured: what its first sample with a time says, else now."""

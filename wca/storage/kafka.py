@@ -4,6 +4,7 @@ import enum
 import importlib.util
 import logging
 import re
+import socket
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Required, TypedDict
 
@@ -103,6 +104,7 @@ class KafkaStorage(NetworkStorage):
         broker_ips: another name of ``brokers_ips``, for old files.
         clock: time.
         make_producer: gives the producer for its settings.
+        look_up: finds the addresses of a name.
 
     Raises:
         ValidationError: a name or value that cannot be one.
@@ -128,6 +130,7 @@ class KafkaStorage(NetworkStorage):
         *,
         clock: Annotated[Clock | None, Injected()] = None,
         make_producer: Annotated[Callable[..., Any] | None, Injected()] = None,
+        look_up: Annotated[Callable[..., Any] | None, Injected()] = None,
     ) -> None:
         _check_topic(topic)
         self.topic = topic
@@ -154,6 +157,7 @@ class KafkaStorage(NetworkStorage):
             timeout=timeout,
             expired=_EXPIRED[blocking].format(timeout),
             make_producer=make_producer,
+            look_up=look_up or socket.getaddrinfo,
         )
         super().__init__(
             target,

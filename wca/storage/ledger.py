@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 __all__ = ["Account", "Ledger", "ledger_of"]
@@ -27,10 +28,16 @@ class Account:
 
 
 class Ledger:
-    """Counts samples on their way; every method may be called from any thread."""
+    """Counts samples on their way; every method may be called from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        reasons: for which samples may be given up. They are exported from the start, as 0: whoever
+            asks for the increase of a counter misses the first loss of one that comes with it.
+    """
+
+    def __init__(self, *reasons: str) -> None:
         self._lock = threading.Lock()
+        self._reasons = dict.fromkeys(reasons, 0)
         self._collected = self._recovered = self._delivered = self._waiting = 0
         self._dropped: Counter[str] = Counter()
 
@@ -65,6 +72,19 @@ class Ledger:
             self._dropped[reason] += samples
             self._waiting -= samples
 
+    def settle(self, samples: int, left_out: Mapping[str, int]) -> None:
+        """Samples that waited were delivered, but for some.
+
+        Args:
+            samples: how many waited.
+            left_out: how many of them were given up, by reason; no more count than waited.
+        """
+        for reason, count in left_out.items():
+            lost = max(0, min(count, samples))
+            self.drop(reason, lost)
+            samples -= lost
+        self.deliver(samples)
+
     def lose(self, reason: str, samples: int) -> None:
         """Samples were given up before they were taken over.
 
@@ -75,6 +95,17 @@ class Ledger:
         with self._lock:
             self._collected += samples
             self._dropped[reason] += samples
+
+    def expect(self, *reasons: str) -> None:
+        """Samples may be given up for these reasons as well."""
+        with self._lock:
+            self._reasons |= dict.fromkeys(reasons, 0)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Samples given up, by reason; 0 of those that are only expected."""
+        with self._lock:
+            return self._reasons | self._dropped
 
     @property
     def account(self) -> Account:

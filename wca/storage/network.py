@@ -111,7 +111,7 @@ class NetworkStorage(Storage):
     ) -> None:
         self.delivery = DeliveryMode(delivery)
         check_options(self.delivery, queue, spool)
-        self.ledger = Ledger()
+        self.ledger = Ledger(*_reasons(self.delivery, queue, spool))
         self._target = target
         self._encode = encode
         self._name = name
@@ -257,6 +257,19 @@ def _raise_first(parcels: Sequence[Parcel], outcomes: Sequence[Outcome]) -> None
             raise outcome
         if isinstance(outcome, Refused) and outcome.lost(parcel):
             raise FailedDeliveryException(outcome.reason)
+
+
+def _reasons(
+    delivery: DeliveryMode, queue: QueueOptions | None, spool: SpoolOptions | None
+) -> list[str]:
+    """Why samples may be given up, with these options."""
+    reasons = ["failed", "rejected", "refused", "too_large"]
+    if delivery is DeliveryMode.BLOCKING:
+        return reasons
+    reasons += ["merged", "undeliverable", "closed"]
+    if spool:
+        return [*reasons, "spool_full", "expired", "disk_error", "spool_corrupt", "other_kind"]
+    return [*reasons, "queue_full", *(["expired"] if queue and "max_age" in queue else [])]
 
 
 def _backlog(queue: QueueOptions, spool: SpoolOptions | None, *, history: bool) -> Backlog:

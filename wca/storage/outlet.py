@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from wca.clock import Clock, SystemClock
 from wca.errors import PLUGIN_ERRORS
@@ -78,6 +78,7 @@ class Outlet:
         # On its own thread whatever a storage raises can be survived; on the loop's thread some of
         # it is meant for the loop.
         self._survived = (BaseException,) if storage.blocking else PLUGIN_ERRORS
+        self.ledger.expect(*_reasons(storage, self._keeps_books))
 
     def put(self, metrics: Sequence[Metric]) -> None:
         """Take a batch; never waits for a blocking storage and never raises."""
@@ -151,7 +152,8 @@ class Outlet:
             if self._abandoned:
                 return  # close() gave up on this batch and has counted it
             if self._keeps_books:
-                self._enter(len(metrics), left_out if error is None else {"failed": len(metrics)})
+                failed = {"failed": len(metrics)}
+                self.ledger.settle(len(metrics), left_out if error is None else failed)
         self._report(error, failing)
         error = None  # or its traceback holds it, and the batch
 
@@ -163,13 +165,6 @@ class Outlet:
         elif not self._target_away:
             self._telemetry.failure(self.name, failing)
         self._target_away = failing is not None
-
-    def _enter(self, samples: int, left_out: Mapping[str, int]) -> None:
-        for reason, count in left_out.items():
-            count = min(count, samples)  # noqa: PLW2901 - no plugin can lose more than there was
-            self.ledger.drop(reason, count)
-            samples -= count
-        self.ledger.deliver(samples)
 
     def _report_late(self) -> None:
         if self._busy_since is None:
@@ -203,3 +198,12 @@ class Outlet:
         """Why the storage cannot deliver what it has taken, where it says so."""
         reason = getattr(self._storage, "failing", None)
         return reason if isinstance(reason, str) else None
+
+
+def _reasons(storage: Storage, keeps_books: bool) -> list[str]:
+    """Why samples may be given up in front of a storage, and by it where it keeps no books."""
+    reasons = ["queue_full", "closed"] if storage.blocking else []
+    if keeps_books:
+        names = dir(storage)  # what a plugin's property does is not for now
+        reasons += ["failed", *(reason for reason in LEFT_OUT if reason in names)]
+    return reasons

@@ -6,12 +6,17 @@ from typing import Any, Protocol
 
 from wca.errors import FailedDeliveryException
 from wca.metrics import Metric
+from wca.storage.bounded import within
 from wca.storage.delivery.options import DeliveryMode
 from wca.storage.delivery.parcel import Parcel, Target
 from wca.storage.encoding import Rejected
 from wca.storage.network import Encoding, NetworkStorage
 
 __all__ = ["PushStorage"]
+
+#: Share of the time to close, and seconds at least, in which the end of all series is put on its
+#: way; it takes milliseconds.
+FAREWELL_SHARE, LEAST_FAREWELL = 0.25, 0.5
 
 
 class _Encoder(Protocol):
@@ -46,11 +51,19 @@ class PushStorage(NetworkStorage):
         Args:
             timeout: for all of it, in seconds.
         """
+        end = self._clock.monotonic() + timeout
         if self.delivery is DeliveryMode.QUEUED:
             self._parting = True
-            with contextlib.suppress(FailedDeliveryException):
-                self.store([])
-        super().close(timeout)
+            # It is written to the spool, and a disk that does not answer must not hold up the end.
+            try:
+                within(max(LEAST_FAREWELL, timeout * FAREWELL_SHARE), self._part, self._name)
+            except RuntimeError:  # no room for a thread
+                self._part()
+        super().close(max(0.0, end - self._clock.monotonic()))
+
+    def _part(self) -> None:
+        with contextlib.suppress(FailedDeliveryException):
+            self.store([])
 
     def _requests(self, metrics: Sequence[Metric], now: float) -> Encoding:
         if self._parting and not metrics:

@@ -10,7 +10,7 @@ from wca.security import SSL
 from wca.storage.delivery.options import DeliveryMode, Order, QueueOptions, SpoolOptions
 from wca.storage.delivery.parcel import Outcome, Parcel, Refused, Unavailable
 from wca.storage.encoding.protobuf.remote_write import RemoteWriteEncoder
-from wca.storage.http_client import Answer, HttpAuth, HttpTarget, judge, refuse_headers
+from wca.storage.http_client import Answer, HttpAuth, HttpTarget, judge, not_now, refuse_headers
 from wca.storage.push import PushStorage
 
 __all__ = ["RemoteWriteStorage", "judge_v1", "judge_v2"]
@@ -118,7 +118,7 @@ def judge_v1(parcel: Parcel, answer: Answer) -> Outcome:
     """
     status = answer.status
     if status >= 500:
-        return Unavailable(str(answer), answer.retry_after)
+        return not_now(answer)
     if 400 <= status < 500 and status != _TOO_MANY:
         return Refused(str(answer), label="too_large" if status == _TOO_LARGE else "refused")
     return judge(parcel, answer)

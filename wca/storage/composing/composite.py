@@ -52,7 +52,7 @@ class CompositeStorage(Storage):
     @property
     def rejected(self) -> int:
         """Samples refused since start, by this storage and the one behind it that refused most."""
-        return self._counts["rejected"] + max(_number(one, "rejected") for one in self.storages)
+        return self._counts["rejected"] + self.behind()["rejected"]
 
     @property
     def filtered(self) -> int:
@@ -61,7 +61,7 @@ class CompositeStorage(Storage):
         Those that a storage behind this one leaves out are among them where it is the only one:
         what one of several leaves out, another may have taken.
         """
-        return self._counts["filtered"] + self._of_the_only_one("filtered")
+        return self._counts["filtered"] + self.behind()["filtered"]
 
     @property
     def merged(self) -> int:
@@ -69,7 +69,7 @@ class CompositeStorage(Storage):
 
         Those of the storages behind this one are among them as with ``filtered``.
         """
-        return self._counts["merged"] + self._of_the_only_one("merged")
+        return self._counts["merged"] + self.behind()["merged"]
 
     @property
     def failing(self) -> str | None:
@@ -153,6 +153,14 @@ class CompositeStorage(Storage):
         """
         with self._counting:
             self._counts[what] += samples
+
+    def behind(self) -> dict[str, int]:
+        """Samples that the storages behind this one have not passed on since start, by reason."""
+        return {
+            "rejected": max(_number(one, "rejected") for one in self.storages),
+            "filtered": self._of_the_only_one("filtered"),
+            "merged": self._of_the_only_one("merged"),
+        }
 
     def _of_the_only_one(self, what: str) -> int:
         return _number(self.storages[0], what) if len(self.storages) == 1 else 0

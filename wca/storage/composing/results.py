@@ -44,9 +44,14 @@ class Plan:
     def new_summary(self) -> Summary:
         """What keeps of the values what the results need."""
         statistics = [result.statistic for result in self.results]
+        grows = any(
+            result.statistic is LAST and result.series.type == MetricType.COUNTER
+            for result in self.results
+        )
         if all(statistic is LAST for statistic in statistics):
-            return Latest()
-        return Summary(keep_values=any(statistic.needs_values for statistic in statistics))
+            return Latest(grows=grows)
+        keep_values = any(statistic.needs_values for statistic in statistics)
+        return Summary(keep_values=keep_values, grows=grows)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

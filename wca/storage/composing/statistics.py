@@ -21,16 +21,18 @@ class Summary:
 
     Args:
         keep_values: keep the values themselves, as 64-bit floats, for median and percentiles.
+        grows: the last value is asked for, and says nothing of what was before a fall.
     """
 
-    __slots__ = ("_stride", "count", "last", "max", "min", "total", "values")
+    __slots__ = ("_stride", "count", "grows", "last", "max", "min", "total", "values")
 
-    def __init__(self, *, keep_values: bool) -> None:
+    def __init__(self, *, keep_values: bool, grows: bool = False) -> None:
+        self.grows = grows
         self.count = 0
         self.total = 0.0
         self.min: float = math.inf
         self.max: float = -math.inf
-        self.last: float = 0.0
+        self.last: float = -math.inf
         self.values = array("d") if keep_values else None
         self._stride = 1
 
@@ -71,8 +73,8 @@ class Latest(Summary):
 
     __slots__ = ()
 
-    def __init__(self) -> None:
-        super().__init__(keep_values=False)
+    def __init__(self, *, grows: bool) -> None:
+        super().__init__(keep_values=False, grows=grows)
 
     def add(self, value: float) -> None:
         """Take one value."""

@@ -13,6 +13,9 @@ from wca.storage.encoding import Rejected
 
 __all__ = ["Added", "Window"]
 
+#: Seconds for which the last value of a counter that is missing is remembered.
+_MEMORY = 3600.0
+
 _Key = tuple[Any, ...]
 #: Labels as a set by the identity of their mapping, which many series share.
 _Sets = dict[int, frozenset[Any]]
@@ -39,11 +42,13 @@ class _Block:
         block: the block; held, so that its ``id`` stays its own.
         summaries: one for each series.
         refused: position and reason of each series that has no summary; its values go nowhere.
+        counters: position and summary of those that must not fall.
     """
 
     block: Sequence[Metric | Series]
     summaries: list[Summary]
     refused: list[tuple[int, str]]
+    counters: list[tuple[int, Summary]]
 
 
 class Window:
@@ -51,8 +56,6 @@ class Window:
 
     Args:
         plan: says what is made of a series.
-        known: the plans of the window before by series, of which this one takes over those that
-            it needs: their series stay the same objects.
         most_series: series at most; samples of others are rejected.
         most_values: values kept for medians and percentiles at most, of all series together,
             8 bytes each; beyond that every second one of each series is given up. One of each
@@ -62,25 +65,54 @@ class Window:
     def __init__(
         self,
         plan: Callable[[Metric | Series], Plan],
-        known: Mapping[_Key, Plan],
         most_series: int,
         most_values: int,
     ) -> None:
         self._plan = plan
-        self._known = known
+        #: The plans of the window before, of which this one takes over those that it needs: their
+        #: series stay the same objects.
+        self._known: Mapping[_Key, Plan] = {}
+        #: What counters had last before this window, and when that was.
+        self._before: Mapping[_Key, tuple[float, float]] = {}
         self._most_series = most_series
         self._most_values = most_values
         self._kept = 0  # an upper bound of how many values are kept
         self._keeping: list[Summary] = []
         self._nowhere = Summary(keep_values=False)
         self._summaries: dict[_Key, Summary] = {}
+        self._empty: list[Summary] = []
         self._blocks: dict[int, _Block] = {}
-        #: What is made of each series of the window.
-        self.plans: dict[_Key, Plan] = {}
+        self._plans: dict[_Key, Plan] = {}  # what is made of each series
 
-    def add(self, metrics: Sequence[Metric]) -> Added:
-        """Take a batch."""
-        before = len(self._summaries)
+    def following(self, time: float) -> "Window":
+        """The window after this one, which begins empty.
+
+        Args:
+            time: Unix time in seconds of the last batch of this one.
+        """
+        window = Window(self._plan, self._most_series, self._most_values)
+        window._known = self._plans
+        window._before = {
+            **{key: last for key, last in self._before.items() if abs(time - last[1]) < _MEMORY},
+            **{
+                key: (summary.last, time)
+                for key, summary in self._summaries.items()
+                if summary.grows and summary.count
+            },
+        }
+        return window
+
+    def add(self, metrics: Sequence[Metric], *, anew: bool = False) -> Added | None:
+        """Take a batch.
+
+        Args:
+            metrics: the batch.
+            anew: take it although a counter begins anew with it.
+
+        Returns:
+            What became of its samples. None: nothing was taken, because a counter begins anew: what
+            it had counted before would be in no result.
+        """
         if isinstance(metrics, Batch):
             values = metrics.values
             blocks = self._known_blocks(metrics.blocks)
@@ -88,6 +120,8 @@ class Window:
             values = [metric.value for metric in metrics]
             blocks = [self._work_out(metrics)]
         plain = _all_finite(values)
+        if not anew and _falls(blocks, values, plain=plain):
+            return None
         rejected: list[Rejected] = []
         start = 0
         for block in blocks:
@@ -101,8 +135,7 @@ class Window:
             rejected += [Rejected(metrics[start + place], why) for place, why in refused]
             start = stop
         self._bound(len(metrics))
-        fresh = len(self._summaries) - before
-        return Added(max(0, len(metrics) - len(rejected) - fresh), rejected)
+        return Added(len(metrics) - len(rejected) - self._filled(), rejected)
 
     def results(self) -> tuple[list[Series], list[float]]:
         """The series of all results and their values; series without values are left out."""
@@ -111,7 +144,7 @@ class Window:
         for key, summary in self._summaries.items():
             if not summary.count:
                 continue
-            for result in self.plans[key].results:
+            for result in self._plans[key].results:
                 series.append(result.series)
                 values.append(result.statistic.of(summary))
         return series, values
@@ -133,7 +166,8 @@ class Window:
             except ValidationError as error:
                 summaries.append(self._nowhere)
                 refused.append((place, str(error)))
-        return _Block(rows, summaries, refused)
+        counters = [(place, one) for place, one in enumerate(summaries) if one.grows]
+        return _Block(rows, summaries, refused, counters)
 
     def _summary_of(self, one: Metric | Series, sets: _Sets) -> Summary:
         """The summary of a series, which may be new. Raises ValidationError."""
@@ -143,11 +177,20 @@ class Window:
             return summary
         if len(self._summaries) >= self._most_series:
             raise ValidationError(f"the window has {self._most_series} series already")
-        plan = self.plans[key] = self._known.get(key) or self._plan(one)
+        plan = self._plans[key] = self._known.get(key) or self._plan(one)
         summary = self._summaries[key] = plan.new_summary()
+        if summary.grows and key in self._before:
+            summary.last = self._before[key][0]
+        self._empty.append(summary)
         if summary.values is not None:
             self._keeping.append(summary)
         return summary
+
+    def _filled(self) -> int:
+        """How many summaries have got their first value."""
+        before = len(self._empty)
+        self._empty = [summary for summary in self._empty if not summary.count]
+        return before - len(self._empty)
 
     def _bound(self, samples: int) -> None:
         """Thin the kept values out where they have become too many."""
@@ -160,6 +203,18 @@ class Window:
                 return
             for summary in self._keeping:
                 summary.thin()
+
+
+def _falls(blocks: Sequence[_Block], values: Sequence[Any], *, plain: bool) -> bool:
+    """Whether a counter is less than it was."""
+    start = 0
+    for block in blocks:
+        for place, summary in block.counters:
+            value = values[start + place]
+            if (plain or _is_number(value)) and value < summary.last:
+                return True
+        start += len(block.summaries)
+    return False
 
 
 def _add_checked(block: _Block, values: Sequence[Any]) -> list[tuple[int, str]]:
@@ -188,6 +243,10 @@ def _all_finite(values: Sequence[Any]) -> bool:
         return math.isfinite(sum(values, 0.0))  # infinities and NaN never leave a sum of floats
     except OverflowError:
         return False
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and _is_finite(value)
 
 
 def _is_finite(value: float) -> bool:

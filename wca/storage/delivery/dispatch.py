@@ -1,17 +1,23 @@
 """The thread that sends."""
 
+import logging
 import threading
 from collections.abc import Sequence
 
 from wca.clock import Clock
 from wca.errors import StartError
+from wca.storage.bounded import within
 from wca.storage.delivery.parcel import Parcel
 from wca.storage.delivery.sender import Sender
 
 __all__ = ["Dispatch"]
 
+log = logging.getLogger(__name__)
+
 #: Share of the time to close that the thread has; the rest is for the books.
 JOIN_SHARE = 0.8
+#: Seconds beyond the time to close after which a disk that does not answer is given up.
+GRACE = 0.5
 
 
 class Dispatch:
@@ -27,7 +33,8 @@ class Dispatch:
         self._sender = sender
         self._name = name
         self._clock = clock
-        self._changed = threading.Condition()
+        self._starting = threading.Lock()  # may be held while a disk does not answer
+        self._changed = threading.Condition()  # is not
         self._news = self._hurried = False
         self._thread: threading.Thread | None = None
         self._opened = self._closed = False
@@ -39,7 +46,7 @@ class Dispatch:
         Raises:
             StartError: the backlog cannot be used, or this machine has no room for a thread.
         """
-        with self._changed:
+        with self._starting:
             if self._thread is not None or self._closed:
                 return
             if not self._opened:
@@ -64,18 +71,35 @@ class Dispatch:
     def close(self, timeout: float) -> None:
         """Send what waits for at most ``timeout`` seconds, then end; safe without start and twice.
 
+        Also where the disk of the backlog does not answer; what is on it stays there.
+
         Args:
             timeout: seconds.
         """
         with self._changed:
             if self._closed:
                 return
-            self._closed = self._hurried = True
+            self._closed = True
             self._last_moment = self._clock.monotonic() + timeout * JOIN_SHARE
-            self._sender.hurry(self._last_moment)
+        try:
+            ended = within(timeout + GRACE, lambda: self._end(timeout), f"{self._name}: end")
+        except RuntimeError:  # no room for a thread
+            self._end(timeout)
+            return
+        if not ended:
+            self._sender.abandon()
+            log.error("%s did not end in time: its disk does not answer", self._name)
+
+    def _end(self, timeout: float) -> None:
+        """Hurry the thread and wait for it, then close; each step may wait for a disk."""
+        self._sender.hurry(self._clock.monotonic() + timeout * JOIN_SHARE)
+        with self._starting:
+            thread = self._thread
+        with self._changed:
+            self._hurried = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join(timeout * JOIN_SHARE)
+        if thread is not None:
+            thread.join(timeout * JOIN_SHARE)
         else:
             self._sender.close_target(timeout)
         self._sender.end()

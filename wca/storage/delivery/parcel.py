@@ -55,11 +55,16 @@ class Unavailable(Exception):  # noqa: N818 - a state that passes
     Args:
         reason: a sentence for the log.
         retry_after: seconds that the target asks to be left alone; None: it did not say.
+        suspect: the target has answered, and the reason may lie in this parcel: it is given up when
+            it fails again and again while those beside it are accepted.
     """
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, reason: str, retry_after: float | None = None, *, suspect: bool = False
+    ) -> None:
         self.reason = reason
         self.retry_after = None if retry_after is None else float(retry_after)
+        self.suspect = suspect
         super().__init__(reason)
 
 

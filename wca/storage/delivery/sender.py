@@ -25,6 +25,12 @@ log = logging.getLogger(__name__)
 
 #: Failures of our own making after which the parcel that may be their cause is given up.
 MOST_DEFECTS = 5
+#: Failures of a parcel, each with an answer, after which the next one is tried at once after it:
+#: when that is accepted, the parcel is given up. Half as many for each that was, so that many of
+#: them do not hold up the others for long; all of them again once such a parcel is accepted.
+MOST_FAILURES = 10
+#: Parcels of which failures are remembered, and that are tried at once.
+MOST_SUSPECTS = 100
 #: Reasons of which each is logged once.
 MOST_REASONS = 100
 #: Seconds of the shortest attempt, at the end of the time to close.
@@ -71,6 +77,8 @@ class Sender:
         self._busy_since: float | None = None
         self._disk_problem: str | None = None
         self._defects = 0
+        self._failures: dict[int, int] = {}  # of parcels that may be their cause, by number
+        self._limit = MOST_FAILURES
         self._reported: set[str] = set()
         #: How much waits; parcels that are being sent are among them.
         self.size = backlog.size
@@ -93,24 +101,39 @@ class Sender:
             except OSError as error:
                 self._disk_problem = str(error)
                 dropped = [Dropped("disk_error", samples)]
+            except Exception as error:  # noqa: BLE001 - out of memory, or a defect
+                self._disk_problem = _sentence(error)
+                dropped = [Dropped("failed", samples)]
             self._write_off(dropped)
 
     def attempt(self) -> float | None:
-        """Send what is next, if its time has come.
+        """Send what is next, if its time has come; whatever happens, nothing is raised.
 
         Returns:
             Seconds after which to try again, 0 for at once; None: nothing waits.
         """
+        try:
+            return self._attempt()
+        except BaseException as error:  # whatever it is, the thread must not end of it
+            log.debug("%s: an attempt broke off", self._name, exc_info=error)
+            with self._lock:
+                self._busy_since = None
+                self._patience.fail(_sentence(error), self._clock.monotonic())
+                return self._pause()
+
+    def _attempt(self) -> float | None:
         with self._backlog_locked():
             if self._ended:
                 return None
             if (pause := self._pause()) > 0:
                 return pause
+            probing = self._patience.open
             batch = self._take()
             if not batch:
                 return self._pause() or None
             self._busy_since = self._clock.monotonic()
-        outcomes = self._outcomes([one.parcel for one in batch])
+        parcels = [one.parcel for one in batch]
+        outcomes = self._one_by_one(parcels) if probing else self._outcomes(parcels)
         with self._backlog_locked():
             self._busy_since = None
             if not self._ended:
@@ -129,6 +152,10 @@ class Sender:
             if not self._ended:
                 self._ended = True
                 self._write_off(self._backlog.close())
+
+    def abandon(self) -> None:
+        """Do nothing more, where ``end`` does not return: the disk does not answer."""
+        self._ended = True
 
     def close_target(self, timeout: float) -> None:
         """Close the target; called by the thread that sends, or by any when there is none."""
@@ -162,15 +189,28 @@ class Sender:
         return max(0.0, self._patience.next_try - self._clock.monotonic())
 
     def _take(self) -> list[Waiting]:
-        count = 1 if self._patience.open else self._target.window
+        count = self._target.window
+        if self._patience.open:
+            count = 1 + sum(failures >= self._limit for failures in self._failures.values())
         try:
             batch, dropped = self._backlog.take(count, self._clock.now())
-        except OSError as error:
-            self._disk_problem = str(error)
-            self._patience.fail(str(error), self._clock.monotonic())
+        except BaseException as error:  # a disk, or a lack of memory
+            log.debug("%s: what waits cannot be read", self._name, exc_info=error)
+            self._patience.fail(_sentence(error), self._clock.monotonic())
             return []
         self._write_off(dropped)
         return batch
+
+    def _one_by_one(self, parcels: Sequence[Parcel]) -> Sequence[Outcome]:
+        """Send to a target that was away, or over one of these was not pleased."""
+        outcomes: list[Outcome] = []
+        for parcel in parcels:
+            last = outcomes[-1] if outcomes else None
+            if isinstance(last, Unavailable) and not last.suspect:
+                outcomes.append(last)  # it is away
+            else:
+                outcomes += self._outcomes([parcel])
+        return outcomes
 
     def _outcomes(self, parcels: Sequence[Parcel]) -> Sequence[Outcome]:
         """Send; what is raised is an outcome too."""
@@ -182,7 +222,7 @@ class Sender:
         except BaseException as error:  # whatever it is, the thread must not end of it
             self._connected = False
             log.debug("%s: sending failed", self._name, exc_info=error)
-            return self._after_defect(f"{type(error).__name__}: {error}", len(parcels))
+            return self._after_defect(_sentence(error), len(parcels))
         self._defects = 0
         return outcomes
 
@@ -210,7 +250,7 @@ class Sender:
         settled: list[int] = []
         released: list[int] = []
         absent: Unavailable | None = None
-        for one, outcome in zip(batch, outcomes, strict=True):
+        for one, outcome in zip(batch, self._without_suspects(batch, outcomes), strict=True):
             if isinstance(outcome, Unavailable):
                 absent = absent or outcome
                 released.append(one.number)
@@ -219,13 +259,37 @@ class Sender:
                 self._settle(one.parcel, outcome)
         try:
             self._backlog.settle(settled)
-        except OSError as error:  # they may come again after a restart
-            self._disk_problem = str(error)
+        except BaseException as error:  # they may come again after a restart
+            log.debug("%s: what was sent cannot be noted", self._name, exc_info=error)
+            self._disk_problem = _sentence(error)
         self._backlog.release(released)
         if absent is None:
             self._patience.succeed()
         else:
             self._patience.fail(absent.reason, self._clock.monotonic(), absent.retry_after)
+
+    def _without_suspects(
+        self, batch: Sequence[Waiting], outcomes: Sequence[Outcome]
+    ) -> Sequence[Outcome]:
+        """The outcomes, in which a parcel is refused that fails while others are accepted."""
+        accepted = any(outcome is None for outcome in outcomes)
+        judged = list(outcomes)
+        for place, (one, outcome) in enumerate(zip(batch, outcomes, strict=True)):
+            failures = self._failures.pop(one.number, 0)
+            if not isinstance(outcome, Unavailable):
+                if failures and outcome is None:
+                    self._limit = MOST_FAILURES
+                continue
+            failures += outcome.suspect
+            if accepted and failures > self._limit:
+                reason = f"{outcome.reason} ({failures} times, while others beside it are accepted)"
+                judged[place] = Refused(reason, label="undeliverable")
+                self._limit = max(1, self._limit // 2)
+            elif failures:
+                if len(self._failures) >= MOST_SUSPECTS:  # nobody sends those any more
+                    self._failures.clear()
+                self._failures[one.number] = failures
+        return judged
 
     def _settle(self, parcel: Parcel, refusal: Refused | None) -> None:
         refused = 0
@@ -245,3 +309,10 @@ class Sender:
         if reason not in self._reported and len(self._reported) < MOST_REASONS:
             self._reported.add(reason)
             log.warning("%s: %s (said once, wca_dropped_samples counts all)", self._name, sentence)
+
+
+def _sentence(error: BaseException) -> str:
+    """What an error says, for a person."""
+    if isinstance(error, OSError) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

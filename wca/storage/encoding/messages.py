@@ -1,21 +1,27 @@
 """Prometheus text in messages of bounded size, each one a valid text by itself.
 
-Counters and other types travel in messages of their own: counters only grow, so that a later
-message of the same counters says all that an earlier one said, and may take its place.
+Counters and other types travel in messages of their own: while counters only grow, a later message
+of the same counters says all that an earlier one said, and may take its place; see ``States``.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from itertools import chain, repeat
+from typing import Any
 
 from wca.metrics import MetricType
 from wca.storage.delivery import Parcel
+from wca.storage.encoding.growth import Growth
 from wca.storage.encoding.prometheus import Encoded
+from wca.storage.encoding.states import Part, States
 
 __all__ = ["Messages"]
 
 #: What follows the head of a line, nearly always: the longest float, a time, two spaces, a newline.
 _VALUE_SIZE = 24 + 14 + 2
+#: Milliseconds for which a counter that is missing is remembered. Nobody is told of its end, so
+#: that it goes on when it comes back, as it does where a storage gets batches of several kinds.
+_MEMORY = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +45,53 @@ class _Plan:
 
     Args:
         ranges: the series.
-        supersedes: see ``Parcel``.
     """
 
     ranges: tuple[_Range, ...]
-    supersedes: str = ""
 
     @property
     def samples(self) -> int:
         """How many series."""
         return sum(one.stop - one.start for one in self.ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """How texts of the same series are cut.
+
+    Args:
+        heads: of the text; the same object as long as the series are the same.
+        plans: the messages, those of counters first.
+        parts: names the messages of counters.
+        spans: start and stop of each family of counters among the heads.
+        counters: names and labels of the counters, in the order of the text.
+    """
+
+    heads: Sequence[str] | None
+    plans: Sequence[_Plan]
+    parts: Sequence[Part]
+    spans: Sequence[tuple[int, int]]
+    counters: Sequence[str]
+
+    @staticmethod
+    def none() -> "_Cuts":
+        """Cuts that no text has."""
+        return _Cuts(None, (), (), (), ())
+
+    @staticmethod
+    def of(encoded: Encoded, max_size: int) -> "_Cuts":
+        """Cut a text."""
+        spans: list[tuple[int, int]] = []
+        others: list[tuple[int, int]] = []
+        for start, stop, type_ in _families(encoded):
+            (spans if type_ == MetricType.COUNTER else others).append((start, stop))
+        plans = _pack(encoded, spans, max_size)
+        parts = [_part(encoded, plan) for plan in plans]
+        # Without HELP and TYPE, which stand before another series when the first one has ended.
+        heads = (head for start, stop in spans for head in encoded.heads[start:stop])
+        counters = [head.rpartition("\n")[2] for head in heads]
+        plans += _pack(encoded, others, max_size)
+        return _Cuts(encoded.heads, plans, parts, spans, counters)
 
 
 class Messages:
@@ -64,8 +107,21 @@ class Messages:
 
     def __init__(self, max_size: int = 900_000) -> None:
         self._max_size = max_size
-        self._heads: Sequence[str] | None = None
-        self._plans: list[_Plan] = []
+        self._cuts = _Cuts.none()
+        self._growth = Growth(_MEMORY)
+        self._states = States()
+        self._moment = 0
+
+    @property
+    def max_size(self) -> int:
+        """The greatest length of a message in bytes; may be changed between two batches."""
+        return self._max_size
+
+    @max_size.setter
+    def max_size(self, size: int) -> None:
+        if size != self._max_size:
+            self._max_size = size
+            self._cuts = _Cuts.none()
 
     def split(self, encoded: Encoded, created: float) -> list[Parcel]:
         """Make the messages of a batch.
@@ -77,19 +133,30 @@ class Messages:
         Returns:
             Messages that hold every series of the batch once; none for an empty batch.
         """
-        if encoded.heads is not self._heads:
-            self._plans = _make_plans(encoded, self._max_size)
-            self._heads = encoded.heads
-        return [parcel for plan in self._plans for parcel in self._parcels(encoded, plan, created)]
+        if encoded.heads is not self._cuts.heads:
+            self._cuts = _Cuts.of(encoded, self._max_size)
+        cuts = self._cuts
+        # A name for the moment: never that of another batch, even where the clock is set back.
+        self._moment = max(round(created * 1000), self._moment + 1)
+        self._growth.follow(cuts.counters, _values(encoded, cuts.spans), self._moment)
+        names = chain(self._states.names(cuts.parts, self._growth), repeat(""))
+        return [
+            parcel
+            for plan, name in zip(cuts.plans, names, strict=False)
+            for parcel in self._parcels(encoded, plan, created, name)
+        ]
 
-    def _parcels(self, encoded: Encoded, plan: _Plan, created: float) -> Iterator[Parcel]:
+    def _parcels(
+        self, encoded: Encoded, plan: _Plan, created: float, name: str
+    ) -> Iterator[Parcel]:
         body = _body(encoded, plan)
         if len(body) <= self._max_size or plan.samples == 1:
-            yield Parcel(body, plan.samples, created, plan.supersedes)
+            yield Parcel(body, plan.samples, created, name)
             return
-        # Values longer than a float, such as whole numbers of a hundred digits: no cut to be kept.
+        # Values longer than a float, such as whole numbers of a hundred digits: no cut to be kept,
+        # and nothing to be superseded.
         for half in _halves(plan, encoded):
-            yield from self._parcels(encoded, half, created)
+            yield from self._parcels(encoded, half, created, "")
 
 
 def _body(encoded: Encoded, plan: _Plan) -> bytes:
@@ -103,18 +170,19 @@ def _body(encoded: Encoded, plan: _Plan) -> bytes:
     return b"".join(pieces)
 
 
-def _make_plans(encoded: Encoded, max_size: int) -> list[_Plan]:
-    plans: list[_Plan] = []
-    for counters in (True, False):
-        packer = _Packer(encoded, max_size)
-        for start, stop, type_ in _families(encoded):
-            if (type_ == MetricType.COUNTER) == counters:
-                packer.add(start, stop)
-        plans += [
-            _Plan(ranges, _digest(encoded, ranges) if counters else "")
-            for ranges in packer.finish()
-        ]
-    return plans
+def _pack(encoded: Encoded, spans: Sequence[tuple[int, int]], max_size: int) -> list[_Plan]:
+    packer = _Packer(encoded, max_size)
+    for start, stop in spans:
+        packer.add(start, stop)
+    return [_Plan(ranges) for ranges in packer.finish()]
+
+
+def _values(encoded: Encoded, spans: Sequence[tuple[int, int]]) -> Sequence[float]:
+    """The values of the counters; some batches have them as text."""
+    values: list[Any] = []
+    for start, stop in spans:
+        values += encoded.values[start:stop]
+    return values if encoded.write is repr else list(map(float, values))
 
 
 def _families(encoded: Encoded) -> list[tuple[int, int, str | None]]:
@@ -178,7 +246,7 @@ class _Packer:
 
 
 def _halves(plan: _Plan, encoded: Encoded) -> Iterator[_Plan]:
-    """The two halves of what does not fit; they supersede nothing."""
+    """The two halves of what does not fit."""
     if len(plan.ranges) > 1:
         middle = len(plan.ranges) // 2
         yield _Plan(plan.ranges[:middle])
@@ -202,10 +270,8 @@ def _header(head: str) -> bytes:
     return head[: head.rfind("\n") + 1].removeprefix("\n").encode()
 
 
-def _digest(encoded: Encoded, ranges: Sequence[_Range]) -> str:
-    """Names the series of a message: the same ones have the same name in every run."""
-    digest = blake2b(digest_size=16)
-    for one in ranges:
-        digest.update(one.header)
-        digest.update("".join(encoded.heads[one.start : one.stop]).encode())
-    return digest.hexdigest()
+def _part(encoded: Encoded, plan: _Plan) -> Part:
+    texts: list[bytes] = []
+    for one in plan.ranges:
+        texts += [one.header, "".join(encoded.heads[one.start : one.stop]).encode()]
+    return Part(texts, plan.samples)

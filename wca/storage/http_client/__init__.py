@@ -1,6 +1,6 @@
 """Messages to a web service, one POST each: a target that keeps every promise of delivery."""
 
-from wca.storage.http_client.answers import Answer, judge, shown_url
+from wca.storage.http_client.answers import Answer, judge, not_now, shown_url
 from wca.storage.http_client.auth import HttpAuth
 from wca.storage.http_client.compression import Compression, gzip_quickly
 from wca.storage.http_client.fields import refuse_headers
@@ -14,6 +14,7 @@ __all__ = [
     "Judge",
     "gzip_quickly",
     "judge",
+    "not_now",
     "refuse_headers",
     "shown_url",
 ]

@@ -9,7 +9,16 @@ from urllib.parse import urlsplit, urlunsplit
 from wca.config.secrets import MASK
 from wca.storage.delivery.parcel import Outcome, Parcel, Refused, Unavailable
 
-__all__ = ["Answer", "failure_text", "hung_up", "judge", "masked", "retry_after", "shown_url"]
+__all__ = [
+    "Answer",
+    "failure_text",
+    "hung_up",
+    "judge",
+    "masked",
+    "not_now",
+    "retry_after",
+    "shown_url",
+]
 
 #: Characters of an answer that a message quotes.
 _MOST_QUOTED = 200
@@ -18,6 +27,8 @@ _LONGEST_WAIT = 3600.0
 _CREDENTIALS = (401, 403, 407)
 _LATER = (408, 425, 429)
 _NEVER = (501, 505)
+#: The receiver is away, or somebody answers in its place.
+_AWAY = (502, 503, 504)
 _TOO_LARGE = 413
 
 
@@ -84,8 +95,18 @@ def judge(parcel: Parcel, answer: Answer) -> Outcome:
     if status in _CREDENTIALS:
         return Unavailable(f"{answer} (the credentials are not accepted)", answer.retry_after)
     if status in _LATER or (status >= 500 and status not in _NEVER):
-        return Unavailable(str(answer), answer.retry_after)
+        return not_now(answer)
     return Refused(str(answer), label="too_large" if status == _TOO_LARGE else "refused")
+
+
+def not_now(answer: Answer) -> Unavailable:
+    """A message that is sent again later.
+
+    An error of the receiver itself that says nothing of a later time may lie in the message.
+    """
+    status, later = answer.status, answer.retry_after
+    suspect = status >= 500 and status not in _AWAY and later is None
+    return Unavailable(str(answer), later, suspect=suspect)
 
 
 def retry_after(value: str | None, now: float) -> float | None:

@@ -245,5 +245,5 @@ def _without(outcome: Refused | Unavailable, hidden: Collection[str]) -> Outcome
     """An outcome that does not repeat what a receiver has repeated of what is not shown."""
     reason = masked(outcome.reason, hidden)
     if isinstance(outcome, Unavailable):
-        return Unavailable(reason, outcome.retry_after)
+        return Unavailable(reason, outcome.retry_after, suspect=outcome.suspect)
     return Refused(reason, outcome.samples, outcome.label)

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from wca.errors import ValidationError
 
@@ -30,6 +31,15 @@ def _text(text: str) -> str:
     return text
 
 
+def _proxy(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in _PROXIES or not parts.hostname or parts.port is None:
+        raise ValueError
+    return text
+
+
+#: Source: ``kafka.net.http_connect`` and ``kafka.net.socks5`` of kafka-python 3.0.
+_PROXIES = ("http", "socks5", "socks5h")
 #: Source: KIP-679.
 _MOST_IN_FLIGHT = 5
 
@@ -38,6 +48,7 @@ _EXPECTED: dict[Callable[[str], Any], str] = {
     _truth: "true or false",
     _version: "a version such as 2.8",
     _text: "text",
+    _proxy: "a URL such as http://proxy:3128 or socks5h://user:password@proxy:1080, with a port",
 }
 
 #: What kafka-python's producer takes, of all that text can say and this storage leaves open.
@@ -53,7 +64,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "max_in_flight_requests_per_connection": _whole,
     "max_request_size": _whole,
     "metadata_max_age_ms": _whole,
-    "proxy_url": _text,
+    "proxy_url": _proxy,
     "receive_buffer_bytes": _whole,
     "receive_message_max_bytes": _whole,
     "reconnect_backoff_max_ms": _whole,
@@ -154,8 +165,9 @@ def _value(name: str, known: str, value: str | int | bool) -> Any:
     try:
         return kind(str(value))
     except (ValueError, KeyError):
+        got = "another one" if kind is _proxy else repr(value)  # it may hold a password
         raise ValidationError(
-            f"extra_config: {name}: expected {_EXPECTED[kind]}, got {value!r}"
+            f"extra_config: {name}: expected {_EXPECTED[kind]}, got {got}"
         ) from None
 
 

@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from wca.errors import StartError
 from wca.security import SSL
 from wca.storage.delivery.parcel import Outcome, Parcel, Refused, Unavailable
 from wca.storage.kafka_client.log import Complaints
+from wca.storage.kafka_client.probe import LookUp, Probe
 
 if TYPE_CHECKING:
     from wca.storage.kafka_client.producer import Producer
@@ -46,6 +48,7 @@ class KafkaTarget:
         timeout: seconds of an attempt.
         expired: what to call the end of that time in messages.
         make_producer: gives the producer for its settings; None: kafka-python's.
+        look_up: finds the addresses of a name.
     """
 
     window = WINDOW
@@ -61,6 +64,7 @@ class KafkaTarget:
         timeout: float,
         expired: str,
         make_producer: "Callable[..., Producer] | None" = None,
+        look_up: LookUp = socket.getaddrinfo,
     ) -> None:
         self._topic = topic
         self._brokers = list(brokers)
@@ -70,7 +74,13 @@ class KafkaTarget:
         self._timeout = timeout
         self._expired = expired
         self._make_producer = make_producer
-        self._complaints = Complaints()
+        proxy = urlsplit(settings.get("proxy_url") or "")
+        # Brokers behind a proxy may be out of reach, and their names known to it alone.
+        self._whom = "proxy" if proxy.netloc else "broker"
+        places = [proxy.netloc.rpartition("@")[2]] if proxy.netloc else self._brokers
+        self._probe = Probe(places, look_up)
+        secrets = (settings.get("sasl_plain_password"), proxy.password)
+        self._complaints = Complaints([one for one in secrets if one])
         self._producer: Producer | None = None
         self._closed = threading.Event()
         self._opening = False
@@ -86,7 +96,9 @@ class KafkaTarget:
         self._abandon()
         make = self._make_producer or _kafka_producer()
         end = time.monotonic() + timeout
-        self._find_broker(end)
+        silence = self._probe.silence(end)
+        if silence is not None:  # told at once, where kafka-python would try until the end
+            raise Unavailable(f"no {self._whom} answers: {silence}")
         self._opening = True
         self._complaints.listen()
         try:
@@ -182,21 +194,10 @@ class KafkaTarget:
             )
         if name in _PERMANENT:
             return Refused(f"topic {self._topic} refuses a message: {name}: {error}")
-        return Unavailable(self._sentence("nothing was acknowledged", error))
-
-    def _find_broker(self, end: float) -> None:
-        """See that one of the brokers takes connections: told at once when none does."""
-        reasons = []
-        for left, broker in zip(range(len(self._brokers), 0, -1), self._brokers, strict=True):
-            host, _, port = broker.rpartition(":")
-            try:
-                patience = max(0.001, (end - time.monotonic()) / left)
-                socket.create_connection((host.strip("[]"), int(port)), patience).close()
-            except OSError as error:
-                reasons.append(f"{broker}: {error.strerror or error}")
-            else:
-                return
-        raise Unavailable(f"no broker answers: {', '.join(reasons)}")
+        # What has a number is a broker's answer; it may be about this record alone.
+        answered = not isinstance(error, OSError) and getattr(error, "errno", None) is not None
+        suspect = answered and not getattr(error, "retriable", False)
+        return Unavailable(self._sentence("nothing was acknowledged", error), suspect=suspect)
 
     def _find_topic(self) -> None:
         assert self._producer is not None  # noqa: S101 - the caller has made it

@@ -33,8 +33,8 @@ _PASSING = frozenset(
         *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_NOLFS),
     }
 )
-#: A message of SQLite about a damaged file may itself not be UTF-8.
-_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+#: A message of SQLite about a damaged file may itself not be UTF-8; a lack of memory has none.
+_ERRORS = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 _COLUMNS = "number, samples, bytes, created, supersedes"
 _TYPES = (int, int, int, float, str)
 
@@ -61,7 +61,7 @@ class Database:
             self._connection = sqlite3.connect(
                 path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._failure(error) from error
         try:
             self._prepare(survives)
@@ -229,6 +229,8 @@ class Database:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> Exception:
+        if isinstance(error, MemoryError):
+            return OSError(f"the spool {self._path} cannot be read or written: out of memory")
         code = getattr(error, "sqlite_errorcode", None)
         if code is not None and code & 0xFF in _PASSING and code != sqlite3.SQLITE_IOERR_CORRUPTFS:
             return OSError(f"the spool {self._path} cannot be read or written: {error}")

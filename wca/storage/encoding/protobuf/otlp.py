@@ -8,20 +8,21 @@ gauges travel in requests of their own: see ``States``.
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from weakref import WeakKeyDictionary
 
 from wca.metrics import Metric
 from wca.storage.delivery import Parcel
+from wca.storage.encoding.growth import Growth
 from wca.storage.encoding.prometheus import Rejected
-from wca.storage.encoding.protobuf.growth import Growth
 from wca.storage.encoding.protobuf.otlp_requests import START_LENGTH, Writer, attributes
 from wca.storage.encoding.protobuf.points import PointReader
-from wca.storage.encoding.protobuf.requests import Chunk, bodies
+from wca.storage.encoding.protobuf.requests import Chunk, bodies, counter_parts
 from wca.storage.encoding.protobuf.roster import Family, Roster, Row, enrol
 from wca.storage.encoding.protobuf.start_times import StartTimes
-from wca.storage.encoding.protobuf.states import States
 from wca.storage.encoding.protobuf.streams import Stream, Streams
 from wca.storage.encoding.protobuf.wire import fixed64, number
+from wca.storage.encoding.states import Part, States
 
 __all__ = ["OTLPEncoder"]
 
@@ -52,6 +53,7 @@ class _Plan:
     roster: Roster
     resource: bytes
     chunks: list[Chunk]
+    counters: list[Part]
 
 
 class _Counters:
@@ -110,16 +112,16 @@ class OTLPEncoder:
         if not roster.rows:
             return [], points.rejected
         stream, ended = self._streams.follow(roster, latest)
-        chunks = self._chunks(stream, roster)
+        plan = self._plan(stream, roster)
         counters = self._counters.setdefault(stream, _Counters())
-        counters.growth.follow(roster, points.values, points.times)
+        counters.growth.follow(roster.counters, points.values, points.times)
         heads = counters.starts.pieces(roster, counters.growth)
         values = list(map(bytes.__add__, heads, map(_value_piece, points.values)))
-        requests = bodies(chunks, values, _time_pieces(points.times))
-        names = counters.states.names(chunks, counters.growth)
+        requests = bodies(plan.chunks, values, _time_pieces(points.times))
+        names = counters.states.names(plan.counters, counters.growth)
         parcels = [
             Parcel(self._compress(body), samples, latest / 1000, name)
-            for (body, samples), name in zip(requests, names, strict=True)
+            for (body, samples), name in zip(requests, chain(names, repeat("")), strict=False)
         ]
         return [*parcels, *self._ends(ended, latest)], points.rejected
 
@@ -132,14 +134,15 @@ class OTLPEncoder:
         rows, latest = self._streams.end()
         return list(self._ends(rows, max(round(now * 1000), latest + 1)))
 
-    def _chunks(self, stream: Stream, roster: Roster) -> list[Chunk]:
+    def _plan(self, stream: Stream, roster: Roster) -> _Plan:
         plan = self._plans.get(stream)
         if plan is None or plan.roster is not roster:
             self._learn(roster)
         if plan is None or plan.roster is not roster or plan.resource != self._resource:
             chunks = self._writer.write(roster.parts, self._resource, _length_of_rest)
-            plan = self._plans[stream] = _Plan(roster, self._resource, chunks)
-        return plan.chunks
+            counters = counter_parts(chunks, len(roster.counters))
+            plan = self._plans[stream] = _Plan(roster, self._resource, chunks, counters)
+        return plan
 
     def _learn(self, roster: Roster) -> None:
         """Take the facts about the machine from the metric that carries them."""

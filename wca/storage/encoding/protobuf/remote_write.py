@@ -11,21 +11,29 @@ Three kinds of requests, so that a receiver which does not take one of them has 
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from wca.metrics import Metric
 from wca.storage.delivery import Parcel
+from wca.storage.encoding.growth import Growth
 from wca.storage.encoding.prometheus import Rejected
 from wca.storage.encoding.protobuf import snappy
-from wca.storage.encoding.protobuf.growth import Growth
 from wca.storage.encoding.protobuf.points import PointReader
 from wca.storage.encoding.protobuf.remote_write_v1 import WriterV1, metadata
 from wca.storage.encoding.protobuf.remote_write_v2 import WriterV2
-from wca.storage.encoding.protobuf.requests import STALE, Chunk, bodies, pack_double, time_pieces
+from wca.storage.encoding.protobuf.requests import (
+    STALE,
+    Chunk,
+    bodies,
+    counter_parts,
+    pack_double,
+    time_pieces,
+)
 from wca.storage.encoding.protobuf.roster import Family, Roster, Row, enrol
-from wca.storage.encoding.protobuf.states import States
 from wca.storage.encoding.protobuf.streams import Stream, Streams
+from wca.storage.encoding.states import Part, States
 
 __all__ = ["RemoteWriteEncoder"]
 
@@ -48,6 +56,7 @@ class _Plan:
     roster: Roster
     rest: int
     chunks: list[Chunk]
+    counters: list[Part]
 
 
 class _Counters:
@@ -96,14 +105,14 @@ class RemoteWriteEncoder:
             return [], points.rejected
         stream, ended = self._streams.follow(roster, latest)
         endings, length = time_pieces(points.times)
-        chunks = self._chunks(stream, roster, _VALUE_LENGTH + length)
+        plan = self._plan(stream, roster, _VALUE_LENGTH + length)
         counters = self._counters.setdefault(stream, _Counters())
-        counters.growth.follow(roster, points.values, points.times)
-        requests = bodies(chunks, list(map(pack_double, points.values)), endings)
-        names = counters.states.names(chunks, counters.growth)
+        counters.growth.follow(roster.counters, points.values, points.times)
+        requests = bodies(plan.chunks, list(map(pack_double, points.values)), endings)
+        names = counters.states.names(plan.counters, counters.growth)
         parcels = [
             Parcel(snappy.compress(body), samples, latest / 1000, name)
-            for (body, samples), name in zip(requests, names, strict=True)
+            for (body, samples), name in zip(requests, chain(names, repeat("")), strict=False)
         ]
         parcels += self._markers(ended, latest)
         if self._sends_metadata:
@@ -119,11 +128,13 @@ class RemoteWriteEncoder:
         rows, latest = self._streams.end()
         return list(self._markers(rows, max(round(now * 1000), latest + 1)))
 
-    def _chunks(self, stream: Stream, roster: Roster, rest: int) -> list[Chunk]:
+    def _plan(self, stream: Stream, roster: Roster, rest: int) -> _Plan:
         plan = self._plans.get(stream)
         if plan is None or plan.roster is not roster or plan.rest != rest:
-            plan = self._plans[stream] = _Plan(roster, rest, self._writer.write(roster.parts, rest))
-        return plan.chunks
+            chunks = self._writer.write(roster.parts, rest)
+            counters = counter_parts(chunks, len(roster.counters))
+            plan = self._plans[stream] = _Plan(roster, rest, chunks, counters)
+        return plan
 
     def _markers(self, rows: Sequence[Row], time: int) -> Iterator[Parcel]:
         endings, length = time_pieces(time)

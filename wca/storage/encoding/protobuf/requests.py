@@ -1,16 +1,18 @@
 """Requests that are ready but for values and times."""
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wca.metrics import MetricUnit
 from wca.storage.encoding.protobuf.wire import key, varint
+from wca.storage.encoding.states import Part
 
 __all__ = [
     "STALE",
     "Chunk",
     "bodies",
+    "counter_parts",
     "pack_double",
     "prometheus_unit",
     "sample_head",
@@ -36,6 +38,22 @@ class Chunk:
 
     heads: list[bytes]
     start: bytes = b""
+
+
+def counter_parts(chunks: Iterable[Chunk], counters: int) -> list[Part]:
+    """What the names of the requests of counters are made from, see ``States``.
+
+    Args:
+        chunks: requests; those of counters come first and hold nothing else.
+        counters: how many there are.
+    """
+    parts: list[Part] = []
+    for chunk in chunks:
+        if counters == 0:
+            break
+        parts.append(Part([chunk.start, *chunk.heads], len(chunk.heads)))
+        counters -= len(chunk.heads)
+    return parts
 
 
 def bodies(

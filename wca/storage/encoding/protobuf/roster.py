@@ -104,7 +104,7 @@ class Roster:
     Args:
         rows: the series, those of counters first.
         families: the families, in the order of ``rows``.
-        counters: how many of the series are counters.
+        counters: identities of those that are counters, which come first.
         by_identity: the same series by identity.
         in_order: puts what a batch has one of for each sample in the order of ``rows``, without
             that of refused series.
@@ -113,7 +113,7 @@ class Roster:
 
     rows: list[Row]
     families: list[Family]
-    counters: int
+    counters: list[str]
     by_identity: dict[str, Row]
     in_order: Callable[[Sequence[Any]], Sequence[Any]]
     refused: list[tuple[int, str]]
@@ -205,7 +205,7 @@ def enrol(rows: Iterable[Row | str]) -> Roster:
     return Roster(
         [row for _, row in members],
         kept,
-        sum(len(family.members) for family in kept if family.is_counter),
+        [row.identity for family in kept if family.is_counter for _, row in family.members],
         by_identity,
         _reordering([index for index, _ in members]),
         refused,

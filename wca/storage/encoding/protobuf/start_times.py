@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from wca.storage.encoding.protobuf.growth import Growth
+from wca.storage.encoding.growth import Growth
 from wca.storage.encoding.protobuf.roster import Roster
 from wca.storage.encoding.protobuf.wire import fixed64
 
