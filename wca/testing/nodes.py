@@ -185,9 +185,13 @@ def _check(task: Task) -> None:
         assert text, task
     for path in (task.cgroup_path, *task.subcgroups_paths):
         assert path == normal_cgroup_path(path), f"{path!r} is no normal cgroup path"
-    for name, value in task.labels.items():
-        LabelName().check(name)
-        assert isinstance(value, str), f"label {name} is {type(value).__name__}"
+    for labels in (task.labels, *task.subcgroups_labels.values()):
+        for name, value in labels.items():
+            LabelName().check(name)
+            assert isinstance(value, str), f"label {name} is {type(value).__name__}"
+    names = [labels.get("container", path) for path, labels in task.subcgroups_labels.items()]
+    assert len(set(names)) == len(names), f"two containers of {task.name} have one name"
+    assert task.subcgroups_labels.keys() <= set(task.subcgroups_paths)
     for name, amount in task.resources.items():
         assert isinstance(name, str)
         assert isinstance(amount, (int, float, str)), f"resource {name} is {type(amount).__name__}"
