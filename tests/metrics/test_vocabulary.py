@@ -395,6 +395,12 @@ def test_the_id_is_written_as_cadvisor_writes_paths(path, of_task, of_part):
     assert [one.labels["id"] for one in cadvisor().translate(filled)] == [of_task, of_part]
 
 
+def test_the_id_of_a_container_with_a_name_has_its_path_nevertheless():
+    named = task(twin, cgroup_path="/kubepods/pod1", container="web", container_id="crio-1.scope")
+    labels = only(cadvisor().translate(batch((named, {"task_pids": 1})))).labels
+    assert (labels["id"], labels["container"]) == ("/kubepods/pod1/crio-1.scope", "web")
+
+
 def test_a_label_that_a_node_calls_container_is_no_part_of_the_path():
     assert (
         only(cadvisor().translate(batch((task(container="web"), {"task_pids": 1})))).labels["id"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import queue
 import threading
 
 import pytest
@@ -187,3 +188,76 @@ class TestPollingNode:
         assert changed.wait(20)
         assert node.get_tasks() == [task("one")]
         assert node.list_ages().keys() == {"Asking"}
+
+
+class Telling(Asking):
+    """A source that tells what changes, until it stops."""
+
+    def __init__(self, source):
+        super().__init__(source)
+        self.told = queue.SimpleQueue()
+        self.followed = threading.Semaphore(0)
+
+    def follow(self):
+        self.followed.release()
+        while (told := self.told.get()) != "ask":
+            if told == "fail":
+                raise TaskSynchronizationException("it hung up")
+            self.heard(told)
+        return True
+
+    def interrupt(self):
+        self.told.put("ask")
+
+
+class TestTellingNode:
+    @pytest.fixture
+    def source(self):
+        return Source(task("one"))
+
+    @pytest.fixture
+    def node(self, source):
+        node = Telling(source)
+        yield node
+        node.close(20)
+
+    def test_what_is_heard_is_the_list_without_another_question(self, node, source):
+        changed = threading.Semaphore(0)
+        node.on_change(changed.release)
+        node.start()
+        assert changed.acquire(timeout=20)
+        node.told.put([task("two")])
+        assert changed.acquire(timeout=20)
+        assert (node.get_tasks(), source.questions) == ([task("two")], 1)
+
+    def test_nothing_new_confirms_the_list(self, node):
+        changed = threading.Semaphore(0)
+        node.on_change(changed.release)
+        node.start()
+        assert changed.acquire(timeout=20)
+        old = node.list_ages()["Telling"]
+        node.told.put(None)
+        node.told.put([task("two")])
+        assert changed.acquire(timeout=20)
+        assert node.list_ages()["Telling"] <= old + 20
+        assert node.get_tasks() == [task("two")]
+
+    def test_when_it_stops_telling_it_is_asked_though_nobody_wants_to_know(self, node, source):
+        node.start()
+        assert source.asked.acquire(timeout=20)
+        node.told.put("ask")
+        assert source.asked.acquire(timeout=20)
+
+    def test_when_it_hangs_up_that_is_said_and_it_is_asked(self, node, source, caplog):
+        node.start()
+        assert source.asked.acquire(timeout=20)
+        node.told.put("fail")
+        assert source.asked.acquire(timeout=20)
+        assert "Telling: it hung up; its last list is used for 60 s more" in caplog.messages
+
+    def test_it_is_not_followed_after_the_end(self, node):
+        node.start()
+        assert node.followed.acquire(timeout=20)
+        node.close(20)
+        assert not node.followed.acquire(blocking=False)
+        assert node.get_tasks() == [task("one")]

@@ -32,7 +32,11 @@ _PIECE = 16 * 1024
 
 
 def new_session(
-    deadline: Deadline, ssl: SSL | None, proxy: str | None, headers: Mapping[str, str]
+    deadline: Deadline,
+    ssl: SSL | None,
+    proxy: str | None,
+    headers: Mapping[str, str],
+    silence: int | None = None,
 ) -> requests.Session:
     """A session whose requests end at the deadline.
 
@@ -44,6 +48,8 @@ def new_session(
         ssl: how servers are verified; None: no server is spoken to with TLS.
         proxy: URL of a proxy.
         headers: of every request.
+        silence: seconds after which a server that says nothing is asked by the kernel whether it is
+            still there; None: never, the deadline is short enough.
 
     Raises:
         StartError: a file of ``ssl`` cannot be used.
@@ -60,10 +66,24 @@ def new_session(
     session.mount("https://", adapter)
     pools = _pools(deadline)
     adapter.poolmanager.pool_classes_by_scheme = pools
+    if silence is not None:
+        options = [*HTTPConnection.default_socket_options, *_keepalive(silence)]
+        adapter.poolmanager.connection_pool_kw["socket_options"] = options
     if proxy is not None:
         session.proxies = {"http": proxy, "https": proxy}
         adapter.proxy_manager_for(proxy).pool_classes_by_scheme = pools  # kept by the adapter
     return session
+
+
+def _keepalive(seconds: int) -> list[tuple[int, int, int]]:
+    """Socket options: two more questions follow the first within as many seconds again."""
+    tcp = socket.IPPROTO_TCP
+    return [
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (tcp, socket.TCP_KEEPIDLE, seconds),
+        (tcp, socket.TCP_KEEPINTVL, max(1, seconds // 3)),
+        (tcp, socket.TCP_KEEPCNT, 3),
+    ]
 
 
 def _pools(deadline: Deadline) -> dict[str, Any]:

@@ -93,8 +93,8 @@ class KeptLabels:
                 kept[name] = value
         path = labels.get(_PATH) or labels.get("task_id")
         if path is not None:
-            below = labels["container"] if part and "container" in labels else ""
-            kept["id"] = "/" + f"{path.strip('/')}/{below}".strip("/")
+            below = labels.get("container_id") or labels.get("container") if part else None
+            kept["id"] = "/" + f"{path.strip('/')}/{below or ''}".strip("/")
         return kept
 
     def of_others(self, labels: Mapping[str, str]) -> Mapping[str, str]:

@@ -30,6 +30,8 @@ class Task:
         labels: metadata of the orchestrator.
         resources: what was asked for: ``cpus`` in cores, ``mem`` and ``disk`` in bytes, others.
         subcgroups_paths: cgroups of the task's containers, where the task has several.
+        subcgroups_labels: labels that only a container has, by the path of its cgroup; the label
+            ``container``, no two of a task the same, is its name instead of that path.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Task:
     labels: dict[str, str] = field(default_factory=dict)
     resources: dict[str, float | int | str] = field(default_factory=dict)
     subcgroups_paths: list[str] = field(default_factory=list)
+    subcgroups_labels: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Task) and self.task_id == other.task_id

@@ -43,18 +43,17 @@ class KeptList:
             another = self._tasks is None or not _same(given, self._tasks)
             if another:
                 self._tasks = given
-            self._given = self._clock.monotonic()
-            failed, self._failure = self._failure, None
-        if failed is not None:
-            log.info("%s gives its tasks again", self._name)
+        self.confirm()
         if another:
             self._changed()
 
     def confirm(self) -> None:
         """The source has said that its list is still the same."""
         with self._lock:
-            tasks = self._tasks
-        self.put(tasks or [])
+            self._given = self._clock.monotonic()
+            failed, self._failure = self._failure, None
+        if failed is not None:
+            log.info("%s gives its tasks again", self._name)
 
     def fail(self, reason: str) -> None:
         """The source has not given its list, in a sentence."""

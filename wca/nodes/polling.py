@@ -1,9 +1,10 @@
 """Nodes that ask something which may not answer: on a thread of their own, with patience."""
 
+import contextlib
 import random
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from wca.clock import Clock, SystemClock
 from wca.errors import PLUGIN_ERRORS, TaskSynchronizationException
@@ -47,8 +48,30 @@ class PollingNode(Node):
             TaskSynchronizationException: it gave no list, and why, in a sentence.
         """
 
+    def follow(self) -> bool:
+        """Hear of changes until it is time for the next ``poll``.
+
+        For sources that tell by themselves what changes, with ``heard``. Called after each
+        ``poll``, also after one that failed; ended for ``close`` by ``interrupt``.
+
+        Returns:
+            Whether to ask after a short pause; False: when the list is wanted again.
+
+        Raises:
+            TaskSynchronizationException: the source is away, and why, in a sentence.
+        """
+        return False
+
+    def heard(self, tasks: Sequence[Task] | None) -> None:
+        """The source has told what runs now; None: the same as before. For ``follow``."""
+        self._failures = 0
+        if tasks is None:
+            self._list.confirm()
+        else:
+            self._list.put(tasks)
+
     def interrupt(self) -> None:
-        """End a ``poll`` that waits, from another thread, and let go of what it uses."""
+        """End a ``poll`` or ``follow`` that waits, from another thread; let go of what they use."""
 
     def start(self) -> None:
         """Ask for the first time, and have a thread for the next times."""
@@ -92,15 +115,18 @@ class PollingNode(Node):
             thread.join(max(0.0, timeout))
 
     def _ask(self) -> None:
+        with self._failing():
+            self.heard(self.poll())
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """What goes wrong is a failure of the source."""
         try:
-            tasks = self.poll()
+            yield
         except TaskSynchronizationException as error:
             self._fail(str(error))
         except PLUGIN_ERRORS as error:
             self._fail(f"{type(error).__name__}: {error}")
-        else:
-            self._failures = 0
-            self._list.put(tasks)
 
     def _fail(self, reason: str) -> None:
         self._failures += 1
@@ -108,8 +134,14 @@ class PollingNode(Node):
             self._list.fail(reason)
 
     def _run(self) -> None:
-        while not self._stop.wait(self._pause()):
-            self._wanted.wait()  # close() sets it as well
+        while not self._stop.is_set():
+            told = True  # a source that fails while it tells is asked again after the pause
+            with self._failing():
+                told = self.follow()
+            if self._stop.wait(self._pause()):
+                return
+            if not told:
+                self._wanted.wait()  # close() sets it as well
             self._wanted.clear()
             if not self._stop.is_set():
                 self._ask()

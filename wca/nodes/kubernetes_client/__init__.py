@@ -1,0 +1,1 @@
+"""What Kubernetes says of the pods of a node, and where their cgroups are."""
