@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wca.http_client.words import shown_url
 from wca.storage.delivery import Parcel, Refused, Unavailable
-from wca.storage.http_client.answers import Answer, judge, retry_after, shown_url
+from wca.storage.http_client.answers import Answer, judge, retry_after
 
 PARCEL = Parcel(b"{}", 3, 0.0)
 

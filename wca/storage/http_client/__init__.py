@@ -1,6 +1,7 @@
 """Messages to a web service, one POST each: a target that keeps every promise of delivery."""
 
-from wca.storage.http_client.answers import Answer, judge, shown_url
+from wca.http_client.words import shown_url
+from wca.storage.http_client.answers import Answer, judge
 from wca.storage.http_client.auth import HttpAuth
 from wca.storage.http_client.compression import Compression, gzip_quickly
 from wca.storage.http_client.fields import refuse_headers

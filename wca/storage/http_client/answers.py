@@ -1,18 +1,15 @@
-"""What an answer, or the lack of one, says of what was sent. Pure functions."""
+"""What an answer says of what was sent. Pure functions."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlsplit, urlunsplit
 
-from wca.config.secrets import MASK
+from wca.http_client.words import quoted, shown_url
 from wca.storage.delivery.parcel import Outcome, Parcel, Refused, Unavailable
 
-__all__ = ["Answer", "failure_text", "hung_up", "judge", "masked", "retry_after", "shown_url"]
+__all__ = ["Answer", "judge", "retry_after"]
 
-#: Characters of an answer that a message quotes.
-_MOST_QUOTED = 200
 #: The longest wait that a receiver may ask for, in seconds.
 _LONGEST_WAIT = 3600.0
 _CREDENTIALS = (401, 403, 407)
@@ -49,10 +46,7 @@ class Answer:
 
     def quoted(self, words: bytes) -> str:
         """Words of the answer as they may be shown: the begin of them, on one line."""
-        # First of all: half of a secret would not be recognised.
-        text = masked(words.decode("utf-8", "replace"), self.hidden)[: 4 * _MOST_QUOTED]
-        line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return line[:_MOST_QUOTED]
+        return quoted(words, self.hidden)
 
 
 _KNOWN = frozenset(status.value for status in HTTPStatus)
@@ -110,77 +104,3 @@ def retry_after(value: str | None, now: float) -> float | None:
         return min(max(0.0, mktime_tz(date) - now), _LONGEST_WAIT)
     except (ValueError, OverflowError):  # a month 13
         return None
-
-
-def masked(text: str, hidden: Collection[str]) -> str:
-    """A text without those that are not shown."""
-    for one in sorted(hidden, key=len, reverse=True):
-        text = text.replace(one, MASK)
-    return text
-
-
-def shown_url(url: str) -> str:
-    """A URL without what may be secret in it: user, password, query and fragment."""
-    try:
-        parts = urlsplit(url)
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    except ValueError:
-        return ""
-
-
-def failure_text(error: BaseException, timeout: float) -> str:
-    """Why there was no answer, in a few words.
-
-    Args:
-        error: what requests raised.
-        timeout: seconds the request was given.
-    """
-    import socket
-    import ssl
-
-    cause = next(filter(_tells, _causes(error)), error)
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not accepted: {cause.verify_message}"
-    if isinstance(cause, ssl.SSLError):
-        words = (cause.reason or "it broke off").replace("_", " ").lower()
-        return f"TLS failed: {words}"
-    if isinstance(cause, socket.gaierror):
-        return f"its name was not found: {cause.strerror}"
-    if isinstance(cause, TimeoutError) and cause.errno is None:
-        return f"no answer within {timeout:.3g} s"
-    if hung_up(cause):
-        return "it closed the connection without an answer"
-    if isinstance(cause, OSError) and cause.errno is not None:
-        return (cause.strerror or type(cause).__name__).lower()
-    return f"no valid answer ({type(cause).__name__})"
-
-
-def hung_up(error: BaseException) -> bool:
-    """Whether the receiver closed the connection instead of an answer."""
-    import ssl
-
-    ends = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
-    return any(isinstance(one, ends) for one in _causes(error))
-
-
-def _tells(error: BaseException) -> bool:
-    """Whether it says what happened, unlike what requests and urllib3 make of it."""
-    module = type(error).__module__
-    system = isinstance(error, OSError) and module in ("builtins", "socket", "ssl")
-    return system or module == "http.client"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What led to an exception, the first cause first, the exception itself last."""
-    chain: list[BaseException] = []
-    one: BaseException | None = error
-    while one is not None and one not in chain:
-        chain.append(one)
-        one = one.__cause__ or one.__context__ or _wrapped(one)
-    return reversed(chain)
-
-
-def _wrapped(error: BaseException) -> BaseException | None:
-    """The exception that urllib3 has put into another one as its argument."""
-    first = error.args[0] if error.args else None
-    return first if isinstance(first, BaseException) else None

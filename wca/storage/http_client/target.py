@@ -9,17 +9,10 @@ from wca.clock import Clock, SystemClock
 from wca.config.types import Url
 from wca.errors import StartError
 from wca.http_client.deadline import Deadline
+from wca.http_client.words import failure_text, hung_up, masked, shown_url
 from wca.security import SSL
 from wca.storage.delivery.parcel import Outcome, Parcel, Refused, Unavailable
-from wca.storage.http_client.answers import (
-    Answer,
-    failure_text,
-    hung_up,
-    judge,
-    masked,
-    retry_after,
-    shown_url,
-)
+from wca.storage.http_client.answers import Answer, judge, retry_after
 from wca.storage.http_client.auth import Credentials, HttpAuth
 from wca.storage.http_client.fields import check_headers, check_url, secrets_of
 from wca.version import __version__
