@@ -62,14 +62,15 @@ class Receiver:
     Args:
         context: ``ssl.SSLContext`` of the server side; None: plain HTTP.
         host: where it listens.
+        port: on which; 0: any that is free.
     """
 
-    def __init__(self, context=None, host="127.0.0.1"):
+    def __init__(self, context=None, host="127.0.0.1", port=0):
         self._host = host
         self._scheme = "http" if context is None else "https"
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._server = _Server(self, context, host)
+        self._server = _Server(self, context, (host, port))
         self.reset()
 
     def __enter__(self):
@@ -132,13 +133,13 @@ class Receiver:
 
 
 class _Server(http.server.ThreadingHTTPServer):
-    def __init__(self, receiver, context, host):
+    def __init__(self, receiver, context, address):
         self.receiver = receiver
         self.context = context
         self.connections = {}
         self.threads = []
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, 0), _Connection)
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, _Connection)
 
     def server_bind(self):
         # Not what HTTPServer does: it looks up the name of the host, which may take its time.

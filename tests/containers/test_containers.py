@@ -174,9 +174,10 @@ def test_labels_and_resources_follow_the_node_without_reopening():
     assert (values["task_up"], values["task_last_seen"]) == (1, 7.0)
 
 
-def test_an_amount_in_words_is_no_metric():
+@pytest.mark.parametrize("amount", ["two", float("inf"), float("nan")])
+def test_an_amount_in_words_or_without_an_end_is_no_metric(amount):
     containers = Containers(Kernel(a=1).locate, {}, Telemetry())
-    containers.sync([task("a", resources={"cpus": "two", "mem": 5})])
+    containers.sync([task("a", resources={"cpus": amount, "mem": 5})])
     values = next(iter(containers)).read(1.0)
     assert "task_requested_cpus" not in values
     assert values["task_requested_mem_bytes"] == 5

@@ -278,3 +278,74 @@ def test_a_group_of_v2_that_comes_later_is_told(tmp_path):
     assert costs(tree, cgroup) == (False, 1, 0)
     tree.add_task("/job")
     assert cgroup.appeared()
+
+
+@pytest.mark.parametrize("tree", ["v1_apart", "v1_together", "v2", "hybrid"], indirect=True)
+def test_groups_below_one_are_those_of_all_measured_hierarchies(tree):
+    tree.add_task("/m/b")
+    hierarchies = CgroupHierarchies(tree.kernel)
+    assert hierarchies.children("/m") == ["b"]
+    assert hierarchies.children("/m/b") == []
+    assert hierarchies.children("/nothing") is None
+    groups = tree.groups("/m/a")
+    tree.write(f"{groups.get('memory') or groups['v2']}/cgroup.procs", "")  # in one of several
+    assert hierarchies.children("/m") == ["a", "b"]
+
+
+def test_groups_of_one_hierarchy_can_be_listed_and_a_named_one_is_not_measured(tree):
+    tree.add_task("/m/a")
+    with open(tree.root + "/proc/self/mountinfo", "a") as mounts:
+        mounts.write("60 23 0:60 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n")
+    tree.write("/sys/fs/cgroup/systemd/m/b/cgroup.procs", "")
+    hierarchies = CgroupHierarchies(tree.kernel)
+    assert hierarchies.children("/m", "name=systemd") == ["b"]
+    assert hierarchies.children("/m", "memory") == ["a"]
+    assert hierarchies.children("/m", "hugetlb") is None
+    assert hierarchies.children("/m") == ["a"]
+    assert not hierarchies.locate("/m/b").exists()
+
+
+@pytest.mark.parametrize("tree", ["v1_apart", "v1_together", "v2", "hybrid"], indirect=True)
+def test_a_group_is_populated_by_processes_in_it_or_below(tree):
+    tree.add_task("/empty", pids=())
+    tree.add_task("/parent", pids=())
+    tree.add_task("/parent/child")
+    assert not located(tree, "/empty").populated()
+    assert located(tree, "/parent").populated()
+    assert located(tree, "/parent/child").populated()
+    assert not located(tree, "/nothing").populated()
+
+
+@pytest.mark.parametrize(
+    ("events", "populated"), [("populated 1\nfrozen 0\n", True), ("populated 0\n", False)]
+)
+@pytest.mark.parametrize("tree", ["v2"], indirect=True)
+def test_on_v2_the_kernel_says_whether_a_group_is_populated(tree, events, populated):
+    tree.add_task("/job", pids=())
+    tree.write(f"{tree.groups('/job')['v2']}/cgroup.events", events)
+    assert located(tree).populated() is populated
+
+
+def test_real_groups_are_populated_while_a_process_is_there(real_cgroups):
+    path = real_cgroups.make("job")
+    inner = real_cgroups.make("job/inner")
+    cgroup = real_cgroups.locate(path)
+    assert not cgroup.populated()
+    worker = real_cgroups.worker(inner)
+    assert cgroup.populated()
+    worker.stop()
+    assert not cgroup.populated()
+
+
+def test_a_file_of_a_group_can_be_read_once(tree):
+    tree.add_task("/job", memory=4096)
+    cgroup = located(tree)
+    assert cgroup.read("memory", "memory.usage_in_bytes") == b"4096\n"
+    with pytest.raises(NotAvailable, match="no group for hugetlb"):
+        cgroup.read("hugetlb", "x")
+
+
+def test_where_nothing_is_mounted_that_is_said(tree):
+    assert CgroupHierarchies(tree.kernel).mounted
+    tree.write("/proc/self/mountinfo", "")
+    assert not CgroupHierarchies(tree.kernel).mounted

@@ -238,3 +238,11 @@ def test_a_lack_of_descriptors_is_a_failure_and_not_a_file_that_is_missing(tmp_p
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert not isinstance(failed.value, NotAvailable)
+
+
+def test_a_link_to_a_folder_is_one_unless_it_is_told_otherwise(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    kernel = Kernel(str(tmp_path))
+    assert kernel.subfolders("/") == ["folder", "link"]
+    assert kernel.subfolders("/", links=False) == ["folder"]

@@ -9,7 +9,7 @@ import pytest
 from wca.errors import ValidationError
 from wca.linux.files import Kernel
 from wca.nodes.static import StaticNode
-from wca.testing.kernel import KernelTree
+from wca.testing import KernelTree, NodeContract
 
 LAYOUTS = ["v1_apart", "v1_together", "v2", "hybrid"]
 
@@ -23,6 +23,21 @@ def tree(tmp_path, request):
 
 def names(node):
     return [task.name for task in node.get_tasks()]
+
+
+class TestContract(NodeContract):
+    @pytest.fixture(autouse=True)
+    def tree(self, tmp_path):
+        self.tree = KernelTree(tmp_path, "hybrid")
+        self.tree.add_task("/one")
+        self.tree.add_task("/batch/two")
+        yield
+        self.tree.kernel.close()
+
+    def node(self):
+        return StaticNode(
+            tasks=["one"], directory="batch", default_labels={"a": "b"}, kernel=self.tree.kernel
+        )
 
 
 @pytest.mark.parametrize("tree", LAYOUTS, indirect=True)

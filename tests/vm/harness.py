@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 
 from tests.vm.image import write_image
+from tests.vm.systemd import Systemd, systemd_folder
 
 __all__ = ["VmError", "VmNotPatched", "VmResult", "VmUnavailable", "run_in_vm"]
 
@@ -72,6 +73,7 @@ def run_in_vm(
     cpus: int = 2,
     memory: int = 768,
     disk: int = 0,
+    systemd: Systemd | None = None,
     timeout: float = 90.0,
 ) -> VmResult:
     """Boot a guest, run `script` in it as root with Python, switch it off.
@@ -90,6 +92,8 @@ def run_in_vm(
         cpus: how many, without `numa`.
         memory: MiB.
         disk: MiB of an empty disk, /dev/nvme0n1; 0: none.
+        systemd: process 1 is systemd, which mounts the cgroups as it does and runs the script as a
+            service; none: it is a program of ours.
         timeout: seconds for the script.
 
     Raises:
@@ -98,16 +102,23 @@ def run_in_vm(
     """
     emulator = _emulator(patched=rdt or pmu)
     kernel = _kernel()
+    process_1 = None if systemd is None else (systemd, _systemd_folder())
     with tempfile.TemporaryDirectory(prefix="wca-vm-") as folder:
         image = os.path.join(folder, "image")
         with open(image, "wb") as out:
             write_image(
-                out, script, sources=sources, files=files or {}, timeout=timeout, resctrl=rdt
+                out,
+                script,
+                sources=sources,
+                files=files or {},
+                timeout=timeout,
+                resctrl=rdt,
+                systemd=process_1,
             )
         command = [emulator, "-kernel", kernel, "-initrd", image]
         command += _machine(numa=numa, intel=rdt or pmu, cpus=cpus, memory=memory)
         command += _disk(folder, disk) if disk else []
-        command += _console(folder)
+        command += _console(folder, "" if systemd is None else systemd.arguments)
         environment = os.environ | ({"WCA_RDT": "1"} if rdt else {})
         environment |= {"WCA_PMU": "1"} if pmu else {}
         _boot(command, environment, timeout + BOOT_ALLOWANCE, folder)
@@ -159,13 +170,21 @@ def _disk(folder: str, size: int) -> list[str]:
     return ["-drive", drive, "-device", "nvme,serial=wca,drive=disk"]
 
 
-def _console(folder: str) -> list[str]:
+def _systemd_folder() -> str:
+    found = systemd_folder()
+    if found is None:
+        raise VmUnavailable("no systemd to put into the guest (Debian's package systemd)")
+    return found
+
+
+def _console(folder: str, arguments: str) -> list[str]:
     options = ["-display", "none", "-monitor", "none", "-no-reboot", "-nic", "none"]
     options += ["-serial", f"file:{folder}/console", "-serial", f"file:{folder}/result"]
     for path in filter(os.path.isdir, FIRMWARE):
         options += ["-L", path]
     # lpj: with many CPUs on few real ones the kernel cannot measure its delay loop, and tries long.
-    return [*options, "-append", f"console=ttyS0 quiet panic=-1 psi=1 nmi_watchdog=0 lpj={DELAY}"]
+    line = f"console=ttyS0 quiet panic=-1 psi=1 nmi_watchdog=0 lpj={DELAY} {arguments}"
+    return [*options, "-append", line.rstrip()]
 
 
 def _boot(command: list[str], environment: dict[str, str], timeout: float, folder: str) -> None:

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO
 
 from tests.vm.cpio import Archive
+from tests.vm.systemd import Systemd
 
 __all__ = ["PROJECT", "write_image"]
 
@@ -45,6 +46,7 @@ def write_image(
     files: Mapping[str, str],
     timeout: float,
     resctrl: bool,
+    systemd: tuple[Systemd, str] | None = None,
 ) -> None:
     """Write a whole initramfs.
 
@@ -55,12 +57,14 @@ def write_image(
         files: further files, absolute path in the guest to text.
         timeout: seconds after which the guest ends the job.
         resctrl: whether to mount resctrl.
+        systemd: as process 1, and the folder in which this machine has it.
     """
     with open(_base(), "rb") as base:
         shutil.copyfileobj(base, out)
     settings = {
         "timeout": timeout,
         "resctrl": resctrl,
+        "systemd": systemd is not None,
         "environment": {"PYTHONPATH": f"{SOURCES}:{PACKAGES}", "PYTHONDONTWRITEBYTECODE": "1"},
     }
     archive = Archive(out)
@@ -72,6 +76,10 @@ def write_image(
     archive.add_bytes("/vm/job.py", script.encode())
     for path, text in files.items():
         archive.add_bytes(path, text.encode())
+    if systemd is not None:
+        programs = systemd[0].add_to(archive, systemd[1], _interpreter())
+        for library in sorted(_libraries(programs)):
+            archive.add_file(library)
     archive.close()
 
 

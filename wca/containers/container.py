@@ -1,5 +1,6 @@
 """One discovered task, or one container of it, with its probes."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -207,6 +208,7 @@ def _facts(task: Task) -> Measurements:
     facts: Measurements = {"task_up": 1, "task_subcontainers": len(task.subcgroups_paths)}
     for resource, name in (("cpus", "task_requested_cpus"), ("mem", "task_requested_mem_bytes")):
         amount = task.resources.get(resource)
-        if isinstance(amount, (int, float)):  # an orchestrator may say it in words
+        # An orchestrator may say it in words, or say that there is no end to it.
+        if isinstance(amount, (int, float)) and math.isfinite(amount):
             facts[name] = amount
     return facts

@@ -113,6 +113,7 @@ class _Timed(HTTPConnection):
         """
         if self.sock is None:
             self.connect()
+        self.deadline.waits_for(self.sock)
         view = memoryview(data)
         for start in range(0, len(view), _PIECE):
             self.sock.settimeout(self.deadline.left)
@@ -184,6 +185,7 @@ def _connect(host: str, port: int, options: Any, deadline: Deadline) -> socket.s
             for option in options or ():
                 connection.setsockopt(*option)
             connection.settimeout(deadline.left / (len(addresses) - tried))
+            deadline.waits_for(connection)
             connection.connect(address)
         except OSError as error:
             connection.close()

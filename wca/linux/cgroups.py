@@ -107,9 +107,29 @@ class Cgroup:
                 raise
             raise TargetGone(f"{directory} is gone") from None
 
+    def read(self, controller: str, name: str) -> bytes:
+        """Read a file of the controller's group once.
+
+        Args:
+            controller: such as ``memory``.
+            name: name of the file, such as ``memory.max``.
+
+        Raises:
+            NotAvailable: no hierarchy holds the controller here, or its group has no such file.
+            TargetGone: the group was removed at this moment.
+        """
+        directory = self.directory(controller)
+        if directory is None:
+            raise NotAvailable(f"cgroup {self.path} has no group for {controller}")
+        return self._kernel.read(f"{directory}/{name}")
+
     def exists(self) -> bool:
         """Whether there is a group now, in a hierarchy that is measured."""
         return bool(self.identity())
+
+    def populated(self) -> bool:
+        """Whether a process is in the group or below it, in any hierarchy that is measured."""
+        return any(_populated(self._kernel, folder) for folder, _ in self._present())
 
     def identity(self) -> tuple[int, ...]:
         """The inode numbers of the groups that are there now, in the hierarchies measured.
@@ -197,6 +217,13 @@ def _procs(kernel: Kernel, directory: str, *, recursive: bool) -> Iterable[int]:
         yield from _procs(kernel, f"{directory}/{name}", recursive=True)
 
 
+def _populated(kernel: Kernel, directory: str) -> bool:
+    try:
+        return b"populated 1" in kernel.read(f"{directory}/cgroup.events")
+    except (NotAvailable, TargetGone):  # only groups of cgroup v2 tell, all but the root
+        return any(True for _ in _procs(kernel, directory, recursive=True))
+
+
 class CgroupHierarchies:
     """The hierarchies that are mounted on this machine.
 
@@ -211,6 +238,11 @@ class CgroupHierarchies:
     def _mounts(self) -> CgroupMounts:
         mounts = parse_mountinfo(self._kernel.read("/proc/self/mountinfo"))
         return cgroup_mounts(mounts, _MEASURED)
+
+    @property
+    def mounted(self) -> bool:
+        """Whether there is a hierarchy that can be measured."""
+        return bool(self._mounts.measured)
 
     def version(self, controller: str) -> Version | None:
         """The version of the mounted hierarchy that holds the controller; None: none does."""
@@ -229,6 +261,33 @@ class CgroupHierarchies:
         if not cgroup_path.startswith("/"):
             raise ValidationError(f"a cgroup path begins with '/', got {cgroup_path!r}")
         return Cgroup(self._kernel, normal_cgroup_path(cgroup_path), self._mounts)
+
+    def children(self, path: str, hierarchy: str | None = None) -> list[str] | None:
+        """Names of the groups directly below one, sorted; None where it cannot be seen.
+
+        Args:
+            path: of that group, normal.
+            hierarchy: of cgroup v1, by one of its controllers or by its name as ``name=systemd``;
+                None: all that are measured, and a name counts when one of them has it.
+
+        Raises:
+            WcaError: there is no descriptor left to look with.
+        """
+        mounts = self._mounts
+        looked = mounts.measured if hierarchy is None else [mounts.v1.get(hierarchy, ())]
+        listed = [names for views in looked if (names := self._subgroups(views, path)) is not None]
+        if len(listed) < 2:
+            return listed[0] if listed else None
+        return sorted(set().union(*listed))
+
+    def _subgroups(self, views: Iterable[CgroupView], path: str) -> list[str] | None:
+        for view in views:
+            directory = view.directory(path)
+            # No symbolic link is a group: the kernel makes none inside a hierarchy.
+            names = None if directory is None else self._kernel.subfolders(directory, links=False)
+            if names is not None:
+                return names
+        return None
 
     def missing(self, cgroup: Cgroup) -> list[str]:
         """The controllers among cpu, cpuacct and memory for which a group should be, but is not.

@@ -163,8 +163,12 @@ class Kernel:
             _raise_lack(error, self._prefix + path)
             return []
 
-    def subfolders(self, path: str) -> list[str] | None:
+    def subfolders(self, path: str, *, links: bool = True) -> list[str] | None:
         """Names of the folders in a folder, sorted; None where it is absent.
+
+        Args:
+            path: of the folder.
+            links: whether a symbolic link to a folder is one, as in most of /sys.
 
         Raises:
             WcaError: there is no descriptor left to look with.
@@ -172,7 +176,9 @@ class Kernel:
         self.calls.listdirs += 1
         try:
             with os.scandir(self._prefix + path) as entries:
-                return sorted(entry.name for entry in entries if entry.is_dir())
+                return sorted(
+                    entry.name for entry in entries if entry.is_dir(follow_symlinks=links)
+                )
         except OSError as error:
             _raise_lack(error, self._prefix + path)
             return None

@@ -22,7 +22,8 @@ class CgroupView:
 
     Args:
         version: of the hierarchy.
-        controllers: of a hierarchy of version 1; empty for version 2.
+        controllers: of a hierarchy of version 1, and its name as ``name=systemd`` where it has
+            one; empty for version 2.
         root: the group that is mounted, ``/`` for the whole hierarchy. In a cgroup namespace a
             mount that reaches above the namespace has a root such as ``/../..``.
         point: where it is mounted.
@@ -65,7 +66,8 @@ class CgroupMounts:
     """The views of each hierarchy, the one that shows most of it first.
 
     Args:
-        v1: by controller; controllers mounted together have the same views.
+        v1: by controller, or by name as ``name=systemd``; controllers mounted together have the
+            same views.
         v2: of the unified hierarchy; empty where it is not mounted.
         measured: of each hierarchy that measurements need, once each.
     """
@@ -101,7 +103,8 @@ def cgroup_mounts(mounts: Iterable[Mount], measured: Iterable[str]) -> CgroupMou
 def _view(mount: Mount) -> CgroupView | None:
     if mount.type == "cgroup2":
         return CgroupView(2, frozenset(), mount.root, mount.point)
-    controllers = _V1_CONTROLLERS.intersection(mount.options)
+    names = {option for option in mount.options if option.startswith("name=")}
+    controllers = _V1_CONTROLLERS.intersection(mount.options) | names
     if mount.type == "cgroup" and controllers:
         return CgroupView(1, controllers, mount.root, mount.point)
     return None

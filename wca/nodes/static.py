@@ -6,9 +6,10 @@ from typing import Annotated
 
 from wca.config.types import Injected, LabelName, Path, Str
 from wca.errors import NotAvailable, TargetGone, ValidationError
-from wca.linux.cgroups import Cgroup, CgroupHierarchies, normal_cgroup_path
+from wca.linux.cgroups import Cgroup, normal_cgroup_path
 from wca.linux.files import Kernel, OpenFile
 from wca.nodes.api import Node, Task
+from wca.nodes.reading import Reading
 
 __all__ = ["StaticNode"]
 
@@ -73,20 +74,15 @@ class StaticNode(Node):
         self._default_resources = dict(default_resources or {})
         self._labels = {_name(path): labels for path, labels in (tasks_labels or {}).items()}
         self._directory = None if directory is None else normal_cgroup_path(directory)
-        self._injected = kernel is not None
-        self._kernel = kernel or Kernel()
-        self._hierarchies = CgroupHierarchies(self._kernel)
+        self._reading = Reading(kernel)
         self._present: dict[str, _Present] = {}
         self._absent: dict[str, str] = {}
         self._said_unused = False
 
     def use_kernel(self, kernel: Kernel) -> None:
         """Read through this one from now on, unless one was given from Python."""
-        if self._injected:
-            return
-        self.close()
-        self._kernel = kernel
-        self._hierarchies = CgroupHierarchies(kernel)
+        if self._reading.use(kernel):
+            self.close()
 
     def get_tasks(self) -> list[Task]:
         """List the tasks that exist now, in the order of the configuration, then of the name.
@@ -126,7 +122,7 @@ class StaticNode(Node):
 
     def _find(self, name: str) -> Task | None:
         path = normal_cgroup_path(name)
-        cgroup = self._hierarchies.locate(path)
+        cgroup = self._reading.hierarchies.locate(path)
         lack = self._lack(cgroup)
         if lack:
             self._say_absent(name, f"task {name} is left out: {lack}")
@@ -145,7 +141,7 @@ class StaticNode(Node):
 
     def _lack(self, cgroup: Cgroup) -> str:
         """What keeps a cgroup from being a task; empty when nothing does."""
-        missing = self._hierarchies.missing(cgroup)
+        missing = self._reading.hierarchies.missing(cgroup)
         if missing:
             return f"there is no cgroup {cgroup.path} for {', '.join(missing)}"
         if self._require_pids and not self._populated(cgroup):
@@ -170,9 +166,9 @@ class StaticNode(Node):
     def _names_in_directory(self) -> list[str]:
         if self._directory is None:
             return []
-        cgroup = self._hierarchies.locate(self._directory)
+        cgroup = self._reading.hierarchies.locate(self._directory)
         folder = next(filter(None, (cgroup.directory(name) for name in _ASKED)), None)
-        names = None if folder is None else self._kernel.subfolders(folder)
+        names = None if folder is None else self._reading.kernel.subfolders(folder)
         if names is None:
             self._say_absent(self._directory, f"no cgroup {self._directory} for 'directory'")
             return []

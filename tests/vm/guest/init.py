@@ -1,5 +1,8 @@
 """Process 1 of the guest: mount, run /vm/job.py, report, switch off. Copied to /init by image.py.
 
+Where systemd is to be process 1, this program becomes systemd, which starts it again as a service
+with the argument `job`: to run the job, report and switch off.
+
 The report goes to the second serial port as base64 of JSON, so that what the kernel prints on the
 first one cannot mix with it.
 """
@@ -22,6 +25,7 @@ MOUNTS = (
     ("tmpfs", "/tmp", "tmpfs"),
     ("cgroup2", "/sys/fs/cgroup", "cgroup2"),
 )
+SYSTEMD = "/usr/lib/systemd/systemd"
 POWER_OFF = 0x4321FEDC  # include/uapi/linux/reboot.h
 IFF_UP = 1
 SIOCSIFFLAGS = 0x8914
@@ -87,17 +91,25 @@ def report(result):
     termios.tcdrain(port)
 
 
+def set_up(settings):
+    """Mount everything that the job may need."""
+    for entry in MOUNTS:
+        mount(*entry)
+    enable_controllers()
+    raise_loopback()
+    if settings["resctrl"]:
+        mount("resctrl", "/sys/fs/resctrl", "resctrl")
+
+
 def main():
     """Everything in order; whatever fails, the machine is switched off."""
     try:
-        for entry in MOUNTS:
-            mount(*entry)
-        enable_controllers()
-        raise_loopback()
         with open("/vm/settings.json") as given:
             settings = json.load(given)
-        if settings["resctrl"]:
-            mount("resctrl", "/sys/fs/resctrl", "resctrl")
+        if settings["systemd"] and sys.argv[1:] != ["job"]:
+            os.execv(SYSTEMD, [SYSTEMD])
+        if not settings["systemd"]:
+            set_up(settings)
         report(run_job(settings))
     finally:
         libc.reboot(ctypes.c_int(POWER_OFF))
