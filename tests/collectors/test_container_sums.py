@@ -141,6 +141,7 @@ def test_a_file_of_another_form_costs_its_container_and_nothing_goes_back(tmp_pa
     assert out["task_mem_limit_hits"] == 50
     tree.write(file, "31\n")
     assert read(probe)["task_mem_limit_hits"] == 51
+    tree.kernel.close()
 
 
 class Counted:

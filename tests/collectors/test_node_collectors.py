@@ -7,7 +7,7 @@ import tempfile
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wca.collectors import NotAvailable
@@ -175,6 +175,7 @@ def test_a_cpu_whose_idle_time_begins_anew_goes_on_from_where_it_was(tree):
     probe = NodeCpuCollector().attach(tree.kernel)
     given = idle_seconds(tree, probe, (5000, 40), (0.5, 0), (2.5, 0.25))
     assert given == [(5000, 40), (5000, 40), (5002, 40.25)]
+    probe.close()
 
 
 def test_the_sum_of_a_large_machine_does_not_step_back_with_a_cpu_that_goes_offline(tmp_path):
@@ -188,6 +189,7 @@ def test_the_sum_of_a_large_machine_does_not_step_back_with_a_cpu_that_goes_offl
     ]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(*[st.integers(0, 10**6)] * 3), min_size=1, max_size=12),
     st.booleans(),
@@ -210,7 +212,9 @@ def test_no_time_of_a_cpu_ever_steps_back_and_what_only_grows_is_exact(samples, 
 def cpu_times():
     """The decoder of /proc/stat."""
     with tempfile.TemporaryDirectory() as folder:
-        ((_, decode),) = NodeCpuCollector().attach(KernelTree(folder).kernel).sources
+        probe = NodeCpuCollector().attach(KernelTree(folder).kernel)
+        ((_, decode),) = probe.sources
+        probe.close()
     return decode
 
 

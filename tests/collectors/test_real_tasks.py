@@ -166,13 +166,15 @@ from wca.collectors.task_memory import TaskMemoryCollector
 from wca.collectors.task_psi import TaskPsiCollector
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
+from wca.nodes import Task
 
 hierarchies = CgroupHierarchies(kernel := Kernel())
 probes = []
 for path in sys.argv[1:]:
     for collector in (TaskCpuCollector, TaskMemoryCollector, TaskPsiCollector):
         try:
-            probes.append(collector().attach(SimpleNamespace(cgroup=hierarchies.locate(path))))
+            task, cgroup = Task(path, path, path), hierarchies.locate(path)
+            probes.append(collector().attach(SimpleNamespace(task=task, cgroup=cgroup)))
         except NotAvailable:
             pass
 for probe in probes:

@@ -148,7 +148,9 @@ def _decoder_v1():
     with tempfile.TemporaryDirectory() as folder:
         tree = KernelTree(folder)
         tree.add_task("/job")
-        return attach(tree).sources[0][1]
+        probe = attach(tree)
+        probe.close()
+        return probe.sources[0][1]
 
 
 def test_the_numbers_of_each_device_have_names_of_their_own(tree):

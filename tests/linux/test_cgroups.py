@@ -349,3 +349,19 @@ def test_where_nothing_is_mounted_that_is_said(tree):
     assert CgroupHierarchies(tree.kernel).mounted
     tree.write("/proc/self/mountinfo", "")
     assert not CgroupHierarchies(tree.kernel).mounted
+
+
+def test_a_controller_of_v1_whose_group_comes_later_is_not_that_of_v2_meanwhile(tmp_path):
+    tree = KernelTree(tmp_path, "hybrid")
+    tree.add_task("/job")
+    with open(f"{tree.root}/proc/self/mountinfo") as file:
+        mounts = file.read()
+    point = "/sys/fs/cgroup/perf_event"
+    row = f"39 23 0:39 / {point} rw - cgroup cgroup rw,perf_event\n"
+    tree.write("/proc/self/mountinfo", mounts + row)
+    cgroup = CgroupHierarchies(tree.kernel).locate("/job")
+    assert cgroup.version("perf_event") is None
+    assert not cgroup.appeared()
+    tree.write(f"{point}/job/cgroup.procs", "")
+    assert cgroup.appeared()
+    assert CgroupHierarchies(tree.kernel).locate("/job").version("perf_event") == 1

@@ -144,7 +144,8 @@ class Cgroup:
         Costs one look at each hierarchy of v1 in which one was lacking, and where one of v2 was, a
         look at that and one at its controllers; nothing where none was.
         """
-        lacking = {name for name, group in self._groups.items() if group is None}
+        # A copy: collectors with threads of their own ask as well.
+        lacking = {name for name, group in self._groups.copy().items() if group is None}
         in_v1 = lacking & self._mounts.v1.keys() if lacking else lacking
         if in_v1 and any(map(self._find, {self._mounts.v1[name] for name in in_v1})):
             return True
@@ -192,6 +193,8 @@ class Cgroup:
         found = self._find(self._mounts.v1.get(controller, ()))
         if found is not None:
             return Group(1, found[0])
+        if controller in self._mounts.v1 and controller != "cpuacct":  # its group is yet to come
+            return None
         found = self._find(self._mounts.v2)
         if found is None:
             return None
