@@ -99,6 +99,7 @@ class Background(Collector):
         self._entries: list[LastValues] = []
         self._wake = threading.Event()
         self._stopped = False
+        self._paused = False
         self._read_before = False
         self._busy_since: float | None = None
         self._hanging = False
@@ -124,6 +125,18 @@ class Background(Collector):
         self._entries.append(entry)
         self._wake.set()
         return entry
+
+    def pause(self, *, paused: bool) -> None:
+        """Read nothing until told otherwise. What is open stays open, with what it has counted.
+
+        Args:
+            paused: whether to rest.
+        """
+        if paused != self._paused:
+            self._paused = paused
+            for entry in self._entries.copy():
+                entry.values = {}  # they would be old ones when it goes on
+            self._wake.set()
 
     def close(self, timeout: float) -> None:
         """Close all probes and the collector on the thread, and end it.
@@ -187,7 +200,7 @@ class Background(Collector):
             if entry.closed or entry.ended:
                 self._close(entry)
                 self._entries.remove(entry)
-            elif entry.probe is None or not new_only:
+            elif not self._paused and (entry.probe is None or not new_only):
                 read = True
                 failed = not self._read(entry) or failed
         if not read:

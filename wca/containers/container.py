@@ -1,6 +1,6 @@
 """One discovered task, or one container of it, with its probes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from wca.collectors import Collector
@@ -79,16 +79,17 @@ class Container:
         """Whether its cgroups are those that were there when it was found."""
         return self._cgroup.identity() == self.identity[2]
 
-    def attach(self, collectors: Mapping[str, Collector]) -> None:
+    def attach(self, collectors: Mapping[str, Collector], paused: Collection[str] = ()) -> None:
         """Open the probes that are not open yet, and close those of no collector given.
 
         Args:
             collectors: by name.
+            paused: names of others, whose probes are neither read nor closed.
 
         Raises:
             TargetGone: the task vanished meanwhile.
         """
-        self._probes.attach(collectors)
+        self._probes.attach(collectors, paused)
 
     def update(self, task: Task) -> None:
         """Take what the node says of the same task now: its labels and resources may change."""

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from wca.collectors import Collector
 from wca.containers.container import Container, Identity, Target
@@ -46,6 +46,7 @@ class Containers:
     ) -> None:
         self._locate = locate
         self._collectors = dict(collectors)
+        self._paused: frozenset[str] = frozenset()
         self._telemetry = telemetry
         self._paces = Paces() if paces is None else paces
         self._departures = departures
@@ -117,13 +118,14 @@ class Containers:
         leaving, self._leaving = self._leaving, []
         return [one for one in leaving if one.task.task_id not in self._containers]
 
-    def use(self, collectors: Mapping[str, Collector]) -> None:
+    def use(self, collectors: Mapping[str, Collector], paused: Collection[str] = ()) -> None:
         """Measure with these from now on; probes of others are closed.
 
         Args:
             collectors: by name, some of those or all that were given at first.
+            paused: names of others, whose probes are neither read nor closed.
         """
-        self._collectors = dict(collectors)
+        self._collectors, self._paused = dict(collectors), frozenset(paused)
         for container in self:
             self._attach(container)
 
@@ -150,7 +152,10 @@ class Containers:
 
     def _attach(self, container: Container) -> None:
         try:
-            container.attach(self._collectors if self._measures(container.task) else {})
+            if self._measures(container.task):
+                container.attach(self._collectors, self._paused)
+            else:
+                container.attach({})
         except TargetGone:
             self._end(container.task.task_id)
         self._say_unavailable(container)

@@ -1,6 +1,6 @@
 """The probes of one target: opened, read together, each at its pace, and closed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from time import monotonic, thread_time
 
 from wca.collectors import Collector, NotAvailable, Probe
@@ -41,6 +41,7 @@ class Probes:
     __slots__ = (
         "_groups",
         "_paces",
+        "_paused",
         "_probes",
         "_target",
         "_telemetry",
@@ -63,6 +64,7 @@ class Probes:
         self._paces = paces
         self._vanishes = vanishes
         self._probes: dict[str, tuple[Probe, Pace]] = {}
+        self._paused: frozenset[str] = frozenset()
         self._groups: list[_Kept] = []  # the same, with what can be read together as one
         #: Collectors that have no source here, with the reason.
         self.unavailable: dict[str, str] = {}
@@ -71,22 +73,28 @@ class Probes:
         #: Whether some probe reads files that end with the target.
         self.bound = False
 
-    def attach(self, collectors: Mapping[str, Collector]) -> None:
+    def attach(self, collectors: Mapping[str, Collector], paused: Collection[str] = ()) -> None:
         """Open the probes that are not open yet, and close those of no collector given.
+
+        A probe knows what its counters said before: one that was closed and opened again would
+        begin anew. So the probes of collectors that are to rest are kept as they are, unread.
 
         Args:
             collectors: by name.
+            paused: names of others, whose probes are neither read nor closed.
 
         Raises:
             TargetGone: the target vanished meanwhile.
         """
-        gone = self._probes.keys() - collectors.keys()
+        resting = frozenset(self._probes.keys() & set(paused))
+        gone = self._probes.keys() - collectors.keys() - resting
         for name in gone:
             self._close(name)
         opened = [name for name in collectors if self._opens(name, collectors[name])]
         known = self._probes.keys() | self.unavailable.keys()
         self.lacking = frozenset(collectors.keys() - known)
-        if opened or gone:
+        if opened or gone or resting != self._paused:
+            self._paused = resting
             self._group()
 
     def read(self, out: Measurements, *, at_once: bool = False) -> None:
@@ -159,10 +167,10 @@ class Probes:
     def _group(self) -> None:
         """Put together what has one pace."""
         by_pace: dict[Pace, dict[str, Probe]] = {}
-        for name, (probe, pace) in self._probes.items():
+        for name, (probe, pace) in self._read_ones():
             by_pace.setdefault(pace, {})[name] = probe
         self._groups = [_Kept(pace, join_file_probes(probes)) for pace, probes in by_pace.items()]
-        self.bound = any(isinstance(probe, FileProbe) for probe, _ in self._probes.values())
+        self.bound = any(isinstance(probe, FileProbe) for _, (probe, _) in self._read_ones())
 
     def _read(self, group: _Kept, out: Measurements) -> None:
         for name, probe in group.probes:
@@ -176,7 +184,11 @@ class Probes:
 
     def _of(self, pace: Pace) -> tuple[tuple[str, Probe], ...]:
         """The probes of a pace, each by itself."""
-        return tuple((name, probe) for name, (probe, its) in self._probes.items() if its is pace)
+        return tuple((name, probe) for name, (probe, its) in self._read_ones() if its is pace)
+
+    def _read_ones(self) -> Iterator[tuple[str, tuple[Probe, Pace]]]:
+        """The probes that are not paused."""
+        return (one for one in self._probes.items() if one[0] not in self._paused)
 
     def _read_one(self, name: str, probe: Probe, out: Measurements) -> None:
         try:
