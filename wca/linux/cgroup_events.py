@@ -8,7 +8,7 @@ import os
 import select
 import threading
 
-from wca.linux.files import leaves_enough
+from wca.linux.descriptors import DescriptorCount
 
 __all__ = ["PopulatedEvents"]
 
@@ -24,6 +24,7 @@ class PopulatedEvents:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._lock = threading.Lock()
+        self._count = DescriptorCount()
         self._files: dict[int, str] = {}
         self._descriptors: dict[str, int] = {}
         self._waker, self._wakened = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -43,7 +44,7 @@ class PopulatedEvents:
             file = os.open(f"{directory}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return False
-        if not leaves_enough(file):
+        if not self._count.leaves_enough():
             os.close(file)
             return False
         _populated(file)  # reading arms the notification
