@@ -401,6 +401,39 @@ def test_an_agent_without_the_right_says_so_once_and_measures_the_rest(real_cgro
     assert tasks == len(paths)
 
 
+def test_tasks_for_which_descriptors_lack_are_counted_by_a_metric(real_cgroups):
+    paths = [real_cgroups.make(f"task{number}") for number in range(6)]
+    attach(real_cgroups, paths[0]).close()
+    kept = Kept()
+    collector = TaskPerfCollector(SOFTWARE)
+    runner = MeasurementRunner(
+        StaticNode(tasks=[path.lstrip("/") for path in paths]),
+        kept,
+        interval=0.05,
+        collectors=[collector],
+    )
+    runner.stop_after(5)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    each = len(SOFTWARE) * len(collector_cpus()) + 1
+    room = descriptors() + 64 + 2 * each + 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (room + 4 * each, hard))
+    fillers = [os.dup(0) for _ in range(4 * each)]
+    try:
+        runner.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for filler in fillers:
+            os.close(filler)
+    counted = sum(metric.name == "task_clock_seconds" for metric in kept.metrics)
+    lacking = [
+        (metric.labels["collector"], metric.labels["reason"], metric.value)
+        for metric in kept.metrics
+        if metric.name == "wca_tasks_unmeasured"
+    ]
+    assert 0 < counted < len(paths)
+    assert lacking == [("TaskPerfCollector", "exhausted", len(paths) - counted)]
+
+
 def agent_as_nobody(paths):
     """The lines about perf in the log of some iterations, the collector's state, and the tasks."""
     lines, kept = [], Kept()

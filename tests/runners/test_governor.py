@@ -187,7 +187,11 @@ def test_a_short_peak_is_no_reason_to_act():
 MIB = st.integers(0, 30)
 
 
-@given(other=MIB, first=MIB, second=MIB, third=MIB)
+# Nothing, or enough to be noticed beside all the rest.
+NOTICED = st.one_of(st.just(0), st.integers(5, 30))
+
+
+@given(other=MIB, first=MIB, second=NOTICED, third=NOTICED)
 def test_of_an_agent_that_uses_too_much_nothing_stays_stopped_in_vain(other, first, second, third):
     agent = Agent(memory=10 << 20)
     agent.resident = other << 20

@@ -3,11 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from wca.abilities import ability
 from wca.collectors import Collector, NotAvailable, Probe, TargetGone
-from wca.collectors.api import NodeTarget, TaskTarget
+from wca.collectors.api import NodeTarget, TaskTarget, TellsUnmeasured
 from wca.containers.costs import Costs
 from wca.errors import PLUGIN_ERRORS
 from wca.metrics import Measurements, MetricMetadata
@@ -111,6 +111,12 @@ class Background(Collector):
     def metrics(self) -> Sequence[MetricMetadata]:
         """Those of the collector."""
         return self._collector.metrics
+
+    @property
+    def unmeasured(self) -> Mapping[str, str]:
+        """Those of the collector, if it tells."""
+        one = self._collector
+        return one.unmeasured if isinstance(one, TellsUnmeasured) else {}
 
     def start(self) -> None:
         """Start the collector, then its thread. Raises what the collector's ``start`` does."""

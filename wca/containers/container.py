@@ -60,8 +60,8 @@ class Container:
         return self._probes.unavailable
 
     @property
-    def lacking(self) -> frozenset[str]:
-        """Collectors that failed to attach; they are tried again with the next discovery."""
+    def lacking(self) -> Mapping[str, str]:
+        """Collectors that failed to attach, and why; the next discovery tries them again."""
         return self._probes.lacking
 
     def is_still(self, task: Task) -> bool:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from wca.collectors import Collector
@@ -60,6 +61,8 @@ class Containers:
         self._dropped: dict[str, Identity] = {}
         #: Collectors that have no source for any task; None as long as no task is measured.
         self.unavailable: frozenset[str] | None = None
+        #: How many tasks a collector does not measure, by its name and the reason in a word.
+        self.unmeasured: Counter[tuple[str, str]] = Counter()
 
     def __iter__(self) -> Iterator[Container]:
         return iter(list(self._containers.values()))
@@ -128,6 +131,7 @@ class Containers:
         self._collectors, self._paused = dict(collectors), frozenset(paused)
         for container in self:
             self._attach(container)
+        self._note_unavailable()
 
     def close(self) -> None:
         """Close all containers; safe twice."""
@@ -185,8 +189,11 @@ class Containers:
         return container
 
     def _note_unavailable(self) -> None:
-        lacking = [one.unavailable.keys() for one in self if self._measures(one.task)]
-        self.unavailable = frozenset(lacking[0]).intersection(*lacking) if lacking else None
+        measured = [one for one in self if self._measures(one.task)]
+        missing = [one.unavailable.keys() for one in measured]
+        self.unavailable = frozenset(missing[0]).intersection(*missing) if missing else None
+        self.unmeasured = Counter((name, "unavailable") for names in missing for name in names)
+        self.unmeasured.update(lack for one in measured for lack in one.lacking.items())
 
     def _say_unavailable(self, container: Container) -> None:
         """Once per collector: the reason may name the task, and tasks come and go."""

@@ -40,8 +40,8 @@ class Machine:
         return self._probes.unavailable
 
     @property
-    def lacking(self) -> frozenset[str]:
-        """Collectors that failed to attach; the next ``attach`` tries them again."""
+    def lacking(self) -> Mapping[str, str]:
+        """Collectors that failed to attach, and why; the next ``attach`` tries them again."""
         return self._probes.lacking
 
     def use(self, collectors: Mapping[str, Collector], paused: Collection[str] = ()) -> None:

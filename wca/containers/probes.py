@@ -7,7 +7,7 @@ from wca.collectors import Collector, NotAvailable, Probe
 from wca.collectors.api import NodeTarget, TaskTarget
 from wca.collectors.file_probe import FileProbe, join_file_probes
 from wca.containers.pace import Pace, Paces
-from wca.errors import PLUGIN_ERRORS, TargetGone
+from wca.errors import PLUGIN_ERRORS, Exhausted, TargetGone
 from wca.metrics import Measurements
 from wca.telemetry import Telemetry
 
@@ -68,8 +68,9 @@ class Probes:
         self._groups: list[_Kept] = []  # the same, with what can be read together as one
         #: Collectors that have no source here, with the reason.
         self.unavailable: dict[str, str] = {}
-        #: Collectors that failed to attach; they are tried again with the next ``attach``.
-        self.lacking: frozenset[str] = frozenset()
+        #: Collectors that failed to attach, with the reason in a word; they are tried again with
+        #: the next ``attach``.
+        self.lacking: Mapping[str, str] = {}
         #: Whether some probe reads files that end with the target.
         self.bound = False
 
@@ -90,9 +91,9 @@ class Probes:
         gone = self._probes.keys() - collectors.keys() - resting
         for name in gone:
             self._close(name)
-        opened = [name for name in collectors if self._opens(name, collectors[name])]
-        known = self._probes.keys() | self.unavailable.keys()
-        self.lacking = frozenset(collectors.keys() - known)
+        lacking: dict[str, str] = {}
+        opened = [name for name in collectors if self._opens(name, collectors[name], lacking)]
+        self.lacking = lacking
         if opened or gone or resting != self._paused:
             self._paused = resting
             self._group()
@@ -148,7 +149,7 @@ class Probes:
             self._close(name)
         self._groups = []
 
-    def _opens(self, name: str, collector: Collector) -> bool:
+    def _opens(self, name: str, collector: Collector, lacking: dict[str, str]) -> bool:
         if name in self._probes or name in self.unavailable:
             return False
         try:
@@ -158,6 +159,7 @@ class Probes:
         except PLUGIN_ERRORS as error:
             if self._is_gone(error):
                 raise
+            lacking[name] = "exhausted" if isinstance(error, Exhausted) else "failing"
             self._telemetry.failure(name, error)
         else:
             self._probes[name] = probe, self._paces.of(collector.interval)

@@ -1,8 +1,10 @@
 """What state each collector is in, what it costs, and how old its values are."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 from wca.collectors import Collector
+from wca.collectors.api import TellsUnmeasured
 from wca.containers import Containers, Paces
 from wca.containers.costs import Costs
 from wca.containers.machine import Machine
@@ -65,8 +67,24 @@ class CollectorStates:
         ages = {name: age for name, age in ages.items() if states[name] in _RUNNING}
         if ages:
             values["wca_collector_age_seconds"] = ages
+        if unmeasured := self._unmeasured(states):
+            values["wca_tasks_unmeasured"] = unmeasured
         named = {name: {state: 1} for name, state in states.items()}
         return {**values, "wca_collector_state": named}
+
+    def _unmeasured(self, states: Mapping[str, str]) -> Measurements:
+        """How many tasks and containers the collectors that measure others have no numbers of."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for level in self._levels:
+            counts.update(level.unmeasured)
+        for name, collector in self._collectors.items():
+            if isinstance(collector, TellsUnmeasured):
+                counts.update((name, why) for why in dict(collector.unmeasured).values())
+        found: Measurements = {}
+        for (name, why), count in counts.items():
+            if states[name] in _RUNNING:
+                found.setdefault(name, {})[why] = count
+        return found
 
     def _state(self, name: str) -> str:
         if name in self.stopped:
