@@ -312,3 +312,12 @@ def test_a_task_that_ends_while_it_rests_is_closed(make):
     background.pause(paused=True)
     probe.close()
     until(lambda: slow.open == 0)
+
+
+def test_a_source_that_containers_share_stays_one_that_they_share(make):
+    class Shared(Slow):
+        per_container = False
+
+    background, _, _ = make(Shared())
+    assert not background.per_container
+    assert make(Slow())[0].per_container

@@ -91,6 +91,7 @@ class Background(Collector):
         # What the class says of others, this one takes from what it stands for.
         self.scope = collector.scope  # type: ignore[misc]
         self.emits = collector.emits  # type: ignore[misc]
+        self.per_container = collector.per_container  # type: ignore[misc]
         self._collector = collector
         self._name = name
         self._telemetry = telemetry

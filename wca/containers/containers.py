@@ -59,8 +59,8 @@ class Containers:
         self._said: set[str] = set()
         self._doubled: set[str] = set()
         self._dropped: dict[str, Identity] = {}
-        #: Collectors that have no source for any task; None as long as no task is measured.
-        self.unavailable: frozenset[str] | None = None
+        #: How many tasks the collectors measure.
+        self.measured = 0
         #: How many tasks a collector does not measure, by its name and the reason in a word.
         self.unmeasured: Counter[tuple[str, str]] = Counter()
 
@@ -190,9 +190,10 @@ class Containers:
 
     def _note_unavailable(self) -> None:
         measured = [one for one in self if self._measures(one.task)]
-        missing = [one.unavailable.keys() for one in measured]
-        self.unavailable = frozenset(missing[0]).intersection(*missing) if missing else None
-        self.unmeasured = Counter((name, "unavailable") for names in missing for name in names)
+        self.measured = len(measured)
+        self.unmeasured = Counter(
+            (name, "unavailable") for one in measured for name in one.unavailable
+        )
         self.unmeasured.update(lack for one in measured for lack in one.lacking.items())
 
     def _say_unavailable(self, container: Container) -> None:
