@@ -18,7 +18,7 @@ from wca.linux.perf.counting import GroupReading
 from wca.linux.perf.pmu import PMUS
 from wca.linux.topology import ONLINE_CPUS
 from wca.metrics import CATALOGUE
-from wca.testing import KernelTree
+from wca.testing import KernelTree, PmuTree
 
 CLOCK = (1, 1)
 CORE, ATOM = 4, 10
@@ -60,15 +60,11 @@ def tree(tmp_path):
     return KernelTree(tmp_path, cores=4)
 
 
-def add(tree, name, type_, events=(), **files):
-    tree.write(f"{PMUS}/{name}/type", f"{type_}\n")
-    tree.write(f"{PMUS}/{name}/format/event", "config:0-7\n")
-    tree.write(f"{PMUS}/{name}/format/umask", "config:8-15\n")
-    tree.write(f"{PMUS}/{name}/format/cmask", "config:24-31\n")
-    for event, terms in dict(events).items():
-        tree.write(f"{PMUS}/{name}/events/{event}", terms + "\n")
-    for file, text in files.items():
-        tree.write(f"{PMUS}/{name}/{file}", text + "\n")
+FORMATS = {"event": "0-7", "umask": "8-15", "cmask": "24-31"}
+
+
+def add(tree, name, type_, events=None, cpus=None):
+    PmuTree(tree).add(name, type_, cpus=cpus, formats=FORMATS, events=events)
 
 
 def hybrid(tree):
