@@ -9,6 +9,7 @@
      +- UsageError                   the command line, or how it was run         (exit code 2)
      +- NotAvailable                 a source of numbers this machine lacks: a state
      +- TargetGone                   what was read has vanished: costs its sample
+     +- Exhausted                    the machine has none left of what is needed, for now
      +- TaskSynchronizationException the list of tasks could not be had this time
      +- FailedDeliveryException      a storage could not deliver a batch
 
@@ -20,6 +21,7 @@ plugin, is counted and logged by the loop, and never ends the agent.
 __all__ = [
     "PLUGIN_ERRORS",
     "ConfigLoadError",
+    "Exhausted",
     "FailedDeliveryException",
     "NotAvailable",
     "Postponed",
@@ -80,6 +82,13 @@ class NotAvailable(WcaError):  # noqa: N818 - a state, not an error: it is named
 
 class TargetGone(WcaError):  # noqa: N818 - named for what happened, as the contract prints it
     """What was being read has ceased to exist (ENODEV, ESRCH, ENOENT)."""
+
+
+class Exhausted(WcaError):  # noqa: N818 - a state that passes, named for what it says
+    """There is none left of what is needed, such as descriptors; the text says why and what helps.
+
+    It is tried again: others may give theirs back.
+    """
 
 
 class TaskSynchronizationException(WcaError):  # noqa: N818 - public name of the first release

@@ -13,12 +13,12 @@ import pytest
 
 from wca.collectors import NotAvailable
 from wca.collectors.task_perf import TaskPerfCollector
-from wca.errors import ValidationError, WcaError
+from wca.errors import Exhausted, ValidationError, WcaError
 from wca.linux.perf.counting import GroupReading
 from wca.linux.perf.pmu import PMUS
 from wca.linux.topology import ONLINE_CPUS
 from wca.metrics import CATALOGUE
-from wca.testing import KernelTree
+from wca.testing import KernelTree, PmuTree
 
 CLOCK = (1, 1)
 CORE, ATOM = 4, 10
@@ -27,8 +27,9 @@ CORE, ATOM = 4, 10
 class Perf:
     """Stands for perf_event_open: what it can count, and what was opened in the end."""
 
-    def __init__(self, countable):
+    def __init__(self, countable, together=lambda names: True):
         self._countable = countable
+        self.together = together
         self.opened = []
         self.tried = 0
         self.exhausted = False
@@ -41,6 +42,8 @@ class Perf:
             if event.software or self._countable(cpu, event.type, event.config):
                 continue
             raise OSError(errno.ENOENT, "no such event")
+        if not self.together({event.name for event in events}):
+            raise OSError(errno.EINVAL, "not at the same time")
         group = SimpleNamespace(enable=None, close=lambda: None, ended=False)
         group.enable = lambda: self.opened.append(
             (cpu, [(e.name, e.type, e.config) for e in events])
@@ -57,15 +60,11 @@ def tree(tmp_path):
     return KernelTree(tmp_path, cores=4)
 
 
-def add(tree, name, type_, events=(), **files):
-    tree.write(f"{PMUS}/{name}/type", f"{type_}\n")
-    tree.write(f"{PMUS}/{name}/format/event", "config:0-7\n")
-    tree.write(f"{PMUS}/{name}/format/umask", "config:8-15\n")
-    tree.write(f"{PMUS}/{name}/format/cmask", "config:24-31\n")
-    for event, terms in dict(events).items():
-        tree.write(f"{PMUS}/{name}/events/{event}", terms + "\n")
-    for file, text in files.items():
-        tree.write(f"{PMUS}/{name}/{file}", text + "\n")
+FORMATS = {"event": "0-7", "umask": "8-15", "cmask": "24-31"}
+
+
+def add(tree, name, type_, events=None, cpus=None):
+    PmuTree(tree).add(name, type_, cpus=cpus, formats=FORMATS, events=events)
 
 
 def hybrid(tree):
@@ -87,7 +86,9 @@ def attach(tree, perf, names, *, collector=None, **options):
         directory=lambda controller: tree.root,
         open=lambda controller, name: alive,
     )
-    return collector, collector.attach(SimpleNamespace(cgroup=cgroup, node=tree.kernel))
+    task = SimpleNamespace(task_id="task")
+    target = SimpleNamespace(cgroup=cgroup, node=tree.kernel, task=task)
+    return collector, collector.attach(target)
 
 
 def refuses(type_, cpus):
@@ -230,7 +231,8 @@ def target_in(tree):
         directory=lambda controller: tree.root,
         open=lambda controller, name: alive,
     )
-    return SimpleNamespace(cgroup=cgroup, node=tree.kernel)
+    task = SimpleNamespace(task_id="task")
+    return SimpleNamespace(cgroup=cgroup, node=tree.kernel, task=task)
 
 
 def test_where_nothing_that_was_asked_for_exists_the_reason_names_all(tree):
@@ -319,6 +321,147 @@ def test_nothing_is_tried_again_for_the_next_task(tree):
     collector.attach(target_in(tree)).close()
     assert perf.tried - before == 4  # one group on each CPU
     collector.close(1.0)
+
+
+FOUR = ["task_cycles", "task_instructions", "task_cache_references", "task_cache_misses"]
+PAIR = ["one__r01d0", "other__r02d0"]
+
+
+def anything(cpu, type_, config):
+    return True
+
+
+def groups_on(perf, cpu):
+    return [{name for name, *_ in events} for number, events in perf.opened if number == cpu]
+
+
+def test_two_events_that_exclude_each_other_part_no_others(tree):
+    """Misses per 1000 instructions need three of the four at the same time."""
+    perf = Perf(anything, together=lambda names: not names.issuperset(PAIR))
+    collector, _ = attach(tree, perf, [*FOUR, *PAIR])
+    for cpu in range(4):
+        assert groups_on(perf, cpu) == [set(FOUR), {PAIR[0]}, {PAIR[1]}]
+    before, perf.opened = perf.tried, []
+    attach(tree, perf, [*FOUR, *PAIR], collector=collector)
+    assert perf.tried - before == 4 * 3  # what was learned stays
+    assert groups_on(perf, 3) == [set(FOUR), {PAIR[0]}, {PAIR[1]}]
+
+
+def test_a_group_that_is_refused_in_any_part_is_planned_as_before(tree):
+    """The kernel gives this answer for other reasons as well, such as one of a single task."""
+    perf = Perf(anything)
+    collector, _ = attach(tree, perf, FOUR)
+    perf.together = lambda names: False
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(WcaError, match="not at the same time"):
+        attach(tree, perf, FOUR, collector=collector)
+    assert len(os.listdir("/proc/self/fd")) == before
+    perf.together, perf.opened = lambda names: True, []
+    attach(tree, perf, FOUR, collector=collector)
+    assert groups_on(perf, 0) == [set(FOUR)]
+
+
+@pytest.mark.parametrize("counters", [1, 2, 3])
+def test_a_processor_with_few_counters_has_groups_that_fit_and_keep_the_pairs(tree, counters):
+    perf = Perf(anything, together=lambda names: len(names) <= counters)
+    attach(tree, perf, FOUR)
+    groups = groups_on(perf, 0)
+    assert set.union(*groups) == set(FOUR)
+    assert max(map(len, groups)) <= counters
+    if counters > 1:
+        assert set(FOUR[:2]) in groups
+        assert set(FOUR[2:]) in groups
+
+
+def test_a_cpu_that_goes_while_its_groups_are_opened_leaves_none_of_them_open(tree):
+    opened, closed = [], []
+
+    def open_group(events, folder, cpu):
+        if len(opened) == 4:  # after three questions what it counts, and the group of the clock
+            raise OSError(errno.ENODEV, "it is offline")
+        opened.append(cpu)
+        return SimpleNamespace(
+            enable=lambda: None, close=lambda: closed.append(cpu), read=lambda: None, ended=False
+        )
+
+    tree.write(ONLINE_CPUS, "3\n")
+    names = ["task_clock_seconds", "task_cycles"]
+    collector = TaskPerfCollector(names, open_group=open_group)
+    collector.attach(target_in(tree)).close()
+    assert closed == opened
+
+
+class Slow(Perf):
+    """Opening a group takes a hundredth of a second."""
+
+    now = 0.0
+
+    def open(self, events, folder, cpu):
+        self.now += 0.01
+        return super().open(events, folder, cpu)
+
+
+def target_named(tree, name):
+    target = target_in(tree)
+    target.task.task_id = name
+    return target
+
+
+def test_many_tasks_open_their_events_in_turns_over_several_rounds(tree):
+    perf = Slow(anything)
+    collector = TaskPerfCollector(FOUR, open_group=perf.open, monotonic=lambda: perf.now)
+    first = collector.attach(target_named(tree, "first"))  # with the questions what can be counted
+    probes = [collector.attach(target_named(tree, f"task{number}")) for number in range(6)]
+    assert len(read(first))
+    assert collector.unmeasured == dict.fromkeys(
+        [f"task{number}" for number in range(6)], "opening"
+    )
+    counted, rounds = [], []
+    for _ in range(4):
+        start = perf.now
+        read(first)
+        counted.append(sum(bool(read(probe)) for probe in probes))
+        rounds.append(perf.now - start)
+    assert counted == [2, 4, 6, 6]  # at 0.04 s each, the second one begins within 0.05 s
+    assert max(rounds) < 0.1
+    assert rounds[-1] == 0
+    assert collector.unmeasured == {}
+    assert all("task_cycles" in read(probe) for probe in probes)
+
+
+def test_a_task_that_ends_before_its_turn_is_forgotten(tree):
+    perf = Slow(anything)
+    collector = TaskPerfCollector(FOUR, open_group=perf.open, monotonic=lambda: perf.now)
+    collector.attach(target_named(tree, "first"))
+    probe = collector.attach(target_named(tree, "second"))
+    assert collector.unmeasured == {"second": "opening"}
+    probe.close()
+    assert collector.unmeasured == {}
+
+
+def test_a_task_for_which_descriptors_lack_when_it_is_its_turn_says_so_and_tries_again(tree):
+    perf = Slow(anything)
+    collector = TaskPerfCollector(FOUR, open_group=perf.open, monotonic=lambda: perf.now)
+    first = collector.attach(target_named(tree, "first"))
+    second = collector.attach(target_named(tree, "second"))
+    perf.exhausted = True
+    read(first)
+    with pytest.raises(Exhausted, match="4 perf events x 4 CPUs = 16 descriptors"):
+        read(second)
+    assert collector.unmeasured == {"second": "exhausted"}
+    perf.exhausted = False
+    read(first)
+    assert "task_cycles" in read(second)
+    assert collector.unmeasured == {}
+
+
+def test_a_single_event_needs_a_companion_which_the_arithmetic_tells(tree):
+    perf = Perf(anything)
+    collector, _ = attach(tree, perf, [*FOUR, PAIR[0]])
+    perf.exhausted = True
+    needs = "a task needs 6 descriptors for 5 perf events x 4 CPUs = 24 descriptors, and so many"
+    with pytest.raises(Exhausted, match=needs):
+        attach(tree, perf, [*FOUR, PAIR[0]], collector=collector)
 
 
 def test_the_folder_of_the_task_is_closed_again(tree):

@@ -35,6 +35,15 @@ def test_a_counter_that_began_anew_adds_to_what_it_had():
     assert total.update({1: {"x": 2}}) == {"x": 7}
 
 
+def test_a_source_that_is_older_counts_from_its_first_reading_on():
+    total = RunningTotal()
+    total.update({1: {"x": 5}})
+    assert not total.knows(2)
+    assert total.update({1: {"x": 5}, 2: {"x": 100}}, older=[2]) == {"x": 5}
+    assert total.knows(2)
+    assert total.update({1: {"x": 6}, 2: {"x": 101}}, older=[1, 2]) == {"x": 7}  # they are known
+
+
 def test_a_source_that_was_overlooked_once_is_not_counted_twice():
     total = RunningTotal()
     total.update({1: {"x": 100}})

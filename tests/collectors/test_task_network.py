@@ -15,7 +15,10 @@ from wca.collectors.task_network import TaskNetworkCollector
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.net_dev import NET_DEV_COUNTERS
 from wca.metrics import CATALOGUE
+from wca.nodes.static import StaticNode
+from wca.runners import MeasurementRunner
 from wca.testing.kernel import KernelTree
+from wca.testing.storage import RecordingStorage
 
 UNSHARE = "import ctypes; assert ctypes.CDLL(None, use_errno=True).unshare(0x40000000) == 0"
 PACKETS, SIZE = 400, 1000
@@ -31,9 +34,9 @@ def read(probe):
     return out
 
 
-def attach(cgroup, kernel, **options):
+def attach(cgroup, kernel, collector=None, **options):
     target = SimpleNamespace(cgroup=cgroup, node=kernel, task=SimpleNamespace(task_id="task"))
-    return TaskNetworkCollector(**options).attach(target)
+    return (collector or TaskNetworkCollector(**options)).attach(target)
 
 
 # Real namespaces
@@ -188,22 +191,31 @@ def test_each_interface_on_its_own_and_one_that_is_unplugged(real_cgroups, cable
     assert left["task_network_receive_bytes"] >= out["task_network_receive_bytes"]
 
 
-def test_a_task_in_the_hosts_network_has_no_numbers_and_the_reason_is_said(real_cgroups):
+def test_a_task_in_the_hosts_network_has_no_numbers_and_the_reason_is_said(real_cgroups, caplog):
     path = real_cgroups.make("host")
     real_cgroups.worker(path)
-    probe = attach(real_cgroups.locate(path), real_cgroups.kernel)
-    assert read(probe) == read(probe) == {}
-    with pytest.raises(NotAvailable, match="uses the host's network"):
-        probe.read({})
+    collector = TaskNetworkCollector()
+    probe = attach(real_cgroups.locate(path), real_cgroups.kernel, collector)
+    with caplog.at_level("INFO"):
+        assert read(probe) == read(probe) == {}
+        assert collector.unmeasured == {}  # it may not be ready yet
+        assert [read(probe) for _ in range(5)] == [{}] * 5
+    assert collector.unmeasured == {"task": "unavailable"}
+    assert caplog.messages == ["no network traffic of task task: it uses the host's network"]
+    probe.close()
+    assert collector.unmeasured == {}
 
 
-def test_a_container_that_is_just_being_made_is_given_time(real_cgroups):
+@pytest.mark.parametrize("readings", [2, 10])
+def test_a_container_gets_its_network_whenever_that_is(real_cgroups, readings):
     path = real_cgroups.make("new")
     worker = real_cgroups.worker(path)
-    probe = attach(real_cgroups.locate(path), real_cgroups.kernel)
-    assert read(probe) == read(probe) == {}
+    collector = TaskNetworkCollector()
+    probe = attach(real_cgroups.locate(path), real_cgroups.kernel, collector)
+    assert [read(probe) for _ in range(readings)] == [{}] * readings
     worker.do(UNSHARE)
     assert read(probe)["task_network_receive_bytes"] == 0
+    assert collector.unmeasured == {}
 
 
 def test_a_task_without_processes_has_no_numbers_and_keeps_being_asked(real_cgroups):
@@ -314,12 +326,74 @@ def test_a_namespace_with_nothing_but_the_loopback_has_received_nothing(machine)
     assert received(attach(machine.cgroup, machine.tree.kernel)) == 0
 
 
-def test_namespaces_that_may_not_be_looked_at_are_told(machine):
-    machine.tree.write("/proc/100/stat", "")
-    probe = attach(machine.cgroup, machine.tree.kernel)
-    assert read(probe) == read(probe) == {}
-    with pytest.raises(NotAvailable, match="CAP_SYS_PTRACE is needed"):
-        probe.read({})
+LIVING, ZOMBIE = "100 (sh) S 1 100", "100 (sh) Z 1 100"
+
+
+def test_namespaces_that_may_not_be_looked_at_are_told(machine, caplog):
+    machine.tree.write("/proc/100/stat", LIVING)
+    collector = TaskNetworkCollector()
+    probe = attach(machine.cgroup, machine.tree.kernel, collector)
+    with caplog.at_level("INFO"):
+        assert [read(probe) for _ in range(4)] == [{}] * 4
+    assert collector.unmeasured == {"task": "unavailable"}
+    assert "/proc/PID/ns/net cannot be read: CAP_SYS_PTRACE is needed" in caplog.text
+    machine.put(100, "own")
+    machine.traffic(100, 1000)
+    assert received(probe) == 1000  # no verdict is for ever
+    assert collector.unmeasured == {}
+
+
+def test_processes_that_are_hidden_are_told_from_those_that_have_ended(machine):
+    collector = TaskNetworkCollector()
+    probe = attach(machine.cgroup, machine.tree.kernel, collector)
+    for _ in range(4):  # always the same ones, and nothing of them in /proc
+        read(probe)
+    assert collector.unmeasured == {"task": "unavailable"}
+
+
+@pytest.mark.parametrize("end", ["gone", "zombie"])
+def test_processes_that_live_too_short_to_be_looked_at_are_no_reason_for_a_verdict(machine, end):
+    collector = TaskNetworkCollector()
+    probe = attach(machine.cgroup, machine.tree.kernel, collector)
+    for pid in range(200, 210):
+        machine.tree.add_task("/task", pids=(pid,))
+        if end == "zombie":
+            machine.tree.write(f"/proc/{pid}/stat", ZOMBIE)
+        assert read(probe) == {}
+    assert collector.unmeasured == {}
+    machine.tree.add_task("/task", pids=(100,))
+    machine.put(100, "own")
+    machine.traffic(100, 1000)
+    assert received(probe) == 1000
+
+
+def test_a_reading_that_shows_nothing_keeps_what_those_before_have_shown(machine):
+    collector = TaskNetworkCollector()
+    probe = attach(machine.cgroup, machine.tree.kernel, collector)
+    for number in range(3):
+        machine.tree.add_task("/task", pids=(100,))
+        machine.put(100, "host")
+        read(probe)
+        machine.end(100)
+        machine.tree.add_task("/task", pids=(300 + number,))
+        read(probe)
+    assert collector.unmeasured == {"task": "unavailable"}
+
+
+def test_the_state_of_a_collector_of_which_no_task_has_a_network_is_unavailable(machine):
+    machine.put(100, "host")
+    storage = RecordingStorage()
+    runner = MeasurementRunner(
+        StaticNode(tasks=["task"]),
+        storage,
+        interval=0.05,
+        collectors=[TaskNetworkCollector()],
+        kernel=machine.tree.kernel,
+    )
+    runner.stop_after(20)
+    assert runner.run() == 0
+    states = {m.labels["state"] for m in storage.batches[-1] if m.name == "wca_collector_state"}
+    assert states == {"unavailable"}
 
 
 def test_where_the_hosts_first_process_is_hidden_the_agents_own_network_is_the_hosts(machine):
@@ -328,10 +402,10 @@ def test_where_the_hosts_first_process_is_hidden_the_agents_own_network_is_the_h
         attach(machine.cgroup, machine.tree.kernel)
     machine.put("self", "host")
     machine.put(100, "host")
-    probe = attach(machine.cgroup, machine.tree.kernel)
-    assert read(probe) == read(probe) == {}
-    with pytest.raises(NotAvailable, match="host"):
-        probe.read({})
+    collector = TaskNetworkCollector()
+    probe = attach(machine.cgroup, machine.tree.kernel, collector)
+    assert read(probe) == read(probe) == read(probe) == {}
+    assert collector.unmeasured == {"task": "unavailable"}
 
 
 def test_the_catalogue_knows_every_metric():

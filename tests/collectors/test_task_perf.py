@@ -14,7 +14,7 @@ import pytest
 
 from wca.collectors import NotAvailable, TargetGone
 from wca.collectors.task_perf import TaskPerfCollector
-from wca.errors import ValidationError, WcaError
+from wca.errors import Exhausted, ValidationError, WcaError
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
 from wca.linux.perf.counting import PerfGroup
@@ -34,8 +34,9 @@ SOFTWARE = [
 ]
 
 
-def target_of(cgroups, path):
-    return SimpleNamespace(cgroup=cgroups.locate(path), node=cgroups.kernel)
+def target_of(cgroups, path, kernel=None):
+    task = SimpleNamespace(task_id=path)
+    return SimpleNamespace(cgroup=cgroups.locate(path), node=kernel or cgroups.kernel, task=task)
 
 
 def attach(cgroups, path, names=SOFTWARE, collector=None):
@@ -176,9 +177,10 @@ def test_a_hundred_tasks_give_back_every_descriptor(real_cgroups):
     collector = TaskPerfCollector(SOFTWARE)
     before = descriptors()
     probes = [attach(real_cgroups, path, collector=collector) for path in paths]
+    while [probe for probe in probes if not read(probe)]:  # those that wait for their turn
+        pass
     assert descriptors() >= before + 100 * cpus * len(SOFTWARE)
     for probe in probes:
-        read(probe)
         probe.close()
         probe.close()
     collector.close(1.0)
@@ -237,6 +239,39 @@ def test_descriptors_that_run_out_half_way_are_the_same_sentence_and_all_given_b
     assert descriptors() == before
 
 
+def test_a_low_number_that_is_free_does_not_hide_that_descriptors_are_used_up(real_cgroups):
+    path = real_cgroups.make("task")
+    collector = TaskPerfCollector(SOFTWARE)
+    attach(real_cgroups, path, collector=collector).close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    fillers = [os.dup(0) for _ in range(300)]
+    os.close(fillers.pop(0))  # a file and the folder get these low numbers
+    os.close(fillers.pop(0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors() + 64, hard))
+    try:
+        before = descriptors()
+        with pytest.raises(Exhausted, match="raise the limit of open files"):
+            attach(real_cgroups, path, collector=collector)
+        assert descriptors() == before
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for filler in fillers:
+            os.close(filler)
+
+
+def test_one_event_alone_has_the_same_numbers(real_cgroups):
+    path = real_cgroups.make("task")
+    worker = real_cgroups.worker(path)
+    collector = TaskPerfCollector(["task_clock_seconds"])
+    probe = attach(real_cgroups, path, collector=collector)
+    before = read(probe)["task_clock_seconds"]
+    used = worker.burn(0.3)
+    out = read(probe)
+    assert out["task_clock_seconds"] - before == pytest.approx(used, rel=0.1)
+    assert out.keys() == {"task_clock_seconds"}
+    probe.close()
+
+
 def collector_cpus():
     with open("/sys/devices/system/cpu/online") as file:
         return [
@@ -278,7 +313,8 @@ def test_a_group_in_another_hierarchy_is_not_taken_for_an_event_that_is_not_ther
         directory=lambda controller: elsewhere.directory("cpu"),
         open=lambda controller, name: elsewhere.open("cpu", name),
     )
-    target = SimpleNamespace(cgroup=cgroup, node=real_cgroups.kernel)
+    task = SimpleNamespace(task_id="task")
+    target = SimpleNamespace(cgroup=cgroup, node=real_cgroups.kernel, task=task)
     with pytest.raises(NotAvailable, match="hierarchy that holds the perf_event controller"):
         TaskPerfCollector(SOFTWARE).attach(target)
 
@@ -291,7 +327,7 @@ def as_nobody(path, capabilities):
         said = "something else was raised"
         try:
             kernel = Kernel()
-            target = SimpleNamespace(cgroup=CgroupHierarchies(kernel).locate(path), node=kernel)
+            target = target_of(CgroupHierarchies(kernel), path, kernel)
             become_nobody(capabilities)
             said = ", ".join(read(TaskPerfCollector(SOFTWARE).attach(target)))
         except NotAvailable as absent:
@@ -363,6 +399,39 @@ def test_an_agent_without_the_right_says_so_once_and_measures_the_rest(real_cgro
     assert "TaskPerfCollector is not available: perf_event_open is refused" in lines[0]
     assert state == [["unavailable", 1]]
     assert tasks == len(paths)
+
+
+def test_tasks_for_which_descriptors_lack_are_counted_by_a_metric(real_cgroups):
+    paths = [real_cgroups.make(f"task{number}") for number in range(6)]
+    attach(real_cgroups, paths[0]).close()
+    kept = Kept()
+    collector = TaskPerfCollector(SOFTWARE)
+    runner = MeasurementRunner(
+        StaticNode(tasks=[path.lstrip("/") for path in paths]),
+        kept,
+        interval=0.05,
+        collectors=[collector],
+    )
+    runner.stop_after(5)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    each = len(SOFTWARE) * len(collector_cpus()) + 1
+    room = descriptors() + 64 + 2 * each + 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (room + 4 * each, hard))
+    fillers = [os.dup(0) for _ in range(4 * each)]
+    try:
+        runner.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for filler in fillers:
+            os.close(filler)
+    counted = sum(metric.name == "task_clock_seconds" for metric in kept.metrics)
+    lacking = [
+        (metric.labels["collector"], metric.labels["reason"], metric.value)
+        for metric in kept.metrics
+        if metric.name == "wca_tasks_unmeasured"
+    ]
+    assert 0 < counted < len(paths)
+    assert lacking == [("TaskPerfCollector", "exhausted", len(paths) - counted)]
 
 
 def agent_as_nobody(paths):

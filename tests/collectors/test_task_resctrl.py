@@ -417,6 +417,7 @@ def test_a_foreign_group_that_holds_others_too_says_nothing_of_the_task(machine)
     probe = machine.attach("/job")
     assert read(probe) == {}
     assert "mon_groups/theirs" in machine.collector.waiting["job"]
+    assert machine.collector.unmeasured == {"job": "shared_group"}
     machine.resctrl.end(7, reaped=False)
     assert read(probe).keys() == set(TaskResctrlCollector.emits)
     assert machine.collector.waiting == {}
@@ -518,9 +519,11 @@ def test_without_a_free_group_a_task_waits_and_the_others_go_on(machine, caplog)
     assert [record.message for record in caplog.records] == [
         "task c has no numbers of resctrl for now: all 3 monitoring groups are in use"
     ]
+    assert machine.collector.unmeasured == {"c": "exhausted", "d": "exhausted"}
     probes["/a"].close()
     assert read(probes["/c"])
     assert machine.collector.waiting.keys() == {"d"}
+    assert machine.collector.unmeasured == {"d": "exhausted"}
 
 
 @pytest.mark.parametrize("machine", [{"num_rmids": 2, "limbo": True}], indirect=True)

@@ -85,6 +85,32 @@ def test_threads_are_added_up_and_one_that_has_ended_stays_in_the_sum(busy, coll
     assert count(read(probe)) >= after
 
 
+@pytest.mark.parametrize(
+    ("collector", "count"),
+    [
+        (TaskSchedCollector(), lambda out: out["task_sched_stat"]["nr_switches"]),
+        (TaskSchedstatCollector(), lambda out: out["task_run_queue_timeslices"]),
+    ],
+)
+def test_a_process_that_is_moved_into_the_task_does_not_bring_its_life_along(
+    busy, real_cgroups, collector, count
+):
+    _, to = busy
+    stranger = real_cgroups.worker(real_cgroups.make("elsewhere"))
+    stranger.do("any(time.sleep(0.0005) for _ in range(2000))")
+    probe = to(collector)
+    before = count(read(probe))
+    busy_path = f"{real_cgroups.parent}/busy"
+    for folder in {real_cgroups.locate(busy_path).directory(one) for one in ("cpu", "psi")}:
+        if folder is not None:
+            with open(f"{folder}/cgroup.procs", "w") as members:
+                members.write(str(stranger.pid))
+    moved = count(read(probe))
+    assert moved - before < 500
+    stranger.do("any(time.sleep(0.0005) for _ in range(1000))")
+    assert count(read(probe)) - moved >= 700  # and from now on it counts
+
+
 def test_two_processes_on_one_cpu_wait_for_each_other(busy, real_cgroups):
     worker, to = busy
     rival = real_cgroups.worker(real_cgroups.make("rival"))
@@ -205,6 +231,45 @@ def test_a_number_below_zero_is_no_counter_and_costs_nothing_else(tree):
     for switches, expected in ((3, 3), (-5, 3), (2, 5)):
         tree.write("/proc/100/task/100/sched", sched(1, 0, 0, [], switches=switches))
         assert read(probe)["task_sched_stat"]["nr_switches"] == expected
+
+
+def started(tree, tid, seconds):
+    ticks = int(seconds * os.sysconf("SC_CLK_TCK"))
+    fields = ["S", *["0"] * 18, str(ticks), *["0"] * 30]
+    tree.write(f"/proc/100/task/{tid}/stat", f"{tid} (a) ) {' '.join(fields)}\n")
+
+
+def test_a_thread_counts_from_its_start_and_one_that_is_older_from_when_it_was_first_seen(tree):
+    now = [1000.0]
+    collector = TaskSchedstatCollector(since_boot=lambda: now[0])
+    probe = of_tree(tree, collector)
+
+    def slices(**threads):
+        for tid, count in threads.items():
+            tree.write(f"/proc/100/task/{tid[1:]}/schedstat", f"1 1 {count}\n")
+        out = read(probe)["task_run_queue_timeslices"]
+        now[0] += 1
+        return out
+
+    started(tree, 100, 900.0)
+    assert slices(t100=50) == 50  # at first all that is known is counted
+    started(tree, 101, 1000.5)
+    assert slices(t101=5) == 55  # it was started between the two readings
+    started(tree, 102, 999.0)
+    assert slices(t102=7000) == 55  # it was moved here
+    assert slices(t102=7003) == 58
+    tree.remove("/proc/100/task/102")
+    assert slices() == 58
+    started(tree, 102, 1004.2)
+    assert slices(t102=4) == 62  # another thread with the same id
+
+
+def test_a_thread_of_which_the_start_is_not_known_counts_whole(tree):
+    tree.write("/proc/100/task/100/schedstat", "1 1 10\n")
+    probe = of_tree(tree, TaskSchedstatCollector())
+    read(probe)
+    tree.write("/proc/100/task/101/schedstat", "1 1 5\n")
+    assert read(probe)["task_run_queue_timeslices"] == 15
 
 
 def test_delays_are_seconds(tree):

@@ -119,8 +119,8 @@ def tree(tmp_path):
     tree.kernel.close()
 
 
-def of_tree(tree, collector):
-    cgroup = CgroupHierarchies(tree.kernel).locate("/task")
+def of_tree(tree, collector, path="/task"):
+    cgroup = CgroupHierarchies(tree.kernel).locate(path)
     return attach(collector, cgroup, tree.kernel)
 
 
@@ -198,9 +198,16 @@ class Lru:
         if self.next:
             self.show(*self.next)
 
-    def attach(self, cycles=1):
-        collector = TaskWssCollector(cycles, method="lru_gen", write=self.write, clock=Ticks())
-        return of_tree(self.tree, collector)
+    def attach(self, cycles=1, collector=None, path="/task"):
+        """A probe that was read for the first time."""
+        collector = collector or self.collector(cycles)
+        probe = of_tree(self.tree, collector, path)
+        assert read(probe).keys() == {OVERHEAD}
+        return probe
+
+    def collector(self, cycles=1):
+        self.last = TaskWssCollector(cycles, method="lru_gen", write=self.write, clock=Ticks())
+        return self.last
 
 
 ROOT = ("/", [(0, 1000), (1, 1000)])
@@ -210,11 +217,12 @@ def test_the_working_set_is_what_the_last_window_used(tree):
     kernel = Lru(tree)
     kernel.show(ROOT, ("/task", [(0, 100), (3, 7)]), ("/taskmaster", [(3, 9999)]))
     probe = kernel.attach()
+    assert kernel.commands == []  # the window begins with the second reading
     kernel.next = [ROOT, ("/task", [(1, 100), (4, 0)])]
-    assert read(probe) == {OVERHEAD: 1}
+    assert read(probe) == {OVERHEAD: 3}  # two looks at the list, and what is between them
     assert kernel.commands == [b"+ 2 0 3 1 1\n"]
     kernel.next = [ROOT, ("/task", [(2, 80), (4, 20), (5, 1)])]
-    assert read(probe) == {WORKING_SET: 21 * 4096, OVERHEAD: 2}
+    assert read(probe) == {WORKING_SET: 21 * 4096, OVERHEAD: 6}
 
 
 def test_groups_below_count_and_one_that_is_new_counts_whole(tree):
@@ -223,7 +231,12 @@ def test_groups_below_count_and_one_that_is_new_counts_whole(tree):
     probe = kernel.attach()
     kernel.next = [("/task", [(1, 10), (4, 0)])]
     read(probe)
-    kernel.next = [("/task", [(2, 10), (4, 5), (5, 0)]), ("/task/below", [(0, 3), (1, 1)])]
+    kernel.next = [
+        ("/task", [(2, 10), (4, 5), (5, 0)]),
+        ("/task/below", [(0, 3), (1, 1)]),
+        ("/task-other", [(0, 999)]),
+        ("/task0", [(0, 999)]),
+    ]
     assert read(probe)[WORKING_SET] == 9 * 4096
 
 
@@ -250,6 +263,7 @@ def test_a_task_that_the_kernel_does_not_show_any_more_is_gone(tree):
     kernel = Lru(tree)
     kernel.show(("/task", [(0, 10)]))
     probe = kernel.attach()
+    read(probe)
     kernel.show(ROOT)
     with pytest.raises(TargetGone, match="no memory cgroup /task"):
         probe.read({})
@@ -260,8 +274,9 @@ def test_what_lacks_for_generations_is_told(tree):
     with pytest.raises(NotAvailable, match="lru_gen does not exist; it needs debugfs and root"):
         kernel.attach()
     kernel.show(ROOT)
+    probe = kernel.attach()
     with pytest.raises(NotAvailable, match=r"does not show .*/task"):
-        kernel.attach()
+        read(probe)
     tree.write("/sys/kernel/mm/lru_gen/enabled", "0x0000\n")
     with pytest.raises(NotAvailable, match="switched off; write y to /sys/kernel/mm/lru_gen"):
         kernel.attach()
@@ -274,8 +289,64 @@ def test_a_command_that_is_refused_for_every_group_is_told(tree):
     kernel = Lru(tree)
     kernel.show(("/task", [(0, 10)]))
     kernel.write = refuse(NotAvailable("Operation not permitted"))
+    probe = kernel.attach()
     with pytest.raises(NotAvailable, match="not permitted"):
-        kernel.attach().read({})
+        probe.read({})
+
+
+def many(kernel, count):
+    """A collector with probes of so many tasks, all read once."""
+    for number in range(count):
+        kernel.tree.add_task(f"/many{number}")
+    kernel.show(ROOT, *((f"/many{number}", [(0, number), (1, 1)]) for number in range(count)))
+    collector = kernel.collector()
+    return [kernel.attach(collector=collector, path=f"/many{number}") for number in range(count)]
+
+
+def test_the_list_of_the_kernel_is_read_twice_for_all_tasks_together_however_many(tree):
+    kernel = Lru(tree)
+    probes = many(kernel, 40)
+    for _ in range(3):
+        before = tree.kernel.calls.opens
+        for probe in probes:
+            read(probe)
+        assert tree.kernel.calls.opens - before == 2
+    assert len(kernel.commands) == 3 * 40
+
+
+def test_a_task_that_comes_later_shifts_no_window_of_the_others(tree):
+    kernel = Lru(tree)
+    *probes, later = many(kernel, 4)
+    for probe in probes:
+        read(probe)
+    assert len(kernel.commands) == 4  # the last one with the others, although it was not read yet
+    newest = kernel.attach(collector=kernel.last, path="/many0")
+    assert len(kernel.commands) == 4
+    for probe in (*probes, later, newest):
+        read(probe)
+    assert len(kernel.commands) == 4 + 4
+    for probe in (*probes, later, newest):
+        read(probe)
+    assert len(kernel.commands) == 8 + 5
+
+
+def test_one_task_that_is_gone_costs_its_own_numbers_only(tree):
+    kernel = Lru(tree)
+    probes = many(kernel, 3)
+    kernel.show(ROOT, ("/many0", [(0, 5), (1, 1)]), ("/many2", [(0, 5), (1, 1)]))
+    read(probes[0])
+    with pytest.raises((TargetGone, NotAvailable)):
+        read(probes[1])
+    probes[1].close()
+    read(probes[2])
+    assert WORKING_SET in read(probes[0]).keys() & read(probes[2]).keys()
+
+
+def test_each_task_is_told_its_own_part_of_the_cost(tree):
+    kernel = Lru(tree)
+    probes = many(kernel, 4)
+    costs = [read(probe)[OVERHEAD] for probe in probes]
+    assert costs == [1 + 2 / 4] * 4  # its own command, and a quarter of two looks
 
 
 # Settings

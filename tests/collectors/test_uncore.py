@@ -1,8 +1,7 @@
 """Events outside of the CPUs: which PMUs are opened, what they count, what follows from it.
 
-No machine of the tests has an uncore PMU. Its sysfs is a tree of kernel files, and its counters
-come through the one seam there is, `open_group`: a stand-in for `PerfGroup.open` that keeps each
-event's count in the hands of the test. The tests at the end count a real PMU of the kernel, msr.
+No machine of the tests has an uncore PMU: they and their counters are those of the test kit. The
+tests at the end count a real PMU of the kernel, msr.
 """
 
 import errno
@@ -21,82 +20,15 @@ from wca.components import load_registry
 from wca.config.loader import load_text
 from wca.errors import ConfigLoadError, ValidationError, WcaError
 from wca.linux.files import Kernel
-from wca.linux.perf.counting import GroupReading
-from wca.linux.perf.pmu import PMUS
+from wca.linux.perf.pmu import PMUS, PmuEvent
 from wca.metrics import CATALOGUE
 from wca.metrics.uncore_derived import DERIVED_FROM, derived_uncore
 from wca.metrics.uncore_metrics import UNCORE_METRICS
-from wca.testing import KernelTree
+from wca.testing import KernelTree, PmuCounters, PmuTree
+from wca.testing.pmus import CASCADE_LAKE, ICE_LAKE, ZEN3, ZEN4
 
-CASCADE_LAKE = "GenuineIntel", 6, 0x55, 7
-ICE_LAKE = "GenuineIntel", 6, 0x6A, 6
-ZEN3 = "AuthenticAMD", 0x19, 0x01, 1
-ZEN4 = "AuthenticAMD", 0x19, 0x11, 1
 READS, WRITES = "platform_cas_count_reads", "platform_cas_count_writes"
 FACTOR = "platform_scaling_uncore_factor"
-
-
-class Counters:
-    """The counters of all PMUs: `PerfGroup.open` for a machine that the test moves on.
-
-    Args:
-        most: events in a group; larger ones are refused, as uncore drivers do.
-        refused: error by (type, config).
-    """
-
-    def __init__(self, most=4, refused=None):
-        self.most = most
-        self.refused = refused or {}
-        self.groups = []
-
-    def open(self, events, cgroup, cpu):
-        assert cgroup is None
-        error = next((self.refused[key] for key in map(key_of, events) if key in self.refused), 0)
-        if error or len(events) > self.most:
-            raise OSError(error or errno.EINVAL, "refused")
-        self.groups.append(Group(list(events), cpu))
-        return self.groups[-1]
-
-    @property
-    def open_now(self):
-        return [group for group in self.groups if not group.closed]
-
-    def tick(self, nanoseconds=10**9, running=None):
-        """Let time go by, in which the groups count or not."""
-        for group in self.groups:
-            group.enabled += nanoseconds
-            group.running += nanoseconds if running is None else running
-
-    def count(self, type_, config, number, cpu=None):
-        """Let an event happen so many times."""
-        found = False
-        for group in self.groups:
-            for position, event in enumerate(group.events):
-                if (event.type, event.config) == (type_, config) and cpu in (None, group.cpu):
-                    group.values[position] += number
-                    found = True
-        assert found, "nobody counts this event"
-
-
-class Group:
-    def __init__(self, events, cpu):
-        self.events = events
-        self.cpu = cpu
-        self.enabled = self.running = 0
-        self.values = [0] * len(events)
-        self.begun = self.closed = False
-        self.failure = None
-
-    def enable(self):
-        self.begun = True
-
-    def read(self):
-        if self.failure is not None:
-            raise self.failure
-        return GroupReading(self.enabled, self.running, tuple(self.values))
-
-    def close(self):
-        self.closed = True
 
 
 class Seconds:
@@ -115,25 +47,14 @@ def key_of(event):
 class Machine:
     """Two sockets with two CPUs each, and the PMUs that the test adds."""
 
-    def __init__(self, folder, model=CASCADE_LAKE):
+    def __init__(self, folder, processor=CASCADE_LAKE):
         self.tree = KernelTree(folder, sockets=2, cores=2)
-        vendor, family, number, stepping = model
-        self.tree.write(
-            "/proc/cpuinfo",
-            f"vendor_id\t: {vendor}\ncpu family\t: {family}\nmodel\t\t: {number}\n"
-            f"stepping\t: {stepping}\n",
-        )
-        self.counters = Counters()
+        self.pmus = PmuTree(self.tree, processor)
+        self.counters = PmuCounters()
         self.seconds = Seconds()
 
-    def add(self, name, type_, cpumask="0,2", formats=None, events=None):
-        folder = f"{PMUS}/{name}"
-        self.tree.write(f"{folder}/type", f"{type_}\n")
-        self.tree.write(f"{folder}/cpumask", cpumask + "\n")
-        for term, bits in (formats or {"event": "0-7", "umask": "8-15"}).items():
-            self.tree.write(f"{folder}/format/{term}", f"config:{bits}\n")
-        for event, text in (events or {}).items():
-            self.tree.write(f"{folder}/events/{event}", text + "\n")
+    def add(self, name, type_, cpumask="0,2", **files):
+        self.pmus.add(name, type_, cpumask=cpumask, **files)
 
     def attach(self, names, derive=False):
         collector = NodeUncoreCollector(
@@ -241,10 +162,8 @@ def test_the_channels_of_a_data_fabric_take_turns_and_are_summed(tmp_path):
 
 
 def test_events_of_the_kernel_are_counted_in_bytes(machine):
-    folder = f"{PMUS}/uncore_imc_free_running_0/events/data_read"
-    machine.add("uncore_imc_free_running_0", 50, events={"data_read": "event=0xff,umask=0x20"})
-    machine.tree.write(f"{folder}.scale", "6.103515625e-5\n")
-    machine.tree.write(f"{folder}.unit", "MiB\n")
+    data_read = PmuEvent("event=0xff,umask=0x20", 6.103515625e-5, "MiB")
+    machine.add("uncore_imc_free_running_0", 50, events={"data_read": data_read})
     probe = machine.attach(["uncore_imc_free_running/data_read/"])
     machine.counters.tick()
     machine.counters.count(50, 0x20FF, 3, cpu=0)

@@ -337,3 +337,43 @@ def test_its_cpu_time_duration_and_age_are_measured(make):
     assert measured["wca_collector_cpu_seconds"]["Slow"] > 0
     assert measured["wca_collector_duration_seconds"]["Slow"] > 0
     assert 0 <= measured["wca_collector_age_seconds"]["Slow"] < WAIT
+
+
+def test_while_it_rests_nothing_is_read_and_nothing_old_is_told_and_what_is_open_stays(make):
+    slow = Slow()
+    background, _, _ = make(slow)
+    probe = background.attach("task")
+    until(lambda: values(probe))
+    background.pause(paused=True)
+    assert values(probe) == {}
+    until(lambda: resting(slow))
+    background.pause(paused=True)  # again changes nothing
+    resting_at = slow.readings
+    background.pause(paused=False)
+    until(lambda: slow.readings > resting_at and values(probe))
+    assert slow.open == 1
+
+
+def resting(slow):
+    before = slow.readings
+    time.sleep(0.1)
+    return slow.readings == before
+
+
+def test_a_task_that_ends_while_it_rests_is_closed(make):
+    slow = Slow()
+    background, _, _ = make(slow)
+    probe = background.attach("task")
+    until(lambda: values(probe))
+    background.pause(paused=True)
+    probe.close()
+    until(lambda: slow.open == 0)
+
+
+def test_a_source_that_containers_share_stays_one_that_they_share(make):
+    class Shared(Slow):
+        per_container = False
+
+    background, _, _ = make(Shared())
+    assert not background.per_container
+    assert make(Slow())[0].per_container

@@ -135,6 +135,36 @@ def test_collectors_that_are_not_given_any_more_are_closed():
     assert read(probes) == {"one": 1, "two": 2}
 
 
+def test_a_collector_that_rests_is_neither_read_nor_closed_and_goes_on_as_it_was():
+    one, two = Numbers("one"), Numbers("two", interval=10.0)
+    probes = attached(one, two)
+    read(probes)
+    probes.attach({}, paused=["one", "two"])
+    assert read(probes) == {}
+    out = {}
+    probes.read_apart(out, lambda *_: None)
+    assert out == {}
+    assert (one.closed, two.closed) == (0, 0)
+    probes.attach({"one": one, "two": two})
+    assert read(probes) == {"one": 2, "two": 2}  # at once, whatever its interval
+
+
+def test_what_rests_is_closed_with_its_target():
+    one = Numbers("one")
+    probes = attached(one)
+    probes.attach({}, paused=["one"])
+    probes.close()
+    assert one.closed == 1
+
+
+def test_a_collector_that_rests_is_not_opened():
+    one = Numbers("one")
+    probes = attached()
+    probes.attach({}, paused=["one"])
+    probes.attach({}, paused=[])
+    assert (one.readings, one.closed) == (0, 0)
+
+
 def test_a_target_that_has_gone_leaves_no_cycle():
     """It would hold the sample of all tasks until Python looks for cycles."""
     going = Numbers("going")

@@ -17,13 +17,15 @@ def test_every_block_says_what_it_is():
 
 
 @pytest.mark.parametrize(("page", "line", "code"), blocks("python"))
-def test_a_python_block_runs(page, line, code):
+def test_a_python_block_runs(page, line, code, tmp_path):
     module = types.ModuleType(f"block_{line}")
     sys.modules[module.__name__] = module  # dataclasses look their module up
     root = logging.getLogger()
     handlers = list(root.handlers)
     try:
         exec(compile(code, f"{page}:{line}", "exec"), module.__dict__)
+        for name in [name for name in vars(module) if name.startswith("test_")]:
+            getattr(module, name)(tmp_path)
     finally:
         del sys.modules[module.__name__]
         root.handlers[:] = handlers

@@ -5,7 +5,7 @@ import pytest
 from wca.linux.perf.core_pmus import CorePmus, event_on
 from wca.linux.perf.events import PerfEvent, parse_event
 from wca.linux.perf.pmu import PMUS
-from wca.testing import KernelTree
+from wca.testing import KernelTree, PmuTree
 
 
 @pytest.fixture
@@ -15,9 +15,7 @@ def tree(tmp_path):
 
 
 def add(tree, name, type_, **files):
-    tree.write(f"{PMUS}/{name}/type", f"{type_}\n")
-    for file, text in files.items():
-        tree.write(f"{PMUS}/{name}/{file}", text + "\n")
+    PmuTree(tree).add(name, type_, formats={}, **files)
 
 
 def kinds(tree, cpus):

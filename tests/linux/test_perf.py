@@ -20,6 +20,7 @@ from wca.linux.perf.counting import (
     PerfAttr,
     PerfGroup,
     add_up,
+    group_size,
     readings_of,
 )
 from wca.linux.perf.events import PerfEvent, parse_event
@@ -237,6 +238,34 @@ def test_the_last_values_stay_readable_when_the_group_is_removed(real_cgroups):
     group.enable()
     real_cgroups.remove(path)
     assert group.read() == (0, 0, (0, 0, 0))
+    group.close()
+
+
+def test_one_event_of_a_control_group_has_a_companion_that_is_not_counted(folder):
+    before = descriptors()
+    group = PerfGroup.open(SOFTWARE[:1], folder, 0)
+    assert descriptors() == before + group_size(1) == before + 2
+    group.enable()
+    assert group.read() == (0, 0, (0,))
+    data = os.read(group.leader, 1024)
+    assert len(data) == group.size
+    assert add_up([data, data], 1) == [0]
+    assert readings_of([data], 1) == [GroupReading(0, 0, (0,))]
+    group.close()
+    assert descriptors() == before
+
+
+def test_an_event_that_went_offline_with_its_companion_is_seen_to_have_ended():
+    group = PerfGroup(
+        [
+            answering((2, 200, 200, 9, 0), (1, 300, 300, 11), (1, 300, 300, 11)),
+            answering((1, 0, 0, 0)),
+        ],
+        events=1,
+    )
+    assert group.read() == (200, 200, (9,))
+    assert group.read() == (300, 300, (11,))
+    assert group.ended
     group.close()
 
 

@@ -9,7 +9,7 @@ from wca.linux.files import Kernel
 from wca.linux.parse import Malformed
 from wca.linux.perf.pmu import PMUS, Encoding, Pmu, PmuEvent, encode, pmu_names, read_pmu, read_pmus
 from wca.linux.perf.pmu_terms import FormatField, parse_format, parse_terms
-from wca.testing import KernelTree
+from wca.testing import KernelTree, PmuTree
 
 BYTE = FormatField("config", tuple(range(8)))
 
@@ -17,15 +17,11 @@ BYTE = FormatField("config", tuple(range(8)))
 @pytest.fixture
 def tree(tmp_path):
     tree = KernelTree(tmp_path)
-    folder = f"{PMUS}/uncore_imc_0"
-    tree.write(f"{folder}/type", "14\n")
-    tree.write(f"{folder}/cpumask", "0,28\n")
-    tree.write(f"{folder}/format/event", "config:0-7\n")
-    tree.write(f"{folder}/format/umask", "config:8-15\n")
-    tree.write(f"{folder}/events/cas_count_read", "event=0x04,umask=0x03\n")
-    tree.write(f"{folder}/events/cas_count_read.scale", "6.103515625e-5\n")
-    tree.write(f"{folder}/events/cas_count_read.unit", "MiB\n")
-    tree.write(f"{folder}/events/clockticks", "event=0x00\n")
+    events = {
+        "cas_count_read": PmuEvent("event=0x04,umask=0x03", 6.103515625e-5, "MiB"),
+        "clockticks": "event=0x00",
+    }
+    PmuTree(tree).add("uncore_imc_0", 14, cpumask="0,28", events=events)
     return tree
 
 

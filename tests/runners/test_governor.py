@@ -19,9 +19,20 @@ class Agent:
         self.now = self.cpu = 0.0
         self.resident = 1 << 20
         self.times, self.stopped = 1, []
+        self.uses = {}  # bytes by collector, which come back when it is stopped
+        self.kept = 0  # bytes that the C library has not given back
         self.governor = Governor(
-            budget, self, lambda: self.resident, lambda: self.now, lambda: self.cpu
+            budget, self, self.memory, lambda: self.now, lambda: self.cpu, self.give_back
         )
+
+    def memory(self):
+        if self.resident is None:
+            return None
+        running = (size for name, size in self.uses.items() if name not in self.stopped)
+        return self.resident + self.kept + sum(running)
+
+    def give_back(self):
+        self.kept = 0
 
     def stretch(self, times):
         self.times = times
@@ -63,8 +74,63 @@ def test_beyond_it_intervals_become_longer_first_then_collectors_stop_the_last_f
 
 def test_for_memory_collectors_stop_at_once_because_longer_intervals_would_not_help():
     agent = Agent(memory=10 << 20)
-    agent.resident = 11 << 20
+    agent.resident, agent.uses = 11 << 20, {"second": 1 << 20, "third": 1 << 20}
     assert [agent.look() for _ in range(2)] == [(1, ["third"]), (1, ["second", "third"])]
+
+
+def test_a_collector_whose_stop_frees_no_memory_goes_on_and_another_one_is_stopped(caplog):
+    agent = Agent(memory=10 << 20)
+    agent.resident, agent.uses = 9 << 20, {"second": 2 << 20}
+    with caplog.at_level(logging.INFO):
+        assert [agent.look() for _ in range(4)] == [
+            (1, ["third"]),
+            (1, ["second"]),  # the third has brought nothing
+            (1, ["second"]),  # and now it fits
+            (1, ["second"]),
+        ]
+    assert "third goes on: its stop has freed no memory" in caplog.text
+
+
+def test_where_no_stop_frees_memory_all_is_measured_and_that_is_said_once(caplog):
+    agent = Agent(memory=10 << 20)
+    agent.resident = 20 << 20
+    assert [agent.look() for _ in range(6)] == [(1, ["third"]), (1, ["second"])] + [(1, [])] * 4
+    assert agent.governor.measurements()["wca_budget_level"] == 0
+    assert caplog.text.count("200% of its memory budget: nothing is left to save") == 1
+
+
+def test_after_the_agent_was_small_again_every_collector_is_tried_again():
+    agent = Agent(memory=10 << 20)
+    agent.resident = 20 << 20
+    [agent.look() for _ in range(6)]
+    agent.resident = 1 << 20
+    agent.look()
+    agent.resident, agent.uses = 9 << 20, {"third": 2 << 20}
+    assert [agent.look() for _ in range(3)] == [(1, ["third"])] * 3
+
+
+def test_memory_that_the_c_library_keeps_hides_nothing_that_a_stop_has_freed():
+    agent = Agent(memory=10 << 20)
+    agent.resident, agent.uses = 11 << 20, {"third": 1 << 20}
+    agent.look()
+    agent.kept = 1 << 20  # as the next samples leave it
+    assert agent.look() == (1, ["second", "third"])
+
+
+def test_a_collector_that_had_to_be_stopped_again_is_given_twice_as_long():
+    agent = Agent(memory=10 << 20)
+    agent.resident, agent.uses = 5 << 20, {"third": 6 << 20}
+    stopped = [bool(agent.look()[1]) for _ in range(400)]
+    rests = "".join("x" if one else " " for one in stopped).split()
+    assert [len(rest) for rest in rests][:7] == [3, 6, 12, 24, 48, 96, 96]
+
+
+def test_what_was_stopped_for_memory_goes_on_when_there_has_been_room_for_a_while():
+    agent = Agent(memory=10 << 20)
+    agent.resident, agent.uses = 9 << 20, {"third": 2 << 20}
+    agent.look()
+    agent.resident = 1 << 20
+    assert [agent.look() for _ in range(3)] == [(1, ["third"])] * 2 + [(1, [])]
 
 
 def test_steps_are_taken_back_when_there_has_been_room_for_a_while():
@@ -118,8 +184,46 @@ def test_a_short_peak_is_no_reason_to_act():
     assert agent.state == (1, [])
 
 
+MIB = st.integers(0, 30)
+
+
+# Nothing, or enough to be noticed beside all the rest.
+NOTICED = st.one_of(st.just(0), st.integers(5, 30))
+
+
+@given(other=MIB, first=MIB, second=NOTICED, third=NOTICED)
+def test_of_an_agent_that_uses_too_much_nothing_stays_stopped_in_vain(other, first, second, third):
+    agent = Agent(memory=10 << 20)
+    agent.resident = other << 20
+    agent.uses = {"first": first << 20, "second": second << 20, "third": third << 20}
+    for _ in range(3):
+        agent.look()
+    freeing = [name for name in ("second", "third") if agent.uses[name]]
+    if agent.memory() > 10 << 20:
+        assert agent.stopped == freeing
+    else:
+        assert set(agent.stopped) <= set(freeing)
+
+
+@given(sizes=st.lists(MIB, max_size=60), second=MIB, third=MIB)
+def test_whatever_memory_is_used_the_first_collector_runs_and_steps_are_one_at_a_time(
+    sizes, second, third
+):
+    agent = Agent(memory=10 << 20)
+    agent.uses = {"second": second << 20, "third": third << 20}
+    level = 0
+    for size in sizes:
+        agent.resident = size << 20
+        agent.look()
+        assert "first" not in agent.stopped
+        now = agent.governor.measurements()["wca_budget_level"]
+        assert now == len(agent.stopped)
+        assert abs(now - level) <= 1
+        level = now
+
+
 @given(shares=st.lists(st.floats(0, 1), max_size=60))
-def test_whatever_is_used_the_first_collector_runs_and_steps_are_one_at_a_time(shares):
+def test_whatever_cpu_time_is_used_the_first_collector_runs_and_steps_are_one_at_a_time(shares):
     agent = Agent(cpu=0.1, memory=1 << 30)
     level = 0
     for share in shares:

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from types import MappingProxyType
 
 import pytest
 
@@ -15,6 +16,7 @@ from wca.collectors.task_memory import TaskMemoryCollector
 from wca.collectors.task_memory_events import TaskMemoryEventsCollector
 from wca.collectors.task_pids import TaskPidsCollector
 from wca.containers.parts import Part
+from wca.errors import Exhausted
 from wca.linux.files import Kernel
 from wca.nodes import Node, Task
 from wca.runners import MeasurementRunner
@@ -532,6 +534,51 @@ def test_a_collector_that_has_a_source_on_one_level_is_not_unavailable(pods):
     batch = run(tree, *tasks, collectors=[OfContainers()], granularity="both")
     (state,) = [one.labels["state"] for one in batch if one.name == "wca_collector_state"]
     assert state == "working"
+
+
+def unmeasured(batch):
+    return {
+        (metric.labels["collector"], metric.labels["reason"]): metric.value
+        for metric in batch
+        if metric.name == "wca_tasks_unmeasured"
+    }
+
+
+def test_how_many_tasks_a_collector_has_no_numbers_of_is_told_by_reason(pods):
+    class Choosy(Odd):
+        """Has no source for the pod, and too little for each of its containers."""
+
+        def attach(self, target):
+            if target.task.name == "plain":
+                return self
+            raise Exhausted("none left") if isinstance(target.task, Part) else NotAvailable("none")
+
+    class Broken(Odd):
+        def attach(self, target):
+            if target.task.name == "plain":
+                return self
+            raise ValueError("odd")
+
+    tree, *tasks = pods
+    missing = Odd(NotAvailable("no such thing on this machine"))
+    batch = run(tree, *tasks, collectors=[Choosy(), Broken(), missing], granularity="both")
+    assert unmeasured(batch) == {
+        ("Choosy", "unavailable"): 1,
+        ("Choosy", "exhausted"): 2,
+        ("Broken", "failing"): 3,
+    }
+    assert unmeasured(run(tree, *tasks, collectors=[TaskCpuCollector()])) == {}
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_collector_can_tell_itself_which_tasks_it_has_no_numbers_of(pods, blocking):
+    class Waiting(Odd):
+        unmeasured = MappingProxyType({"pod-1": "opening", "plain-1": "opening"})
+
+    Waiting.blocking = blocking
+    tree, *tasks = pods
+    batch = run(tree, *tasks, collectors=[Waiting(), TaskCpuCollector()])
+    assert unmeasured(batch) == {("Waiting", "opening"): 2}
 
 
 def test_the_age_of_values_that_are_not_read_in_each_iteration_is_told(pods):

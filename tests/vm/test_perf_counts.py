@@ -107,7 +107,7 @@ def test_the_cpu_that_is_away_counts_nothing_and_the_one_that_came_back_does(cou
 
 def test_nothing_is_missed_but_what_runs_before_the_cpu_is_noticed(counted):
     steps = {
-        name: (sums["task_clock_seconds"], used) for name, sums, _, used, _ in counted["steps"]
+        name: (sums["task_clock_seconds"], used) for name, sums, _, _, used, _ in counted["steps"]
     }
     clock, used = (steps["both again"][at] - steps["both"][at] for at in (0, 1))
     assert clock == pytest.approx(used, rel=0.1)
@@ -115,8 +115,18 @@ def test_nothing_is_missed_but_what_runs_before_the_cpu_is_noticed(counted):
 
 def test_events_of_a_cpu_that_is_away_are_closed(counted):
     held = {name: count for name, *_, count in counted["steps"]}
-    assert held["both"] - held["one still"] == 2 * 3  # three events, two collectors
+    # Three events and the companion of the clock, in two collectors; one event and its companion.
+    assert held["both"] - held["one still"] == 2 * 4 + 2
     assert held["at last"] == held["both"]
+
+
+def test_one_event_by_itself_goes_on_after_its_cpu_was_away_between_two_readings(counted):
+    both = {
+        name: (sums["task_cycles"], lone["task_cycles"])
+        for name, sums, _, lone, *_ in counted["steps"]
+    }
+    group, lone = (both["at last"][at] - both["back"][at] for at in (0, 1))
+    assert lone == pytest.approx(group, rel=0.15)
 
 
 def printed(agent):

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol, runtime_checkable
 
 from wca.config.types import Duration
 from wca.errors import NotAvailable, TargetGone
@@ -19,6 +19,7 @@ __all__ = [
     "Readable",
     "TargetGone",
     "TaskTarget",
+    "TellsUnmeasured",
 ]
 
 #: How often a collector may be asked, in seconds.
@@ -172,3 +173,12 @@ class Collector(ABC):
             NotAvailable: this machine or task has no such source; said once, then left alone.
             TargetGone: the task vanished in the meantime.
         """
+
+
+@runtime_checkable
+class TellsUnmeasured(Protocol):
+    """A collector that has no numbers of some tasks for a while, and says of which."""
+
+    @property
+    def unmeasured(self) -> Mapping[str, str]:
+        """Ids of these tasks, with the reason in a word, such as ``exhausted``; any thread asks."""

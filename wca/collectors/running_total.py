@@ -1,6 +1,6 @@
 """The sum of counters that come and go, such as those of a task's threads."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import Generic, TypeVar
 
 __all__ = ["RunningTotal"]
@@ -28,17 +28,25 @@ class RunningTotal(Generic[_Source, _Name]):
         ] = {}  # those of the last reading at the end
         self._sums: dict[_Name, float] = {}
 
-    def update(self, current: Mapping[_Source, Mapping[_Name, float]]) -> dict[_Name, float]:
+    def knows(self, source: _Source) -> bool:
+        """Whether this source was seen before, and is remembered."""
+        return source in self._seen
+
+    def update(
+        self, current: Mapping[_Source, Mapping[_Name, float]], older: Collection[_Source] = ()
+    ) -> dict[_Name, float]:
         """Take new readings.
 
         Args:
             current: counters by name, none below zero, of every source that is there now.
+            older: sources among them that count from their first reading on, because what they had
+                counted before belongs to nobody here.
 
         Returns:
             The sums by name, of all sources that are there or ever were.
         """
         for source, counters in current.items():
-            before = self._seen.pop(source, {})
+            before = self._seen.pop(source, counters if source in older else {})
             for name, value in counters.items():
                 last = before.get(name, 0)
                 gained = value - last if value >= last else value

@@ -1,6 +1,8 @@
 """Traffic of a task through the interfaces of its own network namespaces."""
 
-from collections.abc import Mapping, Sequence, Set
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, cast
 
 from wca.collectors.api import (
@@ -15,10 +17,15 @@ from wca.collectors.api import (
 )
 from wca.collectors.running_total import RunningTotal
 from wca.linux.net_dev import NET_DEV_COUNTERS, parse_net_dev
+from wca.linux.processes import has_ended
 from wca.metrics import Measurements
 
 __all__ = ["TaskNetworkCollector"]
 
+log = logging.getLogger(__name__)
+
+_IN_HOSTS = "it uses the host's network"
+_FORBIDDEN = "/proc/PID/ns/net cannot be read: CAP_SYS_PTRACE is needed"
 # The host's namespace is that of its first process; where that is hidden, the agent's own.
 _HOST = ("/proc/1/ns/net", "/proc/self/ns/net")
 _LOOPBACK = "lo"
@@ -33,8 +40,8 @@ class TaskNetworkCollector(Collector):
     """Bytes, packets, errors and drops that a task received and sent, without those of ``lo``.
 
     Each network namespace of the task's processes is read once, through any process that is in it.
-    A task in the namespace of the host has no traffic of its own, and no numbers. A namespace that
-    has been left keeps its last numbers in the sum.
+    A task in the namespace of the host has no traffic of its own, and no numbers, for as long as it
+    is there. A namespace that has been left keeps its last numbers in the sum.
 
     Source: /proc/PID/net/dev and /proc/PID/ns/net, which needs CAP_SYS_PTRACE. The host's namespace
     is that of process 1; an agent that may not look at it, or sees no process of the host, has to
@@ -58,6 +65,13 @@ class TaskNetworkCollector(Collector):
     ) -> None:
         super().__init__(interval)
         self.per_device = per_device
+        self._without: dict[str, str] = {}  # reason by task
+        self._said: set[str] = set()
+
+    @property
+    def unmeasured(self) -> Mapping[str, str]:
+        """Tasks that have no network of their own, or none that may be looked at, by id."""
+        return dict.fromkeys(self._without.copy(), "unavailable")
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Find out which namespace is the host's. Raises NotAvailable."""
@@ -66,24 +80,66 @@ class TaskNetworkCollector(Collector):
         host = next((inode for path in _HOST if (inode := files.inode(path))), None)
         if host is None:
             raise NotAvailable(f"{_HOST[0]} and {_HOST[1]} cannot be read")
-        return _NetworkProbe(task.cgroup, files, host, per_device=self.per_device)
+        say = partial(self._say, task.task.task_id)
+        return _NetworkProbe(task.cgroup, files, host, say, per_device=self.per_device)
+
+    def _say(self, task_id: str, reason: str) -> None:
+        """Take note of why a task has no numbers; empty: it has, or has ended."""
+        if not reason:
+            self._without.pop(task_id, None)
+            return
+        self._without[task_id] = reason
+        if reason not in self._said:
+            self._said.add(reason)
+            log.info("no network traffic of task %s: %s", task_id, reason)
+
+
+class _Verdict:
+    """Why a task has no traffic of its own: what several readings in a row have shown.
+
+    A reading in which every process had just ended shows nothing. A network of its own, once it is
+    there, takes every verdict back.
+    """
+
+    def __init__(self) -> None:
+        self._shown = ""
+        self._times = 0
+
+    def take(self, shown: str) -> str:
+        """What can be said by now; empty: nothing.
+
+        Args:
+            shown: by one reading; empty: nothing.
+        """
+        if shown:
+            self._times = self._times + 1 if shown == self._shown else 1
+            self._shown = shown
+        return self._shown if self._times >= _READINGS_TO_BE_SURE else ""
 
 
 class _NetworkProbe:
-    def __init__(self, cgroup: Cgroup, files: NodeTarget, host: int, *, per_device: bool) -> None:
+    def __init__(
+        self,
+        cgroup: Cgroup,
+        files: NodeTarget,
+        host: int,
+        say: Callable[[str], None],
+        *,
+        per_device: bool,
+    ) -> None:
         self._cgroup = cgroup
         self._files = files
         self._host = host
+        self._say = say
         self._per_device = per_device
+        self._verdict = _Verdict()
+        self._looked_ended: set[int] = set()  # processes, in the last reading
         # By the inode of the namespace.
         self._total: RunningTotal[int, tuple[str, str]] = RunningTotal(_REMEMBERED)
         self._had_own = False
-        self._without = 0  # readings in a row
 
     def read(self, out: Measurements) -> None:
-        pids = self._cgroup.procs(recursive=True)
-        processes = self._by_namespace(pids)
-        self._check(pids, processes.keys())
+        processes, forbidden = self._by_namespace(self._cgroup.procs(recursive=True))
         current: dict[int, dict[tuple[str, str], int]] = {}
         for namespace in processes.keys() - {self._host}:
             counters = self._counters(namespace, processes[namespace])
@@ -91,7 +147,10 @@ class _NetworkProbe:
                 current[namespace] = counters
         self._had_own = self._had_own or bool(current)
         if not self._had_own:
+            shown = _IN_HOSTS if self._host in processes else _FORBIDDEN if forbidden else ""
+            self._say(self._verdict.take("" if processes.keys() - {self._host} else shown))
             return
+        self._say("")
         sums = self._total.update(current)
         for counter in NET_DEV_COUNTERS:
             out[f"task_network_{counter}"] = sum(
@@ -101,25 +160,29 @@ class _NetworkProbe:
             _add_devices(out, sums, {device for each in current.values() for device, _ in each})
 
     def close(self) -> None:
-        pass  # nothing is kept open: an open file would keep the namespace from ending
+        # Nothing is kept open: an open file would keep the namespace from ending.
+        self._say("")
 
-    def _by_namespace(self, pids: Sequence[int]) -> dict[int, list[int]]:
-        """Processes by the inode of their namespace; those that have just ended are left out."""
+    def _by_namespace(self, pids: Sequence[int]) -> tuple[dict[int, list[int]], bool]:
+        """Processes by the inode of their namespace, and whether some may not be looked at.
+
+        Those that have just ended are left out. One that seems to have ended, but is there again in
+        the next reading, is hidden (the option ``hidepid`` of /proc).
+        """
         found: dict[int, list[int]] = {}
+        ended: set[int] = set()
+        forbidden = False
         for pid in pids:
             namespace = self._files.inode(f"/proc/{pid}/ns/net")
             if namespace is not None:
                 found.setdefault(namespace, []).append(pid)
-        return found
-
-    def _check(self, pids: Sequence[int], namespaces: Set[int]) -> None:
-        """Give up when several readings in a row have shown no namespace of its own."""
-        self._without = self._without + 1 if pids and namespaces <= {self._host} else 0
-        if self._without < _READINGS_TO_BE_SURE or self._had_own:
-            return
-        if namespaces:
-            raise NotAvailable("uses the host's network")
-        raise NotAvailable("/proc/PID/ns/net cannot be read: CAP_SYS_PTRACE is needed")
+            elif has_ended(self._files, pid):
+                ended.add(pid)
+            else:
+                forbidden = True
+        forbidden = forbidden or not self._looked_ended.isdisjoint(ended)
+        self._looked_ended = ended
+        return found, forbidden
 
     def _counters(self, namespace: int, pids: Sequence[int]) -> dict[tuple[str, str], int] | None:
         """The counters of a namespace, through the first process that is still in it."""

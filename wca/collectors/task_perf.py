@@ -1,7 +1,8 @@
 """What the processor and the kernel count while a task runs: perf events."""
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, cast
@@ -12,6 +13,7 @@ from wca.collectors.perf.names import PerfEventName
 from wca.collectors.perf.opening import PerfOpener
 from wca.collectors.perf.plan import PerfPlan
 from wca.collectors.perf.probe import PerfProbe
+from wca.collectors.perf.turns import Turns
 from wca.collectors.perf.wanted import event_metric, metrics_by_event
 from wca.config.types import Injected
 from wca.errors import WcaError
@@ -53,6 +55,7 @@ class TaskPerfCollector(Collector):
             `cpu`, which are as many times more.
         interval: time between two readings; the runner's when left out.
         open_group: for tests: how a group of events is opened.
+        monotonic: for tests: time in seconds.
     """
 
     emits = (*KNOWN_EVENTS, *CORE_NAMES, *_FACTORS)
@@ -64,12 +67,15 @@ class TaskPerfCollector(Collector):
         interval: Annotated[float, INTERVAL] | None = None,
         *,
         open_group: Annotated[OpenGroup | None, Injected()] = None,
+        monotonic: Annotated[Callable[[], float] | None, Injected()] = None,
     ) -> None:
         super().__init__(interval)
         self.event_names = tuple(event_names)
         self._metrics = metrics_by_event(event_names)
         self.aggregate_cpus = aggregate_cpus
         self._open_group = PerfGroup.open if open_group is None else open_group
+        self._monotonic = time.monotonic if monotonic is None else monotonic
+        self._unmeasured: dict[str, str] = {}
         self._opener: PerfOpener | None = None
         self._online: OnlineCpus | None = None
 
@@ -84,13 +90,20 @@ class TaskPerfCollector(Collector):
         entries += (CATALOGUE[name] for name in (*_FACTORS, *derived))
         return tuple(on_each_cpu(entry) for entry in entries)
 
+    @property
+    def unmeasured(self) -> Mapping[str, str]:
+        """Tasks that are not counted yet, by id: ``opening``, ``exhausted``, ``failing``."""
+        return self._unmeasured
+
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Open the events of the task on every online CPU and start counting.
+
+        Where many tasks come at once, most of them open theirs with one of the next readings.
 
         Raises:
             NotAvailable: no right, no perf or none of the events here, or no group of the task.
             TargetGone: the task vanished.
-            WcaError: descriptors do not suffice; tried again with the next discovery.
+            Exhausted: descriptors do not suffice; tried again with the next discovery.
         """
         task = cast("TaskTarget", target)
         opener, online = self._prepared(task.node)
@@ -99,8 +112,9 @@ class TaskPerfCollector(Collector):
             undo.callback(alive.close)
             alive.read()
             open_groups = partial(opener.open, task.cgroup)
+            say, per_cpu = partial(self._note, task.task.task_id), not self.aggregate_cpus
             try:
-                probe = PerfProbe(alive, online, open_groups, per_cpu=not self.aggregate_cpus)
+                probe = PerfProbe(alive, online, open_groups, per_cpu=per_cpu, say=say)
             except WcaError:
                 alive.read()  # a removed group and an event that is not there look the same
                 raise
@@ -127,8 +141,15 @@ class TaskPerfCollector(Collector):
                 self._open_group,
                 everywhere=self.aggregate_cpus,
             )
-            self._opener = PerfOpener(plan, self._open_group, node)
+            turns = Turns(self._online, self._monotonic)
+            self._opener = PerfOpener(plan, self._open_group, node, turns)
         return self._opener, self._online
+
+    def _note(self, task_id: str, reason: str) -> None:
+        if reason:
+            self._unmeasured[task_id] = reason
+        else:
+            self._unmeasured.pop(task_id, None)
 
     def _say_notes(self, model: CpuModel | None) -> None:
         for name in self.event_names:

@@ -9,7 +9,7 @@ from wca.clock import Clock, SystemClock
 from wca.collectors.api import INTERVAL, Cgroup, Collector, NodeTarget, Probe, TaskTarget
 from wca.collectors.resctrl.groups import ResctrlGroups
 from wca.collectors.resctrl.names import group_name
-from wca.collectors.resctrl.placement import Placement
+from wca.collectors.resctrl.placement import Obstacle, Placement
 from wca.collectors.resctrl.probe import ResctrlProbe
 from wca.config.types import Injected
 from wca.errors import NotAvailable, StartError, TargetGone
@@ -69,12 +69,17 @@ class TaskResctrlCollector(Collector):
         self._groups: ResctrlGroups | None = None
         self._events: tuple[str, ...] = ()
         self._lock: int | None = None
-        self._waiting: dict[str, str] = {}
+        self._waiting: dict[str, Obstacle] = {}
 
     @property
     def waiting(self) -> Mapping[str, str]:
-        """Tasks that cannot be measured at the moment, by id, with the reason."""
-        return dict(self._waiting)
+        """Tasks that cannot be measured at the moment, by id, with the reason as a sentence."""
+        return {name: one.sentence for name, one in self._waiting.copy().items()}
+
+    @property
+    def unmeasured(self) -> Mapping[str, str]:
+        """The same tasks: ``exhausted``, ``shared_group`` (with others), ``moving``."""
+        return {name: one.reason for name, one in self._waiting.copy().items()}
 
     def check(self) -> list[str]:
         """What keeps this machine from being measured, where that is an error."""
@@ -148,16 +153,19 @@ class TaskResctrlCollector(Collector):
             )
         return resctrl
 
-    def _say(self, task_id: str, reason: str) -> None:
-        """Take note of why a task cannot be measured, and log it when that is new."""
-        before = self._waiting.get(task_id, "")
-        if reason:
-            self._waiting[task_id] = reason
+    def _say(self, task_id: str, obstacle: Obstacle | None) -> None:
+        """Take note of why a task cannot be measured, and log it when that is new.
+
+        Of several tasks with one reason the first is named; how many there are is a metric.
+        """
+        before = self._waiting.get(task_id)
+        if obstacle:
+            self._waiting[task_id] = obstacle
         else:
             self._waiting.pop(task_id, None)
         others = (other for name, other in self._waiting.items() if name != task_id)
-        if reason and reason != before and reason not in others:
-            log.warning("task %s has no numbers of resctrl for now: %s", task_id, reason)
+        if obstacle and obstacle != before and obstacle not in others:
+            log.warning("task %s has no numbers of resctrl for now: %s", task_id, obstacle.sentence)
         elif before and not self._waiting:
             log.info("no task waits for numbers of resctrl any more")
 

@@ -1,10 +1,11 @@
 """How long a task's threads waited for a CPU."""
 
-from typing import cast
+from collections.abc import Callable
+from typing import Annotated, cast
 
-from wca.collectors.api import Collector, NodeTarget, NotAvailable, Probe, TaskTarget
-from wca.collectors.running_total import RunningTotal
-from wca.collectors.thread_files import thread_files
+from wca.collectors.api import INTERVAL, Collector, NodeTarget, NotAvailable, Probe, TaskTarget
+from wca.collectors.thread_files import ThreadTotals, seconds_since_boot
+from wca.config.types import Injected
 from wca.linux.sched import parse_schedstat
 from wca.metrics import Measurements
 
@@ -17,16 +18,26 @@ class TaskSchedstatCollector(Collector):
     """Time in which threads were ready to run and had no CPU, and how often they were given one.
 
     What a CPU quota holds back counts as waiting. A thread that has ended stays in the sum with
-    what it had at the last reading.
+    what it had at the last reading, and one that was moved into the task counts from then on.
 
     Source: /proc/TID/schedstat of every thread; a kernel with CONFIG_SCHED_INFO.
 
     Args:
         interval: time between two readings; the runner's when left out.
+        since_boot: for tests: seconds since the machine was started.
     """
 
     blocking = True
     emits = (_DELAY, _SLICES)
+
+    def __init__(
+        self,
+        interval: Annotated[float, INTERVAL] | None = None,
+        *,
+        since_boot: Annotated[Callable[[], float], Injected()] = seconds_since_boot,
+    ) -> None:
+        super().__init__(interval)
+        self._since_boot = since_boot
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Look whether the kernel counts. Raises NotAvailable."""
@@ -34,23 +45,23 @@ class TaskSchedstatCollector(Collector):
         own = parse_schedstat(task.node.read("/proc/self/schedstat"))
         if not own.slices:  # this process runs
             raise NotAvailable("the kernel does not count: schedstat has nothing but zeros")
-        return _SchedstatProbe(task)
+        return _SchedstatProbe(ThreadTotals(task, "schedstat", self._since_boot))
 
 
 class _SchedstatProbe:
-    def __init__(self, task: TaskTarget) -> None:
-        self._task = task
-        self._total: RunningTotal[int, str] = RunningTotal()
+    def __init__(self, totals: ThreadTotals) -> None:
+        self._totals = totals
 
     def read(self, out: Measurements) -> None:
-        current: dict[int, dict[str, float]] = {}
-        for tid, data in thread_files(self._task, "schedstat"):
-            numbers = parse_schedstat(data)
-            current[tid] = {"delay": numbers.delay, "slices": numbers.slices}
-        sums = self._total.update(current)
+        sums = self._totals.read(_counters)
         if sums:
             out[_DELAY] = sums["delay"] / 1e9
             out[_SLICES] = sums["slices"]
 
     def close(self) -> None:
         pass  # threads come and go: none of their files is kept open
+
+
+def _counters(data: bytes) -> dict[str, float]:
+    numbers = parse_schedstat(data)
+    return {"delay": numbers.delay, "slices": numbers.slices}

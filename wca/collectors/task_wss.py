@@ -8,7 +8,7 @@ from typing import Annotated, Literal, cast
 from wca.clock import Clock, SystemClock
 from wca.collectors.api import INTERVAL, Collector, NodeTarget, Probe, TaskTarget
 from wca.collectors.wss.clear_refs import ClearRefsProbe
-from wca.collectors.wss.lru_gen import LruGenProbe, check_lru_gen
+from wca.collectors.wss.lru_gen import LruGenProbe, LruGenRounds, check_lru_gen
 from wca.collectors.wss.search import WorkingSetSearch
 from wca.config.types import Injected, Numeric
 from wca.errors import ValidationError
@@ -80,6 +80,7 @@ class TaskWssCollector(Collector):
         self._clock = SystemClock() if clock is None else clock
         self._write = write_kernel_file if write is None else write
         self._traffic: MemoryTraffic | None = None
+        self._rounds: LruGenRounds | None = None
         self._said = False
 
     def use_memory_traffic(self, traffic: MemoryTraffic) -> None:
@@ -95,7 +96,9 @@ class TaskWssCollector(Collector):
         task = cast("TaskTarget", target)
         if self.method == "lru_gen":
             check_lru_gen(task.node)
-            return LruGenProbe(task.cgroup, task.node, self.reset_cycles, self._write, self._clock)
+            if self._rounds is None:
+                self._rounds = LruGenRounds(task.node, self._write, self._clock)
+            return LruGenProbe(task.cgroup, self.reset_cycles, self._rounds)
         parse_referenced_bytes(task.node.read("/proc/self/smaps_rollup"))
         search = WorkingSetSearch(self.reset_cycles, self.stable_cycles, self.membw_threshold)
         traffic = partial(self._traffic_of, task.task.task_id)

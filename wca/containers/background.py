@@ -3,12 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 
 from wca.abilities import ability
 from wca.collectors import Collector, NotAvailable, Probe, TargetGone
-from wca.collectors.api import NodeTarget, TaskTarget
+from wca.collectors.api import NodeTarget, TaskTarget, TellsUnmeasured
 from wca.containers.costs import Costs
 from wca.containers.last_values import LastValues, Request
 from wca.errors import PLUGIN_ERRORS
@@ -63,6 +63,7 @@ class Background(Collector):
         self._requests: SimpleQueue[Request] = SimpleQueue()
         self._wake = threading.Event()
         self._stopped = False
+        self._paused = False
         self._read_before = False
         self._busy_since: float | None = None
         self._hanging = False
@@ -74,6 +75,12 @@ class Background(Collector):
     def metrics(self) -> Sequence[MetricMetadata]:
         """Those of the collector."""
         return self._collector.metrics
+
+    @property
+    def unmeasured(self) -> Mapping[str, str]:
+        """Those of the collector, if it tells."""
+        one = self._collector
+        return one.unmeasured if isinstance(one, TellsUnmeasured) else {}
 
     def start(self) -> None:
         """Start the collector, then its thread. Raises what the collector's ``start`` does."""
@@ -88,6 +95,18 @@ class Background(Collector):
         self._entries.append(entry)
         self._wake.set()
         return entry
+
+    def pause(self, *, paused: bool) -> None:
+        """Read nothing until told otherwise. What is open stays open, with what it has counted.
+
+        Args:
+            paused: whether to rest.
+        """
+        if paused != self._paused:
+            self._paused = paused
+            for entry in self._entries.copy():
+                entry.values = {}  # they would be old ones when it goes on
+            self._wake.set()
 
     def close(self, timeout: float) -> None:
         """Close all probes and the collector on the thread, and end it.
@@ -152,7 +171,7 @@ class Background(Collector):
             if entry.closed or entry.ended:
                 self._close(entry)
                 self._entries.remove(entry)
-            elif entry.probe is None or not new_only:
+            elif not self._paused and (entry.probe is None or not new_only):
                 read = True
                 failed = not self._read(entry) or failed
         if not read:

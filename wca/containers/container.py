@@ -1,7 +1,7 @@
 """One discovered task, or one container of it, with its probes."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -60,7 +60,7 @@ class Container:
         self._target = target
         self._facts = _facts(target.task)
         self._probes = Probes(target, telemetry, paces)
-        self._divided = bool(target.task.subcgroups_paths)
+        self._divided: set[str] = set()  # collectors that know of its containers
         #: What was read last, and whether that was a last look which no sample has taken yet.
         self.last: Measurements = {}
         self.unseen = False
@@ -72,8 +72,8 @@ class Container:
         return self._probes.unavailable
 
     @property
-    def lacking(self) -> frozenset[str]:
-        """Collectors that failed to attach; they are tried again with the next discovery."""
+    def lacking(self) -> Mapping[str, str]:
+        """Collectors that failed to attach, and why; the next discovery tries them again."""
         return self._probes.lacking
 
     def is_still(self, task: Task) -> bool:
@@ -101,19 +101,26 @@ class Container:
             groups |= self._target.containers()
         return groups
 
-    def attach(self, collectors: Mapping[str, Collector]) -> None:
+    def attach(self, collectors: Mapping[str, Collector], paused: Collection[str] = ()) -> None:
         """Open the probes that are not open yet, and close those of no collector given.
 
         Args:
             collectors: by name.
+            paused: names of others, whose probes are neither read nor closed.
 
         Raises:
             TargetGone: the task vanished meanwhile.
         """
-        if self.task.subcgroups_paths and not self._divided:  # its first containers
-            self._divided = True
-            self._probes.forget(name for name, one in collectors.items() if one.sums_containers)
-        self._probes.attach(collectors)
+        if self.task.subcgroups_paths:
+            self._divide(collectors)
+        self._probes.attach(collectors, paused)
+
+    def _divide(self, collectors: Mapping[str, Collector]) -> None:
+        """Let collectors that sum over containers begin anew once there are some."""
+        summing = {name for name, one in collectors.items() if one.sums_containers}
+        if summing - self._divided:
+            self._probes.forget(summing - self._divided)
+            self._divided |= summing
 
     def update(self, task: Task) -> None:
         """Take what the node says of the same task now: its labels and resources may change."""

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from queue import Empty, SimpleQueue
 
@@ -52,7 +53,9 @@ class Containers:
         self._locate = locate
         self._collectors: dict[str, Collector] = {}
         self._undivided: dict[str, Collector] = {}  # those that cannot tell containers apart
+        self._wholes: set[str] = set()  # their names, with those that are paused
         self._choose(collectors)
+        self._paused: frozenset[str] = frozenset()
         self._telemetry = telemetry
         self._paces = Paces() if paces is None else paces
         self._departures = departures
@@ -65,8 +68,10 @@ class Containers:
         self._said: set[str] = set()
         self._doubled: set[str] = set()
         self._dropped: dict[str, Identity] = {}
-        #: By collector that was asked to measure some task whether it has no source for any.
-        self.unavailable: dict[str, bool] = {}
+        #: How many tasks each collector is to measure, by its name.
+        self.measured: Counter[str] = Counter()
+        #: How many of these it does not measure, by its name and the reason in a word.
+        self.unmeasured: Counter[tuple[str, str]] = Counter()
 
     def __iter__(self) -> Iterator[Container]:
         return iter(list(self._containers.values()))
@@ -144,15 +149,18 @@ class Containers:
         leaving, self._leaving = self._leaving, []
         return [one for one in leaving if one.task.task_id not in self._containers]
 
-    def use(self, collectors: Mapping[str, Collector]) -> None:
+    def use(self, collectors: Mapping[str, Collector], paused: Collection[str] = ()) -> None:
         """Measure with these from now on; probes of others are closed.
 
         Args:
             collectors: by name, some of those or all that were given at first.
+            paused: names of others, whose probes are neither read nor closed.
         """
         self._choose(collectors)
+        self._paused = frozenset(paused)
         for container in self:
             self._attach(container)
+        self._note_unavailable()
 
     def close(self) -> None:
         """Close all containers; safe twice."""
@@ -162,6 +170,11 @@ class Containers:
     def _choose(self, collectors: Mapping[str, Collector]) -> None:
         self._collectors = dict(collectors)
         self._undivided = {name: one for name, one in collectors.items() if not one.per_container}
+        self._wholes |= self._undivided.keys()
+
+    def _wanted(self, task: Task) -> Mapping[str, Collector]:
+        """The collectors that are to measure a task."""
+        return self._collectors if self._whole(task) else self._undivided
 
     def _sync_task(self, task: Task) -> None:
         try:
@@ -188,7 +201,9 @@ class Containers:
 
     def _attach(self, container: Container) -> None:
         try:
-            container.attach(self._collectors if self._whole(container.task) else self._undivided)
+            whole = self._whole(container.task)
+            paused = self._paused if whole else self._paused & self._wholes
+            container.attach(self._wanted(container.task), paused)
         except TargetGone:
             self._end(container.task.task_id)
         self._say_unavailable(container)
@@ -216,14 +231,15 @@ class Containers:
         return container
 
     def _note_unavailable(self) -> None:
-        lacking: dict[bool, list[Mapping[str, str]]] = {True: [], False: []}
+        whole = sum(self._whole(one.task) for one in self)
+        self.measured = Counter(dict.fromkeys(self._collectors, whole))
+        self.measured.update(dict.fromkeys(self._undivided, len(self) - whole))
+        self.unmeasured = Counter()
         for one in self:
-            lacking[self._whole(one.task)].append(one.unavailable)
-        self.unavailable = {}
-        for name, collector in self._collectors.items():
-            asked = lacking[True] if collector.per_container else lacking[True] + lacking[False]
-            if asked:
-                self.unavailable[name] = all(name in one for one in asked)
+            wanted = self._wanted(one.task)
+            lacking = (name for name in one.unavailable if name in wanted)
+            self.unmeasured.update((name, "unavailable") for name in lacking)
+            self.unmeasured.update(one.lacking.items())
 
     def _say_unavailable(self, container: Container) -> None:
         """Once per collector: the reason may name the task, and tasks come and go."""

@@ -1,7 +1,7 @@
 """The machine with its probes."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from wca.collectors import Collector
 from wca.collectors.api import NodeTarget
@@ -31,6 +31,7 @@ class Machine:
         self._costs = costs
         self._probes = Probes(node, telemetry, paces, vanishes=False)
         self._collectors: Mapping[str, Collector] = {}
+        self._paused: frozenset[str] = frozenset()
         self._said: set[str] = set()
 
     @property
@@ -39,18 +40,23 @@ class Machine:
         return self._probes.unavailable
 
     @property
-    def lacking(self) -> frozenset[str]:
-        """Collectors that failed to attach; the next ``attach`` tries them again."""
+    def lacking(self) -> Mapping[str, str]:
+        """Collectors that failed to attach, and why; the next ``attach`` tries them again."""
         return self._probes.lacking
 
-    def use(self, collectors: Mapping[str, Collector]) -> None:
-        """Measure with these from now on; probes of others are closed."""
-        self._collectors = dict(collectors)
+    def use(self, collectors: Mapping[str, Collector], paused: Collection[str] = ()) -> None:
+        """Measure with these from now on; probes of others are closed.
+
+        Args:
+            collectors: by name.
+            paused: names of others, whose probes are neither read nor closed.
+        """
+        self._collectors, self._paused = dict(collectors), frozenset(paused)
         self.attach()
 
     def attach(self) -> None:
         """Open the probes that are not open yet; what is not available is said once."""
-        self._probes.attach(self._collectors)
+        self._probes.attach(self._collectors, self._paused)
         self._say_unavailable()
 
     def read(self, out: Measurements) -> None:

@@ -1,6 +1,6 @@
 """The probes of one target: opened, read together, each at its pace, and closed."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from queue import SimpleQueue
 from time import monotonic, thread_time
 
@@ -10,7 +10,7 @@ from wca.collectors.container_sums import ContainerSums
 from wca.collectors.file_probe import FileProbe, join_file_probes
 from wca.containers.last_values import LastValues
 from wca.containers.pace import Pace, Paces
-from wca.errors import PLUGIN_ERRORS, TargetGone
+from wca.errors import PLUGIN_ERRORS, Exhausted, TargetGone
 from wca.metrics import Measurements
 from wca.telemetry import Telemetry
 
@@ -19,6 +19,9 @@ __all__ = ["Measured", "Probes"]
 #: Told of a collector what reading one target took: its name, CPU seconds, seconds of this thread.
 #: The CPU seconds of one with a thread of its own are those that it took there.
 Measured = Callable[[str, float, float], None]
+
+#: Probes that read files of a target's cgroups.
+_OF_FILES = (FileProbe, ContainerSums)
 
 
 class _Kept:
@@ -46,6 +49,7 @@ class Probes:
     __slots__ = (
         "_groups",
         "_paces",
+        "_paused",
         "_probes",
         "_target",
         "_telemetry",
@@ -68,41 +72,48 @@ class Probes:
         self._paces = paces
         self._vanishes = vanishes
         self._probes: dict[str, tuple[Probe, Pace]] = {}
+        self._paused: frozenset[str] = frozenset()
         self._groups: list[_Kept] = []  # the same, with what can be read together as one
         #: Collectors that have no source here, with the reason.
         self.unavailable: dict[str, str] = {}
-        #: Collectors that failed to attach; they are tried again with the next ``attach``.
-        self.lacking: frozenset[str] = frozenset()
+        #: Collectors that failed to attach, with the reason in a word; they are tried again with
+        #: the next ``attach``.
+        self.lacking: Mapping[str, str] = {}
         #: Whether some probe reads files that end with the target.
         self.bound = False
 
     @property
     def of_files(self) -> list[str]:
         """The collectors whose probes read files of the target's cgroups."""
-        kinds = (FileProbe, ContainerSums)
-        return [name for name, (probe, _) in self._probes.items() if isinstance(probe, kinds)]
+        return [name for name, (probe, _) in self._probes.items() if isinstance(probe, _OF_FILES)]
 
     @property
     def cpu_seconds(self) -> float:
         """What one reading of all of them takes, as far as readings were measured."""
         return sum(group.cpu_seconds for group in self._groups)
 
-    def attach(self, collectors: Mapping[str, Collector]) -> None:
+    def attach(self, collectors: Mapping[str, Collector], paused: Collection[str] = ()) -> None:
         """Open the probes that are not open yet, and close those of no collector given.
+
+        A probe knows what its counters said before: one that was closed and opened again would
+        begin anew. So the probes of collectors that are to rest are kept as they are, unread.
 
         Args:
             collectors: by name.
+            paused: names of others, whose probes are neither read nor closed.
 
         Raises:
             TargetGone: the target vanished meanwhile.
         """
-        gone = self._probes.keys() - collectors.keys()
+        resting = frozenset(self._probes.keys() & set(paused))
+        gone = self._probes.keys() - collectors.keys() - resting
         for name in gone:
             self._close(name)
-        opened = [name for name in collectors if self._opens(name, collectors[name])]
-        known = self._probes.keys() | self.unavailable.keys()
-        self.lacking = frozenset(collectors.keys() - known)
-        if opened or gone:
+        lacking: dict[str, str] = {}
+        opened = [name for name in collectors if self._opens(name, collectors[name], lacking)]
+        self.lacking = lacking
+        if opened or gone or resting != self._paused:
+            self._paused = resting
             self._group()
 
     def forget(self, names: Iterable[str]) -> None:
@@ -185,7 +196,7 @@ class Probes:
             self._close(name)
         self._groups = []
 
-    def _opens(self, name: str, collector: Collector) -> bool:
+    def _opens(self, name: str, collector: Collector, lacking: dict[str, str]) -> bool:
         if name in self._probes or name in self.unavailable:
             return False
         try:
@@ -195,6 +206,7 @@ class Probes:
         except PLUGIN_ERRORS as error:
             if self._is_gone(error):
                 raise
+            lacking[name] = "exhausted" if isinstance(error, Exhausted) else "failing"
             self._telemetry.failure(name, error)
         else:
             self._probes[name] = probe, self._paces.of(collector.interval)
@@ -204,10 +216,10 @@ class Probes:
     def _group(self) -> None:
         """Put together what has one pace."""
         by_pace: dict[Pace, dict[str, Probe]] = {}
-        for name, (probe, pace) in self._probes.items():
+        for name, (probe, pace) in self._read_ones():
             by_pace.setdefault(pace, {})[name] = probe
         self._groups = [_Kept(pace, join_file_probes(probes)) for pace, probes in by_pace.items()]
-        self.bound = bool(self.of_files)
+        self.bound = any(isinstance(probe, _OF_FILES) for _, (probe, _) in self._read_ones())
 
     def _read(self, group: _Kept, out: Measurements) -> None:
         for name, probe in group.probes:
@@ -221,7 +233,11 @@ class Probes:
 
     def _of(self, pace: Pace) -> tuple[tuple[str, Probe], ...]:
         """The probes of a pace, each by itself."""
-        return tuple((name, probe) for name, (probe, its) in self._probes.items() if its is pace)
+        return tuple((name, probe) for name, (probe, its) in self._read_ones() if its is pace)
+
+    def _read_ones(self) -> Iterator[tuple[str, tuple[Probe, Pace]]]:
+        """The probes that are not paused."""
+        return (one for one in self._probes.items() if one[0] not in self._paused)
 
     def _read_one(self, name: str, probe: Probe, out: Measurements) -> None:
         try:

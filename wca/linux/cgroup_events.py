@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from wca.errors import WcaError
-from wca.linux.files import leaves_enough
+from wca.linux.descriptors import DescriptorCount
 
 __all__ = ["GroupEvents", "Processes"]
 
@@ -54,6 +54,7 @@ class GroupEvents(Generic[_Key]):
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._lock = threading.Lock()
+        self._count = DescriptorCount()
         self._files: dict[int, _Watched[_Key]] = {}
         self._descriptors: dict[_Key, int] = {}
         self._waker, self._wakened = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -73,7 +74,7 @@ class GroupEvents(Generic[_Key]):
             file = os.open(f"{directory}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return False
-        if not leaves_enough(file):
+        if not self._count.leaves_enough():
             os.close(file)
             return False
         _populated(file)  # reading arms the notification
@@ -146,13 +147,24 @@ class GroupEvents(Generic[_Key]):
             first = _first(watched.processes)
             if not first:
                 return first
-            file = _process_file(first)
+            file = self._process_file(first)
             if file is None:
                 continue
             if _first(watched.processes) == first:  # not another one that has got its number
                 self._put(watched, file, select.EPOLLIN)
                 return first
             os.close(file)
+        return None
+
+    def _process_file(self, process: int) -> int | None:
+        """A descriptor that becomes readable when the process ends; None: there can be none."""
+        try:
+            file = os.pidfd_open(process)
+        except OSError:
+            return None
+        if self._count.leaves_enough():
+            return file
+        os.close(file)
         return None
 
     def _put(self, watched: _Watched[_Key], file: int, events: int) -> None:
@@ -173,18 +185,6 @@ def _first(processes: Processes | None) -> int | None:
         return min(processes(), default=0) if processes else None
     except WcaError:
         return None
-
-
-def _process_file(process: int) -> int | None:
-    """A descriptor that becomes readable when the process ends; None: there can be none."""
-    try:
-        file = os.pidfd_open(process)
-    except OSError:
-        return None
-    if leaves_enough(file):
-        return file
-    os.close(file)
-    return None
 
 
 def _populated(file: int) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from wca.errors import NotAvailable, WcaError
+from wca.linux.descriptors import DescriptorCount
 from wca.linux.kernel_file import (
     LACK,
     Calls,
@@ -29,16 +30,11 @@ __all__ = [
     "OpenFile",
     "TransientFile",
     "Write",
-    "leaves_enough",
     "raise_descriptor_limit",
     "write_kernel_file",
 ]
 
 _log = logging.getLogger(__name__)
-
-# Descriptors left to the rest of the program: sockets, storages, pipes.
-_RESERVED_DESCRIPTORS = 128
-
 
 #: Writes a content to a file of the kernel, as ``write_kernel_file`` does.
 Write = Callable[[str, bytes], None]
@@ -83,6 +79,7 @@ class Kernel:
         self._prefix = root.rstrip("/")
         self._max_kept = max_kept
         self._kept: set[KernelFile] = set()
+        self._descriptors = DescriptorCount()
         self._exhausted = False
         self.calls = Calls()
 
@@ -104,22 +101,21 @@ class Kernel:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 return self._open_transient(path)
             raise read_failure(error, place) from None
-        if self._may_keep(descriptor):
+        if self._may_keep():
             file = KernelFile(place, descriptor, self.calls, self._kept)
             self._kept.add(file)
             return file
         os.close(descriptor)
         return self._open_transient(path)
 
-    def _may_keep(self, descriptor: int) -> bool:
-        """Whether the rest of the program has enough descriptors left beside this one.
+    def _may_keep(self) -> bool:
+        """Whether the rest of the program has enough descriptors left beside the newest.
 
-        They are numbered from the lowest that is free, so that the number tells how many are in
-        use, by whomever: perf events take many.
+        Others take them too: perf events take many.
         """
         if self._max_kept is not None:
             return len(self._kept) < self._max_kept
-        return leaves_enough(descriptor)
+        return self._descriptors.leaves_enough()
 
     def _open_transient(self, path: str) -> TransientFile:
         inode = self.inode(path)
@@ -187,16 +183,6 @@ class Kernel:
         """Close every file that is still open; safe twice."""
         for file in tuple(self._kept):
             file.close()
-
-
-def leaves_enough(descriptor: int) -> bool:
-    """Whether a file may stay open, and leaves the program enough descriptors for other work.
-
-    Descriptors are numbered from the lowest that is free, so that the number of the newest tells
-    how many are in use.
-    """
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return descriptor < max(soft - _RESERVED_DESCRIPTORS, soft // 2)
 
 
 def _raise_lack(error: OSError, path: str) -> None:

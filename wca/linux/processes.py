@@ -1,12 +1,18 @@
 """Reading what /proc says of one process or thread that may end at any moment."""
 
+import os
+
 from wca.errors import NotAvailable, TargetGone
 from wca.linux.files import FileTree
 from wca.linux.parse import to_number
 
-__all__ = ["has_ended", "read_living", "thread_folders"]
+__all__ = ["START_TICK", "has_ended", "read_living", "seconds_at_start", "thread_folders"]
 
 _ENDED = (b"Z", b"X")
+#: In steps of so many seconds the kernel tells when a thread has started.
+START_TICK = 1 / os.sysconf("SC_CLK_TCK")
+# Fields behind the name, of which the state is the first: man 5 proc_pid_stat, number 22.
+_START = 19
 
 
 def read_living(files: FileTree, folder: str, name: str) -> bytes | None:
@@ -47,3 +53,20 @@ def has_ended(files: FileTree, thread: int) -> bool:
     except (NotAvailable, TargetGone):
         return True
     return data.rpartition(b") ")[2][:1] in _ENDED
+
+
+def seconds_at_start(files: FileTree, folder: str) -> float | None:
+    """When a process or thread has started, in seconds of CLOCK_BOOTTIME; None when it has ended.
+
+    Source: /proc/PID/stat (man 5 proc_pid_stat), starttime.
+
+    Args:
+        files: what to read through.
+        folder: ``/proc/PID`` or ``/proc/PID/task/TID``.
+    """
+    try:
+        fields = files.read(f"{folder}/stat").rpartition(b") ")[2].split()
+    except (NotAvailable, TargetGone):
+        return None
+    ticks = to_number(fields[_START]) if len(fields) > _START else None
+    return None if ticks is None else ticks * START_TICK

@@ -79,6 +79,16 @@ INTERNAL_METRICS: tuple[MetricMetadata, ...] = (
         "state",
     ),
     _internal(
+        "wca_tasks_unmeasured",
+        _G,
+        _N,
+        "Tasks and containers that a collector has no numbers of, although it works: exhausted (no "
+        "descriptors or monitoring groups are left), opening (not their turn yet), unavailable "
+        "(they have no such source), failing, or a reason that the page of the collector tells.",
+        "collector",
+        "reason",
+    ),
+    _internal(
         "wca_collector_cpu_seconds",
         _C,
         _S,

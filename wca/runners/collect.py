@@ -51,7 +51,7 @@ class Collect:
         measuring.look_after_threads()
         measuring.machine.read(sample.platform)
         sample.platform.update(measuring.ended.measurements())
-        lacking |= measuring.machine.lacking
+        lacking |= measuring.machine.lacking.keys()
         for name, collector in measuring.collectors.items():
             if name not in lacking and not collector.blocking and measuring.states.runs(name):
                 self._telemetry.success(name)  # without effect where it failed just now
@@ -69,7 +69,7 @@ class Collect:
         apart = self._turn % len(containers) if containers else 0
         for place, container in enumerate(containers):
             if container.lacking:
-                lacking |= container.lacking
+                lacking |= container.lacking.keys()
             try:
                 values = container.read(sample.timestamp, spent if place == apart else None)
                 out.append(TaskSample(container, values))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Protocol, TypedDict
 
 from wca.config.types import Ratio, Size
+from wca.linux.heap import give_back_memory
 from wca.metrics import Measurements
 from wca.runners.stages import Sample
 
@@ -20,6 +21,11 @@ LEAST_ITERATIONS, LEAST_SECONDS = 5, 10.0
 #: What is measured becomes more again after so many looks in a row at which the agent was below
 #: these shares of its budget. A step at most doubles the CPU time.
 CALM_LOOKS, CALM_CPU, CALM_MEMORY = 3, 0.45, 0.8
+#: A collector that was stopped again waits for so many of them at most.
+MOST_PATIENCE = 96
+#: A stop that has freed less than this share of the memory was in vain. Two looks at an
+#: agent that measures the same differ by about half of it.
+LEAST_FREED = 0.02
 
 
 class Budget(TypedDict, total=False):
@@ -49,8 +55,11 @@ class Governor:
     1. Collector intervals become 2, 4, then 8 times as long.
     2. Collectors are stopped, one at a time, the last of the list first; the first one stays.
 
-    Where memory is what is too much, the first kind of step, which would not help, is left out.
-    The steps are taken back in reverse order when the agent has been well below its budget.
+    Where memory is what is too much, the first kind of step, which would not help, is left out. Of
+    what a stopped collector has used only a part comes back to the system: one whose stop has freed
+    next to nothing goes on with the next look, and the one before it is stopped instead. The steps
+    are taken back in reverse order when the agent has been well below its budget; a collector that
+    had to be stopped again is given twice as long.
 
     Args:
         budget: ``cpu`` as a share of one CPU, ``memory`` in bytes.
@@ -58,6 +67,7 @@ class Governor:
         resident_bytes: gives the memory of the agent; None where it cannot be read.
         monotonic: time in seconds.
         cpu_seconds: gives the CPU time of the agent since start.
+        give_back: gives memory that was freed back to the system.
     """
 
     name = "govern"
@@ -69,13 +79,19 @@ class Governor:
         resident_bytes: Callable[[], int | None],
         monotonic: Callable[[], float],
         cpu_seconds: Callable[[], float] = time.process_time,
+        give_back: Callable[[], None] = give_back_memory,
     ) -> None:
         self._budget = budget
         self._governed = governed
         self._resident_bytes = resident_bytes
         self._monotonic = monotonic
         self._cpu_seconds = cpu_seconds
-        self._stretched = self._stopped = 0  # steps taken of either kind
+        self._give_back = give_back
+        self._stretched = 0  # steps
+        self._stopped: list[str] = []  # collectors, the first that was stopped first
+        self._in_vain: set[str] = set()  # collectors whose stop frees no memory
+        self._patience: dict[str, int] = {}  # calm looks before a collector goes on
+        self._trial: tuple[str, int] | None = None  # the last one stopped, bytes before that
         self._iterations = 0
         self._calm = 0
         self._exhausted = False
@@ -91,7 +107,7 @@ class Governor:
 
     def measurements(self) -> Measurements:
         """How much of the budget is used, and how many steps have been taken."""
-        values: Measurements = {"wca_budget_level": self._stretched + self._stopped}
+        values: Measurements = {"wca_budget_level": self._stretched + len(self._stopped)}
         return values | ({"wca_budget_used_ratio": self._used.copy()} if self._used else {})
 
     def _look(self, now: float) -> None:
@@ -112,46 +128,106 @@ class Governor:
             cpu: share of the budget that is used.
             memory: the same.
         """
-        calm = self._calm + 1 if cpu < CALM_CPU and memory < CALM_MEMORY else 0
-        self._calm = calm % CALM_LOOKS
+        self._calm = self._calm + 1 if cpu < CALM_CPU and memory < CALM_MEMORY else 0
+        if memory < CALM_MEMORY:  # what it consists of then may be different
+            self._in_vain.clear()
+        goes_on = self._judge_trial(exceeded=memory > 1)
         if memory > 1:
-            self._step("memory", 0, 1)
+            self._save_memory(goes_on=goes_on)
         elif cpu > 1:
-            stretches = self._stretched < len(STRETCHES)
-            self._step("cpu", int(stretches), int(not stretches))
-        elif calm == CALM_LOOKS and self._stopped:
-            self._step("", 0, -1)
-        elif calm == CALM_LOOKS and self._stretched:
-            self._step("", -1, 0)
+            self._save_cpu()
+        elif self._takes_back():
+            self._calm = 0
+            self._act("", logging.INFO)
 
-    def _step(self, resource: str, stretch: int, stop: int) -> None:
-        """One step of either kind, there or back.
+    def _takes_back(self) -> bool:
+        """Take one step back; False when it is not time for it, or there is none."""
+        name = self._stopped[-1] if self._stopped else ""
+        if self._calm < self._patience.get(name, CALM_LOOKS):
+            return False
+        if name:
+            self._stopped.pop()
+            self._patience[name] = min(2 * self._patience.get(name, CALM_LOOKS), MOST_PATIENCE)
+            return True
+        self._stretched -= (stretched := self._stretched > 0)
+        return stretched
+
+    def _save_cpu(self) -> None:
+        stretches = self._stretched < len(STRETCHES)
+        self._stretched += stretches
+        if stretches or self._stop_one(set()):
+            self._act("cpu", logging.WARNING)
+        else:
+            self._say_exhausted("cpu")
+
+    def _save_memory(self, *, goes_on: bool) -> None:
+        """Stop one collector.
+
+        Args:
+            goes_on: whether another one goes on.
+        """
+        resident = self._settled()
+        stopped = self._stop_one(self._in_vain)
+        self._trial = (stopped, resident) if stopped else None
+        if stopped or goes_on:
+            self._act("memory", logging.WARNING)
+        else:
+            self._say_exhausted("memory")
+
+    def _judge_trial(self, *, exceeded: bool) -> bool:
+        """See what the last stop has freed; whether that was next to nothing, so that it goes on.
+
+        Args:
+            exceeded: whether the budget still is.
+        """
+        if self._trial is None:
+            return False
+        (name, before), self._trial = self._trial, None
+        if not exceeded or before - self._settled() >= LEAST_FREED * before:
+            return False
+        self._in_vain.add(name)
+        self._stopped.remove(name)
+        log.info("%s goes on: its stop has freed no memory", name)
+        return True
+
+    def _settled(self) -> int:
+        """Resident memory, once what was freed has been given back to the system."""
+        self._give_back()
+        return self._resident_bytes() or 0
+
+    def _stop_one(self, spared: set[str]) -> str | None:
+        """Stop the last collector that is not stopped yet; None: there is none but the first."""
+        names = self._governed.names[1:]
+        left = [one for one in names if one not in self._stopped and one not in spared]
+        if not left:
+            return None
+        self._stopped.append(left[-1])
+        return left[-1]
+
+    def _act(self, resource: str, level: int) -> None:
+        """Do what was decided, and say so.
 
         Args:
             resource: what is exceeded; empty when there is room again.
-            stretch: 1, -1 or 0.
-            stop: 1, -1 or 0.
+            level: of the log.
         """
-        names = self._governed.names
-        if self._stopped + stop >= len(names):
-            if not self._exhausted:
-                log.warning("%s: nothing is left to save", self._why(resource))
-            self._exhausted = True
-            return
         self._exhausted = False
-        self._stretched += stretch
-        self._stopped += stop
         times = (1, *STRETCHES)[self._stretched]
-        stopped = names[len(names) - self._stopped :]
+        stopped = [name for name in self._governed.names if name in self._stopped]
         self._governed.stretch(times)
         self._governed.stop(stopped)
         log.log(
-            logging.WARNING if resource else logging.INFO,
+            level,
             "%s: collector intervals are %d times as long as configured, stopped collectors: %s",
             self._why(resource),
             times,
             ", ".join(stopped) or "none",
         )
+
+    def _say_exhausted(self, resource: str) -> None:
+        if not self._exhausted:
+            log.warning("%s: nothing is left to save", self._why(resource))
+        self._exhausted = True
 
     def _why(self, resource: str) -> str:
         if not resource:

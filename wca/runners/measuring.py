@@ -154,20 +154,28 @@ class Measuring:
         self.paces.stretch = times
 
     def stop(self, names: Iterable[str]) -> None:
-        """Measure without these collectors from now on, and with all others again."""
+        """Measure without these collectors from now on, and with all others again.
+
+        What they have open stays open, and new tasks are left alone: counters go on from where they
+        were, and with what the kernel has counted meanwhile.
+        """
         self.states.stopped = frozenset(names)
         for name in self.states.stopped:
             self.states.costs.forget(name)
         self._use_collectors()
 
     def _use_collectors(self) -> None:
-        running = {
-            name: one for name, one in self.collectors.items() if name not in self.states.stopped
-        }
+        stopped = self.states.stopped
+        running = {name: one for name, one in self.collectors.items() if name not in stopped}
+        for name, one in self.collectors.items():
+            if isinstance(one, Background):
+                one.pause(paused=name in stopped)
         of_tasks = {name: one for name, one in running.items() if one.scope == "task"}
-        self.tasks.use(of_tasks)
-        self.parts.use({name: one for name, one in of_tasks.items() if one.per_container})
-        self.machine.use({name: one for name, one in running.items() if one.scope == "node"})
+        of_parts = {name: one for name, one in of_tasks.items() if one.per_container}
+        of_machine = {name: one for name, one in running.items() if one.scope == "node"}
+        self.tasks.use(of_tasks, stopped)
+        self.parts.use(of_parts, stopped)
+        self.machine.use(of_machine, stopped)
 
     def _memory_traffic(self, task_id: str) -> float | None:
         """Bytes that a task has moved to and from memory, as its last sample says.

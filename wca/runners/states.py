@@ -1,11 +1,14 @@
 """What state each collector is in, what it costs, and how old its values are."""
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from wca.collectors import Collector
+from wca.collectors.api import TellsUnmeasured
 from wca.containers import Containers, Paces
 from wca.containers.costs import Costs
 from wca.containers.machine import Machine
+from wca.errors import PLUGIN_ERRORS
 from wca.metrics import Measurements
 from wca.telemetry import Telemetry
 
@@ -21,7 +24,7 @@ class CollectorStates:
     Args:
         collectors: by name.
         machine: what is measured of the machine.
-        levels: what is measured of tasks, and of their containers.
+        levels: what is measured of tasks, then of their containers.
         paces: how often each collector is read.
         telemetry: knows which of them fail.
         costs: what they have cost.
@@ -31,7 +34,7 @@ class CollectorStates:
         self,
         collectors: Mapping[str, Collector],
         machine: Machine,
-        levels: Collection[Containers],
+        levels: Sequence[Containers],
         paces: Paces,
         telemetry: Telemetry,
         costs: Costs,
@@ -65,8 +68,23 @@ class CollectorStates:
         ages = {name: age for name, age in ages.items() if states[name] in _RUNNING}
         if ages:
             values["wca_collector_age_seconds"] = ages
+        if unmeasured := self._unmeasured(states):
+            values["wca_tasks_unmeasured"] = unmeasured
         named = {name: {state: 1} for name, state in states.items()}
         return {**values, "wca_collector_state": named}
+
+    def _unmeasured(self, states: Mapping[str, str]) -> Measurements:
+        """How many tasks and containers the collectors that measure others have no numbers of."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for level in self._levels:
+            counts.update(level.unmeasured)
+        for name, collector in self._collectors.items():
+            counts.update((name, why) for why in _told(collector).values())
+        found: Measurements = {}
+        for (name, why), count in counts.items():
+            if states[name] in _RUNNING:
+                found.setdefault(name, {})[why] = count
+        return found
 
     def _state(self, name: str) -> str:
         if name in self.stopped:
@@ -77,10 +95,13 @@ class CollectorStates:
 
     def _is_unavailable(self, name: str) -> bool:
         """Whether there is no source for the machine, or for anything that is measured of tasks."""
-        if self._collectors[name].scope == "node":
+        collector = self._collectors[name]
+        if collector.scope == "node":
             return name in self._machine.unavailable
-        asked = [one.unavailable[name] for one in self._levels if name in one.unavailable]
-        return bool(asked) and all(asked)
+        measured = sum(level.measured[name] for level in self._levels)
+        without = sum(level.unmeasured[name, "unavailable"] for level in self._levels)
+        told = list(_told(collector).values()).count("unavailable")
+        return 0 < measured <= without + told
 
     def _ages(self, now: float) -> dict[str, float]:
         """Of the collectors that are read on this thread, but not in each iteration."""
@@ -94,3 +115,11 @@ class CollectorStates:
             for name, pace in paces.items()
             if not pace.every and pace.read_at is not None
         }
+
+
+def _told(collector: Collector) -> Mapping[str, str]:
+    """Why a collector has no numbers of some tasks, by their id, as it tells itself."""
+    try:
+        return dict(collector.unmeasured) if isinstance(collector, TellsUnmeasured) else {}
+    except PLUGIN_ERRORS:  # a plugin's own attribute that happens to have the name
+        return {}

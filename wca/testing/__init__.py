@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from wca.testing.kernel import KernelTree
     from wca.testing.nodes import NodeContract
     from wca.testing.openmetrics import check_openmetrics
+    from wca.testing.pmus import PmuCounters, PmuTree
     from wca.testing.storage import RecordingStorage, StorageContract
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "FakeClock",
     "KernelTree",
     "NodeContract",
+    "PmuCounters",
+    "PmuTree",
     "RecordingStorage",
     "StorageContract",
     "check_exposition",
@@ -31,6 +34,8 @@ __getattr__ = lazy_names(
         "FakeClock": "wca.testing.clock",
         "KernelTree": "wca.testing.kernel",
         "NodeContract": "wca.testing.nodes",
+        "PmuCounters": "wca.testing.pmus",
+        "PmuTree": "wca.testing.pmus",
         "RecordingStorage": "wca.testing.storage",
         "StorageContract": "wca.testing.storage",
         "check_exposition": "wca.testing.exposition",

@@ -22,6 +22,7 @@ MORE += [f"more__r{number:02x}02" for number in range(0x30, 0x3A)]
 SETS = {str(number): [*FOUR, *MORE][:number] for number in (4, 6, 10, 14, 20)}
 SETS["10 the other way round"] = [*MORE[:6], *reversed(FOUR)]
 CLOCKED = ["task_instructions", "task_clock_seconds", "task_cycles"]
+LONE = ["task_cycles"]
 BUSY = "while True: pass"
 CONFIG = f"""
 runner: !MeasurementRunner
@@ -37,7 +38,8 @@ HIERARCHIES = CgroupHierarchies(KERNEL)
 
 def attach(collector, task):
     """A probe of one of the tasks."""
-    return collector.attach(SimpleNamespace(cgroup=HIERARCHIES.locate(f"/{task}"), node=KERNEL))
+    known, cgroup = SimpleNamespace(task_id=task), HIERARCHIES.locate(f"/{task}")
+    return collector.attach(SimpleNamespace(cgroup=cgroup, node=KERNEL, task=known))
 
 
 def read(probe):
@@ -80,8 +82,9 @@ def used_seconds():
 
 
 def follow_cpus():
-    """Readings while a CPU goes and comes; those of the sum and those of each CPU."""
+    """Readings while a CPU goes and comes: of the sum, of each CPU, of one event by itself."""
     collectors = [TaskPerfCollector(CLOCKED, aggregate_cpus=whole) for whole in (True, False)]
+    collectors.append(TaskPerfCollector(LONE))
     probes = [attach(collector, "busy") for collector in collectors]
     before = used_seconds()
     steps = []
@@ -89,8 +92,8 @@ def follow_cpus():
     def step(name):
         time.sleep(0.5)
         descriptors = len(os.listdir("/proc/self/fd"))
-        sums, each = map(read, probes)
-        steps.append([name, sums, each, used_seconds() - before, descriptors])
+        sums, each, lone = map(read, probes)
+        steps.append([name, sums, each, lone, used_seconds() - before, descriptors])
 
     step("both")
     switch("0")

@@ -33,7 +33,8 @@ def descriptors():
 def attach(collector, number):
     """A probe of one of the tasks."""
     cgroup = HIERARCHIES.locate(f"/task{number}")
-    return collector.attach(SimpleNamespace(cgroup=cgroup, node=KERNEL))
+    task = SimpleNamespace(task_id=str(number))
+    return collector.attach(SimpleNamespace(cgroup=cgroup, node=KERNEL, task=task))
 
 
 def attach_all(collector, numbers):

@@ -100,7 +100,9 @@ def main():
     result["hidden"] = reason(by_age, target)
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.mount(b"debugfs", b"/sys/kernel/debug", b"debugfs", 0, None) == 0
-    result["lru_gen"] = samples(by_age.attach(target.attached), target)
+    probe = by_age.attach(target.attached)
+    read(probe)  # its first window begins with the next one
+    result["lru_gen"] = samples(probe, target)
 
     for collector in (TaskSchedCollector(), TaskSchedstatCollector()):
         result |= read(collector.attach(target.attached))

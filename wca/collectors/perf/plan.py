@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from wca.errors import NotAvailable, ValidationError
 from wca.linux.perf.core_pmus import CorePmus, CpuKind, event_on
-from wca.linux.perf.counting import OpenGroup
+from wca.linux.perf.counting import OpenGroup, group_size
 from wca.linux.perf.events import KNOWN_EVENTS, PerfEvent
 from wca.linux.perf.grouping import group_events
 from wca.linux.perf.pmu import Pmu
@@ -52,7 +52,6 @@ class PerfPlan:
         self._pmus = pmus
         self._open_group = open_group
         self._everywhere = everywhere
-        self._counters = _COUNTERS
         self._counted: dict[str, tuple[PerfEvent, ...]] = {}  # by kind
         self._refused: dict[str, str] = {}  # by some kind, with the reason
         self._kind_of: dict[int, str] = {}
@@ -85,21 +84,28 @@ class PerfPlan:
         """The groups of events on a CPU that was prepared."""
         kind = self._kind_of[cpu]
         if kind not in self._groups:
-            self._groups[kind] = group_events(self._counted[kind], self._counters)
+            self._groups[kind] = group_events(self._counted[kind], _COUNTERS)
         return self._groups[kind]
 
-    def descriptors(self, cpus: Sequence[int]) -> int:
-        """How many descriptors a task needs on these CPUs; one per name until more is known."""
-        counts = {kind: len(events) for kind, events in self._counted.items()}
-        return sum(counts.get(self._kind_of.get(cpu, "?"), len(self._metrics)) for cpu in cpus)
+    def keep(self, cpu: int, groups: Sequence[tuple[PerfEvent, ...]]) -> None:
+        """Plan these groups from now on, as the CPUs of this one's kind take them.
 
-    def shrink(self) -> bool:
-        """Plan smaller groups, the processor has too few counters; False: they are the smallest."""
-        if self._counters == 1:
-            return False
-        self._counters -= 1
-        self._groups = {}
-        return True
+        Args:
+            cpu: that was prepared.
+            groups: the same events, some of them in smaller groups.
+        """
+        self._groups[self._kind_of[cpu]] = list(groups)
+
+    def events(self, cpu: int) -> int:
+        """How many events are counted on a CPU; as many as there are names until it is known."""
+        kind = self._kind_of.get(cpu)
+        return len(self._metrics) if kind is None else len(self._counted[kind])
+
+    def descriptors(self, cpu: int) -> int:
+        """How many descriptors a task needs on a CPU; one per name until more is known."""
+        if cpu not in self._kind_of:
+            return len(self._metrics)
+        return sum(group_size(len(group)) for group in self.groups(cpu))
 
     def _take_refusals(self, refused: dict[str, str]) -> None:
         """Leave out what was refused now, or before on a kind of CPU that was online then."""

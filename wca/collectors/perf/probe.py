@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from wca.collectors.api import Readable
 from wca.collectors.perf.cpus import OnlineCpus
 from wca.collectors.perf.tally import CpuGroup, Tally
-from wca.errors import Postponed, TargetGone, WcaError
+from wca.errors import Exhausted, Postponed, TargetGone, WcaError
 from wca.metrics import Measurements
 
 __all__ = ["PerfProbe"]
@@ -19,36 +19,41 @@ class PerfProbe:
     Args:
         alive: a file of the task's control group, which ends with it.
         online: which CPUs there are.
-        open_groups: opens the task's groups on CPUs; may raise WcaError.
+        open_groups: opens the task's groups on CPUs; None: it is not its turn. May raise WcaError.
         per_cpu: whether each CPU has its own numbers, as ``{name: {cpu: number}}``; else their sum.
+        say: takes why the task is not counted yet, in a word; empty when it is, or has ended.
     """
 
-    __slots__ = ("_alive", "_cpus", "_online", "_open", "_per_cpu", "_round", "_tallies")
+    __slots__ = ("_alive", "_cpus", "_online", "_open", "_per_cpu", "_round", "_say", "_tallies")
 
     def __init__(
         self,
         alive: Readable,
         online: OnlineCpus,
-        open_groups: Callable[[Sequence[int]], list[CpuGroup]],
+        open_groups: Callable[[Sequence[int]], list[CpuGroup] | None],
         *,
         per_cpu: bool = False,
+        say: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self._alive = alive
         self._online = online
         self._open = open_groups
         self._per_cpu = per_cpu
+        self._say = say
         self._tallies: dict[int, Tally] = {}
         self._round = online.round
         self._cpus: tuple[int, ...] = ()
         self._add(online.cpus)
 
     def read(self, out: Measurements) -> None:
-        """Add the totals since ``attach``, and by how much the last part of them was scaled.
+        """Add the totals since counting began, and by how much the last part of them was scaled.
+
+        There are none as long as it was not the task's turn to open its events.
 
         Raises:
             TargetGone: the control group was removed; nothing was added.
-            WcaError: the events could not be opened on a CPU that came online, which is tried again
-                the next time; what the other CPUs have counted was added.
+            WcaError: the events could not be opened, or not on a CPU that came online, which is
+                tried again the next time; what the other CPUs have counted was added.
         """
         self._alive.read()
         ended: set[int] = set()
@@ -67,6 +72,7 @@ class PerfProbe:
         for tally in self._tallies.values():
             tally.close()
         self._alive.close()
+        self._say("")
 
     def _follow(self, ended: set[int], failed: Postponed) -> None:
         """Open on CPUs that came, close on those that went.
@@ -88,11 +94,19 @@ class PerfProbe:
         except TargetGone:
             raise
         except WcaError as error:
+            if not self._tallies:
+                self._say("exhausted" if isinstance(error, Exhausted) else "failing")
             failed.keep(error)
 
     def _add(self, cpus: tuple[int, ...]) -> None:
         new = [cpu for cpu in cpus if cpu not in self._cpus]
         groups = self._open(new) if new else []
+        if groups is None:
+            if not self._tallies:
+                self._say("opening")
+            return
+        if not self._tallies:
+            self._say("")
         for key in new if self._per_cpu else [_ALL]:
             own = groups if key == _ALL else [one for one in groups if one.cpu == key]
             self._tallies.setdefault(key, Tally()).add(own)

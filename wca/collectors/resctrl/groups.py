@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from wca.collectors.resctrl.names import is_ours
-from wca.errors import NotAvailable, TargetGone, WcaError
+from wca.errors import Exhausted, NotAvailable, TargetGone
 from wca.linux.resctrl.tree import Resctrl
 from wca.linux.resctrl.values import Place
 
@@ -22,7 +22,7 @@ _GONE = (errno.ENOENT, errno.ENODEV)
 _FORBIDDEN = (errno.EPERM, errno.EACCES, errno.EROFS)
 
 
-class NoGroup(WcaError):  # noqa: N818 - a state that passes, named for what it says
+class NoGroup(Exhausted):
     """There is no monitoring group left for a task; the text says why and what helps."""
 
 

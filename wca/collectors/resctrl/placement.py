@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from typing import NamedTuple
 
 from wca.collectors.resctrl.counts import Counts, GroupCounts
 from wca.collectors.resctrl.groups import NoGroup, ResctrlGroups
@@ -11,7 +12,7 @@ from wca.linux.files import FileTree
 from wca.linux.processes import has_ended
 from wca.linux.resctrl.values import Place
 
-__all__ = ["Placement"]
+__all__ = ["Obstacle", "Placement"]
 
 # While a task starts threads, an allocator moves it, or both, it takes a few rounds until nothing
 # is left to do.
@@ -20,6 +21,18 @@ _ROUNDS = 4
 # A thread that has ended, one that was moved to another control group at this moment, and a group
 # that was removed: the next round sees how things are.
 _PASSING = (errno.ESRCH, errno.EINVAL, errno.ENODEV, errno.ENOENT)
+
+
+class Obstacle(NamedTuple):
+    """Why a task cannot be measured now.
+
+    Args:
+        reason: in a word.
+        sentence: for the log.
+    """
+
+    reason: str
+    sentence: str
 
 
 class Placement:
@@ -61,26 +74,27 @@ class Placement:
         """Whether this group is used, or may still turn out to be."""
         return not self._settled or place in self._counts
 
-    def follow(self, threads: Callable[[], set[int]]) -> str:
+    def follow(self, threads: Callable[[], set[int]]) -> Obstacle | None:
         """Put what is new into groups, as far as there are any.
 
         Args:
             threads: gives the task's threads; may raise TargetGone.
 
         Returns:
-            Why what the groups count is not what the task does; empty when it is.
+            Why what the groups count is not what the task does; None when it is.
 
         Raises:
             NotAvailable: this process may not write to resctrl.
             OSError: the kernel refused something for an unknown reason.
         """
-        reason = self._settle(threads)
+        obstacle = self._settle(threads)
         self._mixed = self._find_mixed(threads)
-        if reason or not self._mixed:
-            return reason
-        return (
+        if obstacle or not self._mixed:
+            return obstacle
+        return Obstacle(
+            "shared_group",
             f"the monitoring group {self._resctrl.folder(min(self._mixed))}, which is not made for "
-            "this task, holds threads of it and of others"
+            "this task, holds threads of it and of others",
         )
 
     def read(self) -> Counts:
@@ -111,16 +125,16 @@ class Placement:
             if place.monitoring == self._name:
                 self._groups.remove(place)
 
-    def _settle(self, threads: Callable[[], set[int]]) -> str:
+    def _settle(self, threads: Callable[[], set[int]]) -> Obstacle | None:
         """Act until nothing is left to do; why that cannot be, or nothing."""
         for _ in range(_ROUNDS):
             try:
                 if self._round(threads):
                     self._settled = True
-                    return ""
+                    return None
             except NoGroup as none:
-                return str(none)
-        return "its threads are moved faster than they can be followed"
+                return Obstacle("exhausted", str(none))
+        return Obstacle("moving", "its threads are moved faster than they can be followed")
 
     def _round(self, threads: Callable[[], set[int]]) -> bool:
         """Look where the threads are, and act; True when there was nothing to do.

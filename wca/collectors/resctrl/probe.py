@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from wca.collectors.resctrl.counts import Counts
 from wca.collectors.resctrl.groups import ResctrlGroups
-from wca.collectors.resctrl.placement import Placement
+from wca.collectors.resctrl.placement import Obstacle, Placement
 from wca.metrics import Measurements
 
 __all__ = ["ResctrlProbe", "Totals"]
@@ -53,7 +53,7 @@ class ResctrlProbe:
         groups: those of all tasks.
         placement: the groups of this one.
         threads: gives its threads; TargetGone when it is gone.
-        say: takes the reason why it cannot be measured now; empty when it can.
+        say: takes the reason why it cannot be measured now; None when it can.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ResctrlProbe:
         groups: ResctrlGroups,
         placement: Placement,
         threads: Callable[[], set[int]],
-        say: Callable[[str], None],
+        say: Callable[[Obstacle | None], None],
     ) -> None:
         self._groups = groups
         self._placement = placement
@@ -78,17 +78,17 @@ class ResctrlProbe:
             Malformed: a file of the kernel is not as documented; the other numbers were added.
         """
         self._groups.sweep_when_due()
-        reason = self._placement.follow(self._threads)
-        self._say(reason)
+        obstacle = self._placement.follow(self._threads)
+        self._say(obstacle)
         counts = self._placement.read()
         values = self._totals.take(counts)
         self._placement.leave_empty_groups()
-        if not reason:
+        if obstacle is None:
             out.update(values)
         if counts.failure is not None:
             raise counts.failure
 
     def close(self) -> None:
         """Remove our groups of the task; safe twice."""
-        self._say("")
+        self._say(None)
         self._placement.close()

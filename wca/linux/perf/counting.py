@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from wca.linux.perf.events import PerfEvent
+from wca.linux.perf.events import COMPANION, PerfEvent
 
 __all__ = [
     "SYSCALLS",
@@ -23,6 +23,7 @@ __all__ = [
     "PerfAttr",
     "PerfGroup",
     "add_up",
+    "group_size",
     "readings_of",
 ]
 
@@ -34,6 +35,8 @@ _FLAG_PID_CGROUP, _FLAG_FD_CLOEXEC = 4, 8
 _FORMAT_ENABLED, _FORMAT_RUNNING, _FORMAT_GROUP = 1, 2, 8
 _ATTR_DISABLED = 1
 _ANY_PROCESS = -1
+# Events of a group that can be seen to be dissolved.
+_LEAST = 2
 # What one event alone answers: how many (1), time enabled, time running, value.
 _ALONE = struct.Struct("=4Q")
 # _IO('$', 0) and PERF_IOC_FLAG_GROUP
@@ -92,21 +95,26 @@ class PerfGroup:
 
     Args:
         descriptors: of the events, the leader's first; the group closes them.
+        events: how many of them are counted; the rest are companions. None: all.
     """
 
-    __slots__ = ("_descriptors", "_form", "_last", "ended")
+    __slots__ = ("_descriptors", "_events", "_form", "_last", "ended")
 
-    def __init__(self, descriptors: Sequence[int]) -> None:
+    def __init__(self, descriptors: Sequence[int], events: int | None = None) -> None:
         self._descriptors = tuple(descriptors)
+        self._events = len(self._descriptors) if events is None else events
         self._form = _form(len(self._descriptors))
         self._last = b""
         #: Whether it was seen that the CPU went offline: the events count no more, not even when
-        #: it comes back. A group of one event is never seen to end.
+        #: it comes back.
         self.ended = False
 
     @classmethod
     def open(cls, events: Sequence[PerfEvent], cgroup: int | None, cpu: int) -> "PerfGroup":
         """Open the events; they do not count before ``enable``.
+
+        A group that is dissolved, because its CPU went offline, is seen by the length of its
+        answer. One event of a control group is therefore given a companion that counts nothing.
 
         Args:
             events: at least one; the first becomes the leader.
@@ -121,14 +129,15 @@ class PerfGroup:
                 has no such event, or not the counters for the whole group. ENOSYS: no perf.
         """
         descriptors: list[int] = []
+        members = [*events, COMPANION] if cgroup is not None and len(events) < _LEAST else events
         try:
-            for event in events:
+            for event in members:
                 leader = descriptors[0] if descriptors else -1
                 descriptors.append(_open_event(event, cgroup, cpu, leader))
         except BaseException:
             _close_all(descriptors)
             raise
-        return cls(descriptors)
+        return cls(descriptors, len(events))
 
     @property
     def leader(self) -> int:
@@ -157,7 +166,7 @@ class PerfGroup:
         if len(data) != self._form.size:
             return self._read_apart()
         numbers = self._form.unpack(data)
-        return GroupReading(numbers[1], numbers[2], numbers[3:])
+        return GroupReading(numbers[1], numbers[2], numbers[3 : 3 + self._events])
 
     def _read_apart(self) -> GroupReading | None:
         """The last values of events that are no group any more, as when their CPU went offline."""
@@ -167,7 +176,8 @@ class PerfGroup:
             return None
         readings = [_ALONE.unpack(part) for part in parts]
         _, enabled, running, _ = readings[0]
-        return GroupReading(enabled, running, tuple(value for *_, value in readings))
+        values = tuple(value for *_, value in readings[: self._events])
+        return GroupReading(enabled, running, values)
 
     def close(self) -> None:
         """Stop counting and give back the descriptors; safe twice."""
@@ -175,28 +185,35 @@ class PerfGroup:
         _close_all(descriptors)
 
 
+def group_size(events: int) -> int:
+    """How many descriptors a group of so many events of a control group takes."""
+    return max(_LEAST, events)
+
+
 def add_up(answers: Sequence[bytes], events: int) -> list[int] | None:
     """What groups of the same events have counted together, for each event.
 
     Args:
         answers: what ``read(2)`` gave of each group.
-        events: how many each of them has.
+        events: how many each of them counts.
 
     Returns:
         The sums; None where one of them has not counted all the time, or is no group any more.
     """
-    form = _form(events)
+    form = _form(group_size(events))
     if any(len(answer) != form.size for answer in answers):
         return None
     _, enabled, running, *sums = map(sum, zip(*map(form.unpack, answers), strict=True))
-    return sums if enabled == running else None  # none counts for longer than it is enabled
+    # None counts for longer than it is enabled.
+    return sums[:events] if enabled == running else None
 
 
 def readings_of(answers: Sequence[bytes], events: int) -> list[GroupReading]:
     """What each of these groups has counted; arguments as of ``add_up``, which gave sums."""
-    numbers = map(_form(events).unpack, answers)
+    numbers = map(_form(group_size(events)).unpack, answers)
     return [
-        GroupReading(enabled, running, tuple(values)) for _, enabled, running, *values in numbers
+        GroupReading(enabled, running, tuple(values[:events]))
+        for _, enabled, running, *values in numbers
     ]
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from wca.errors import ValidationError
 
-__all__ = ["KNOWN_EVENTS", "PerfEvent", "parse_event"]
+__all__ = ["COMPANION", "KNOWN_EVENTS", "PerfEvent", "parse_event"]
 
 _TYPE_HARDWARE, _TYPE_SOFTWARE, _TYPE_HW_CACHE, _TYPE_RAW = 0, 1, 3, 4
 
@@ -108,6 +108,10 @@ def _cache_events() -> Iterator[PerfEvent]:
 KNOWN_EVENTS = MappingProxyType(
     {event.name: event for event in (*_hardware_events(), *_software_events(), *_cache_events())}
 )
+
+
+#: Counts nothing: ``PERF_COUNT_SW_DUMMY`` (Linux 3.12).
+COMPANION = PerfEvent("companion", _TYPE_SOFTWARE, 9)
 
 
 def parse_event(name: str) -> PerfEvent:
