@@ -10,6 +10,7 @@ from wca.runners.engine import Engine
 from wca.runners.governor import Governor
 from wca.runners.measuring import Measuring
 from wca.runners.stages import Sample
+from wca.runners.zeros import with_zeros
 
 __all__ = ["Internal"]
 
@@ -57,7 +58,7 @@ class Internal:
             "wca_error_count": self._log_counts.errors.copy(),
             "wca_node_list_age_seconds": self._list_ages(),
         }
-        return values | {name: value for name, value in optional.items() if value}
+        return with_zeros(values | {name: value for name, value in optional.items() if value})
 
     def _list_ages(self) -> Measurements:
         return dict(self._node.list_ages()) if isinstance(self._node, KeepsList) else {}

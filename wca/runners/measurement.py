@@ -236,6 +236,8 @@ class MeasurementRunner(Runner):
         )
         engine.start_node(self.node, self._waking(discover))
         stages = self._stages(engine, measuring, log_counts, discover.request)
+        names = [*measuring.collectors, "loop", "containers", *(stage.name for stage in stages)]
+        telemetry.expect(names)
         measure = Job(
             lambda: run_iteration(stages, Sample(self._clock.now()), telemetry),
             self.interval,

@@ -65,7 +65,7 @@ class Measuring:
         self.paces = Paces(interval)
         self.collectors = {name: self._runnable(name, one, costs) for name, one in given.items()}
         self._threads = [one for one in self.collectors.values() if isinstance(one, Background)]
-        self.ended = EndedTasks()
+        self.ended = EndedTasks({name for one in given.values() for name in one.emits})
         self.machine = Machine(engine.kernel, engine.telemetry, self.paces, costs)
         self.tasks = self._containers(self._measured_as_a_whole, self.ended.add_task)
         self.parts = self._containers(lambda _part: True, self._part_ended)
