@@ -24,6 +24,7 @@ class CadvisorName:
         total_of: our metric whose series together are this number, by a level: where it is in the
             same batch, it has the name, and this metric stays under that of Prometheus.
         help: of a family that several metrics of ours make up; None: the same as ours.
+        parts: how many of cAdvisor's units make one of ours; its values are whole ones then.
     """
 
     name: str
@@ -32,6 +33,7 @@ class CadvisorName:
     typed: bool = True
     total_of: str | None = None
     help: str | None = None
+    parts: float = 1
 
 
 _SAME = {
