@@ -509,6 +509,15 @@ def test_the_machine_is_the_root_of_cadvisor():
     ]
 
 
+def test_limits_of_cpus_are_whole_microseconds():
+    measurements = {"task_cpu_quota_seconds": 0.012345, "task_cpu_period_seconds": 0.1}
+    found = {
+        metric.name: metric.value for metric in cadvisor().translate(batch((task(), measurements)))
+    }
+    assert found == {"container_spec_cpu_quota": 12345, "container_spec_cpu_period": 100_000}
+    assert all(isinstance(value, int) for value in found.values())
+
+
 def test_a_sum_makes_way_for_its_parts():
     measurements = {"task_io_reads": 3, "task_io_device_reads": {"sda": 1, "sdb": 2}}
     for rename in (str, twin):
