@@ -7,7 +7,7 @@ from wca.metrics.batch import Series
 from wca.metrics.cached import age_note
 from wca.metrics.cadvisor_names import CADVISOR_NAMES, CadvisorName
 from wca.metrics.conversions import Conversion, divided, in_whole_units, moment
-from wca.metrics.metric import Metric, MetricGranularity, MetricType
+from wca.metrics.metric import Metric, MetricGranularity, MetricType, MetricUnit
 from wca.metrics.prometheus_names import PrometheusName, prometheus_name
 from wca.metrics.task_labels import TASK_LABELS, KeptLabels
 
@@ -88,7 +88,7 @@ class _Together:
 
     def row(self, one: Series | Metric) -> Row:
         plain = prometheus_name(one.name, one.type, one.unit)
-        theirs = self._cadvisor_name(one.name, one.type)
+        theirs = self._cadvisor_name(one.name, one.type, one.unit)
         return Row(
             plain.name if theirs is None else theirs.name,
             self._labels_of(one, theirs),
@@ -98,12 +98,14 @@ class _Together:
             _conversion(plain, theirs),
         )
 
-    def _cadvisor_name(self, name: str, type_: str | None) -> CadvisorName | None:
-        """The name in cAdvisor; none for a plugin's metric of our name and another type."""
+    def _cadvisor_name(self, name: str, type_: str | None, unit: str | None) -> CadvisorName | None:
+        """The name in cAdvisor; none for a plugin's metric of our name and another type or unit."""
         if not self._cadvisor:
             return None
         theirs = CADVISOR_NAMES.get(_of_task(name))
         if theirs is None or theirs.total_of in self._names:
+            return None
+        if theirs.parts != 1 and unit != MetricUnit.SECONDS:
             return None
         counter = type_ == MetricType.COUNTER
         return theirs if not theirs.typed or theirs.name.endswith("_total") == counter else None
