@@ -3,8 +3,20 @@
 import contextlib
 import logging
 
+from wca.runners.stages import Sample, run_iteration
 from wca.telemetry import Telemetry
 from wca.testing.clock import FakeClock
+
+
+class Taking:
+    """A stage that takes its time."""
+
+    def __init__(self, clock, name, seconds):
+        self.name = name
+        self._take = lambda: clock.advance(seconds)
+
+    def run(self, _sample):
+        self._take()
 
 
 def test_the_last_duration_and_the_mean_are_kept_by_function():
@@ -14,6 +26,26 @@ def test_the_last_duration_and_the_mean_are_kept_by_function():
     values = telemetry.measurements()
     assert values["wca_duration_seconds"] == {"collect": 3.0}
     assert values["wca_duration_seconds_avg"] == {"collect": 2.0}
+
+
+def test_the_whole_of_an_iteration_does_not_stand_beside_its_parts():
+    clock = FakeClock()
+    telemetry = Telemetry(clock.monotonic)
+    stages = [Taking(clock, name, seconds) for name, seconds in (("collect", 2.0), ("store", 1.0))]
+    run_iteration(stages, Sample(0.0), telemetry)
+    values = telemetry.measurements()
+    for kind in ("", "_avg"):
+        parts = values[f"wca_duration_seconds{kind}"]
+        assert parts == {"collect": 2.0, "store": 1.0}
+        assert values[f"wca_iteration_duration_seconds{kind}"] == sum(parts.values())
+
+
+def test_the_failures_of_what_may_fail_are_told_from_the_start():
+    telemetry = Telemetry()
+    telemetry.failure("store", "away")
+    telemetry.expect(["collect", "store"])
+    assert telemetry.measurements()["wca_failures"] == {"collect": 0, "store": 1}
+    assert telemetry.healthy("collect") is None
 
 
 def test_a_block_that_raises_is_measured_too():

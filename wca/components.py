@@ -67,6 +67,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.collectors.task_memory_events:TaskMemoryEventsCollector", "OOM kills of tasks"),
     Entry("wca.collectors.task_io:TaskIoCollector", "block device I/O of tasks"),
     Entry("wca.collectors.task_pids:TaskPidsCollector", "processes and threads of tasks"),
+    Entry("wca.collectors.task_spec:TaskSpecCollector", "CPU quota, weight and start of tasks"),
     Entry("wca.collectors.task_psi:TaskPsiCollector", "pressure stall information of tasks"),
     Entry("wca.collectors.task_perf:TaskPerfCollector", "perf events of tasks", "beta"),
     Entry("wca.collectors.task_resctrl:TaskResctrlCollector", "L3 cache and memory traffic"),

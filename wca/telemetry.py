@@ -3,13 +3,17 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Telemetry"]
+__all__ = ["ITERATION", "Telemetry"]
 
 log = logging.getLogger(__name__)
+
+#: The function that all stages are parts of. Its durations have names of their own, because a sum
+#: never stands beside its parts.
+ITERATION = "iteration"
 
 
 class Telemetry:
@@ -54,6 +58,11 @@ class Telemetry:
         """Add to a counter; adding zero makes it visible before the first event."""
         with self._lock:
             self._counters[counter] = self._counters.get(counter, 0) + by
+
+    def expect(self, components: Iterable[str]) -> None:
+        """These may fail: their failures are told while there are none yet."""
+        with self._lock:
+            self._failures = dict.fromkeys(components, 0) | self._failures
 
     def begin_round(self) -> None:
         """A new iteration begins: what only succeeded in the last one works again."""
@@ -100,15 +109,18 @@ class Telemetry:
 
     def measurements(self) -> dict[str, Any]:
         """Durations, health and counters as measurements of the catalogue's names."""
-        averages = {name: self._total[name] / self._count[name] for name in self._last.copy()}
+        last = self._last.copy()
+        averages = {name: self._total[name] / self._count[name] for name in last}
         values: dict[str, Any] = {
-            "wca_duration_seconds": self._last.copy(),
+            "wca_iteration_duration_seconds": last.pop(ITERATION, None),
+            "wca_iteration_duration_seconds_avg": averages.pop(ITERATION, None),
+            "wca_duration_seconds": last,
             "wca_duration_seconds_avg": averages,
             "wca_healthy": self._healthy.copy(),
             "wca_failures": self._failures.copy(),
             **self._counters,
         }
-        return {name: value for name, value in values.items() if value != {}}
+        return {name: value for name, value in values.items() if value not in (None, {})}
 
 
 def _sentence(error: BaseException | str) -> str:

@@ -1,5 +1,6 @@
 """The programs behind docs/performance.md: they start, and what they count is what there is."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from benchmarks.floor import observe, open_descriptors, perf_groups
 from benchmarks.long_run import long_run
 from benchmarks.peers import measure
 from tests.cgroup_fixtures import need_root
+from tests.kafka.distribution import classpath
 from wca.collectors import Collector
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
@@ -240,3 +242,24 @@ def test_scrape_asks_another_process():
     done = program("benchmarks", "scrape", "--series", "100", "--rounds", "1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("| 100 | ") == 3
+
+
+@pytest.fixture
+def kafka():
+    """Kafka is there; fetching it is not part of a test."""
+    return classpath()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.usefixtures("kafka")
+def test_kafka_compares_sending_and_storing_with_confluent_kafka_where_that_is_installed():
+    here = importlib.util.find_spec("confluent_kafka") is not None
+    done = program("benchmarks", "kafka", "--series", "40", "--rounds", "3", timeout=100)
+    assert done.returncode == 0, done.stderr
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines()]
+    measured = [row for row in rows if row[0] == "40"]
+    ways = ["WCA", "confluent-kafka"] if here else ["WCA"]
+    expected = [(what, way) for what in ("ready messages", "store()") for way in ways]
+    assert [(row[1], row[2]) for row in measured] == expected
+    assert all(float(number) > 0 for row in measured for number in row[3:7])
+    assert ("confluent-kafka is not installed" in done.stdout) is not here

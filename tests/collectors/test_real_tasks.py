@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ from wca.collectors.task_memory import TaskMemoryCollector
 from wca.collectors.task_memory_events import TaskMemoryEventsCollector
 from wca.collectors.task_pids import TaskPidsCollector
 from wca.collectors.task_psi import TaskPsiCollector
+from wca.collectors.task_spec import TaskSpecCollector
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
 from wca.nodes import Task
@@ -28,6 +30,7 @@ COLLECTORS = [
     TaskPsiCollector,
     TaskIoCollector,
     TaskPidsCollector,
+    TaskSpecCollector,
 ]
 
 
@@ -75,6 +78,25 @@ def test_an_allocation_of_100_mb_is_seen_as_such(real_cgroups):
     page_size = os.sysconf("SC_PAGESIZE")
     assert (pages[1] - pages[0]) * page_size == pytest.approx(100e6, rel=0.03)
     assert "task_mem_limit_bytes" not in held
+    anon = [sample["task_mem_anon_bytes"] for sample in (before, held, freed)]
+    assert anon[1] - anon[0] == pytest.approx(100e6, rel=0.03)
+    assert anon[2] - anon[0] < 5e6
+
+
+def test_what_is_written_to_a_file_is_page_cache(real_cgroups, tmp_path):
+    path = real_cgroups.make("writing")
+    worker = real_cgroups.worker(path)
+    probe = attach(partial(TaskMemoryCollector, details=True), real_cgroups, path)
+    before = read(probe)
+    worker.do(f"file = open({str(tmp_path / 'file')!r}, 'w+b'); file.write(b'x' * 30_000_000)")
+    worker.do("import mmap; file.flush(); mapped = mmap.mmap(file.fileno(), 30_000_000)")
+    worker.do("touched = sum(mapped[:: mmap.PAGESIZE])")
+    after = read(probe)
+    probe.close()
+    grown = {name: after[name] - before[name] for name in before if name.endswith("_bytes")}
+    assert grown["task_mem_file_bytes"] == pytest.approx(30e6, rel=0.05)
+    assert grown["task_mem_mapped_file_bytes"] == pytest.approx(30e6, rel=0.05)
+    assert grown["task_mem_anon_bytes"] < 10e6
 
 
 def test_a_limit_is_seen_when_it_is_set(real_cgroups):
@@ -164,6 +186,7 @@ from wca.collectors import NotAvailable
 from wca.collectors.task_cpu import TaskCpuCollector
 from wca.collectors.task_memory import TaskMemoryCollector
 from wca.collectors.task_psi import TaskPsiCollector
+from wca.collectors.task_spec import TaskSpecCollector
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
 from wca.nodes import Task

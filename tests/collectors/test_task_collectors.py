@@ -113,6 +113,7 @@ def test_memory_numbers_are_the_same_in_every_layout(tree):
         "task_mem_page_faults": 1000,
         "task_mem_major_page_faults": 100,
         "task_mem_numa_pages": {"0": 4096, "1": 8},
+        "task_mem_anon_bytes": 540672,
         "task_mem_inactive_file_bytes": 20 * MIB,
         "task_mem_working_set_bytes": 44 * MIB,
         "task_mem_refaults_anon": 4,
@@ -143,12 +144,19 @@ def test_without_one_of_its_files_there_is_no_working_set(tree):
     assert "task_mem_working_set_bytes" not in out
 
 
-@pytest.mark.parametrize("tree", ["v2"], indirect=True)
-def test_activations_are_details_of_v2(tree):
+@pytest.mark.parametrize("tree", LAYOUTS, indirect=True)
+def test_page_cache_and_activations_of_v2_are_details(tree):
     tree.add_task("/job")
     measured = measure(partial(TaskMemoryCollector, details=True), tree)
-    assert measured["task_mem_activations_anon"] == 1
-    assert measured["task_mem_activations_file"] == 2
+    details = {
+        "task_mem_file_bytes": 270336,
+        "task_mem_mapped_file_bytes": 135168,
+        "task_mem_active_file_bytes": 12288,
+    }
+    if tree.layout == "v2":
+        details |= {"task_mem_activations_anon": 1, "task_mem_activations_file": 2}
+    assert details.items() <= measured.items()
+    assert measured.keys() - measure(TaskMemoryCollector, tree).keys() == details.keys()
 
 
 @pytest.mark.parametrize("tree", LAYOUTS, indirect=True)
@@ -230,6 +238,7 @@ def test_a_kernel_without_pressure_files_has_no_pressure(tmp_path):
             {
                 "task_mem_page_faults",
                 "task_mem_major_page_faults",
+                "task_mem_anon_bytes",
                 "task_mem_inactive_file_bytes",
                 "task_mem_working_set_bytes",
                 "task_mem_refaults_anon",

@@ -62,7 +62,7 @@ def test_files_of_v2(tree, name, text, expected):
             CgroupLimits(0.5, None, None),
         ),
         ({"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000"}, NONE),
-        ({"cpu.cfs_quota_us": "50000"}, NONE),
+        ({"cpu.cfs_quota_us": "50000", "cpu.cfs_period_us": ""}, NONE),
         ({"cpu.shares": "1024"}, NONE),
         ({"cpu.shares": "512"}, CgroupLimits(None, 50, None)),
         ({"cpu.shares": "2"}, CgroupLimits(None, 1, None)),

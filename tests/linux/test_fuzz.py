@@ -52,6 +52,9 @@ REFUSING = {"wca.linux.zoneinfo.parse_zoneinfo#1", "wca.linux.zoneinfo.parse_zon
 
 #: A true content for each call, from which others are made.
 SEEDS = {
+    "wca.linux.cpu_limits.parse_cpu_max#0": b"50000 100000\n",
+    "wca.linux.cpu_limits.parse_cpu_weight#0": b"100\n",
+    "wca.linux.cpu_limits.parse_quota#0": b"50000\n",
     "wca.linux.io_stat.parse_blkio#0": content.blkio({"8:0": (4096, 8192)}).encode(),
     "wca.linux.io_stat.parse_io_stat#0": content.io_stat({"8:0": (4096, 8192)}).encode(),
     "wca.linux.lru_gen.ages_pages#0": b"0x0007\n",

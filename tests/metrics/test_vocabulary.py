@@ -7,6 +7,7 @@ import pytest
 from wca.errors import ValidationError
 from wca.metrics import CATALOGUE, Metric
 from wca.metrics.batch import Batch
+from wca.metrics.cached import with_ages
 from wca.metrics.export import Exporter
 from wca.metrics.vocabulary import Names, Vocabulary
 
@@ -167,6 +168,50 @@ def test_what_no_storage_takes_is_left_for_it_to_refuse(names, odd):
     first, second = Vocabulary(names).translate([odd, good])
     assert first.value is odd.value
     assert second.name == "b_total"
+
+
+@pytest.mark.parametrize("names", [Names.PROMETHEUS, Names.CADVISOR])
+@pytest.mark.parametrize("as_list", [False, True])
+def test_of_what_is_old_the_time_is_told_and_not_the_age(names, as_list):
+    measurements = {"wca_collector_age_seconds": {"Slow": 2.5}, "wca_tasks": 1}
+    filled = batch((agent(), measurements), timestamp=1_700_000_000.25)
+    (moment, other) = Vocabulary(names).translate(list(filled) if as_list else filled)
+    assert (moment.name, moment.value) == ("wca_collector_read_timestamp_seconds", 1_699_999_997.75)
+    assert moment.labels["collector"] == "Slow"
+    assert moment.help.startswith("Unix time")
+    assert other.value == 1
+
+
+def test_that_time_stays_the_same_while_the_age_grows():
+    vocabulary, exporter = prometheus(), agent()
+    times = []
+    for later in (0.0, 0.1, 0.2, 0.3):
+        age = {"wca_node_list_age_seconds": {"KubernetesNode": 1.1 + later}}
+        times += vocabulary.translate(batch((exporter, age), timestamp=1e9 + later)).values
+    assert times == [1e9 - 1.1] * 4
+
+
+def test_an_age_at_no_time_stays_an_age():
+    age = Metric("wca_collector_age_seconds", 5, {}, "gauge", unit="seconds")
+    assert prometheus().translate([age]) == [age]
+
+
+def test_with_our_own_names_it_is_an_age():
+    filled = batch((agent(), {"wca_collector_age_seconds": {"Slow": 2.5}}))
+    assert only(Vocabulary(Names.WCA).translate(filled)).value == 2.5
+
+
+@pytest.mark.parametrize("names", [Names.PROMETHEUS, Names.CADVISOR])
+def test_what_the_help_says_of_the_age_of_values_is_said_under_every_name(names):
+    entries = with_ages(CATALOGUE, dict.fromkeys(CATALOGUE, 300.0))
+    measured = {"cpu_usage_per_cpu": {"0": 1}, "platform_topology_cpus": 2}
+    of_task = {"task_mem_page_faults": 1, "task_cycles": 2, "task_mem_usage_bytes": 3}
+    filled = Batch(1.0)
+    Exporter({}, entries).export(measured, filled)
+    Exporter({"task_id": "t"}, entries).export(of_task, filled)
+    helps = [metric.help for metric in Vocabulary(names).translate(filled)]
+    assert len(helps) == 5
+    assert all(text.endswith(". Up to 300 s old.") for text in helps)
 
 
 # Labels
@@ -468,6 +513,15 @@ def test_the_machine_is_the_root_of_cadvisor():
         ("container_pressure_cpu_waiting_seconds_total", root, 4),
         ("machine_dimm_count", {"host": "h", "type": "ram"}, 2),
     ]
+
+
+def test_limits_of_cpus_are_whole_microseconds():
+    measurements = {"task_cpu_quota_seconds": 0.012345, "task_cpu_period_seconds": 0.1}
+    found = {
+        metric.name: metric.value for metric in cadvisor().translate(batch((task(), measurements)))
+    }
+    assert found == {"container_spec_cpu_quota": 12345, "container_spec_cpu_period": 100_000}
+    assert all(isinstance(value, int) for value in found.values())
 
 
 def test_a_sum_makes_way_for_its_parts():

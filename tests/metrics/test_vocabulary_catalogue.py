@@ -1,12 +1,10 @@
 """The whole catalogue, and its twins for containers, in every vocabulary."""
 
 import re
-import subprocess
 from collections import defaultdict
 
 import pytest
 
-from tests.services import program
 from wca.metrics import CATALOGUE, MetricUnit
 from wca.metrics.batch import Batch
 from wca.metrics.cadvisor_names import CADVISOR_NAMES
@@ -77,24 +75,6 @@ def test_no_two_series_become_one(translated):
 def test_the_text_is_valid(translated):
     text = b"".join(Encoder().encode(translated).chunks()).decode()
     assert check_exposition(text) == []
-
-
-@pytest.mark.parametrize(
-    ("names", "complaints"),
-    [
-        (Names.PROMETHEUS, ""),
-        (Names.CADVISOR, "machine_dimm_count non-histogram and non-summary metrics should not"),
-    ],
-)
-def test_promtool_finds_nothing_but_a_name_of_cadvisors_own(names, complaints, filled):
-    promtool = program("promtool", package="prometheus")
-    text = b"".join(Encoder().encode(Vocabulary(names).translate(filled)).chunks())
-    check = subprocess.run(
-        [promtool, "check", "metrics"], input=text, capture_output=True, timeout=30, check=False
-    )
-    found = (check.stdout + check.stderr).decode().splitlines()
-    assert len(found) == bool(complaints)
-    assert all(line.startswith(complaints) for line in found)
 
 
 def test_every_counter_ends_in_total_and_nothing_else_does(translated):

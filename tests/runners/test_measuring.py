@@ -452,7 +452,7 @@ def test_a_source_that_the_machine_lacks_is_a_state_and_no_error(tmp_path, caplo
     with caplog.at_level("INFO"):
         batch = run(KernelTree(tmp_path), collectors=[Missing()], iterations=3)
     assert caplog.text.count("Missing is not available: no such hardware") == 1
-    failures = [m for m in batch if m.name == "wca_failures"]
+    failures = [m for m in batch if m.name == "wca_failures" and m.value]
     assert "Missing" not in {metric.labels["component"] for metric in failures}
 
 
@@ -588,6 +588,31 @@ def test_the_age_of_values_that_are_not_read_in_each_iteration_is_told(pods):
     batch = run(tree, *tasks, collectors=[slow, TaskCpuCollector()], iterations=4)
     ages = {m.labels["collector"]: m.value for m in batch if m.name == "wca_collector_age_seconds"}
     assert ages == {"Odd": 3.0}
+
+
+def test_time_and_age_of_a_sample_are_one_moment_until_it_is_read_anew(tmp_path):
+    clock, storage, took = FakeClock(), RecordingStorage(), iter([0.0, 0.25, 0.0, 0.125, 0.5])
+
+    class Slow(OfTheMachine):
+        """Takes another time at each reading."""
+
+        def read(self, out):
+            clock.advance(next(took))
+
+    rare = OfTheMachine()
+    rare.interval = 10.0
+    runner = MeasurementRunner(
+        Tasks(), storage, kernel=KernelTree(tmp_path).kernel, clock=clock, collectors=[Slow(), rare]
+    )
+    runner.stop_after(5)
+    assert runner.run() == 0
+    moments = {
+        metric.timestamp - metric.value
+        for batch in storage.batches
+        for metric in batch
+        if metric.name == "wca_collector_age_seconds"
+    }
+    assert len(moments) == 1
 
 
 def test_what_each_collector_and_each_task_costs_is_measured(pods):

@@ -19,9 +19,14 @@ runner: !MeasurementRunner
   sched: true
   event_names: [task_clock_seconds, task_context_switches]
   extra_labels: {{env: test}}
+  extra_collectors: [!NodeTopologyCollector {{interval: 5m}}]
   http: !HttpServer
     address: 127.0.0.1:{port}
-  metrics_storage: !PrometheusStorage
+  metrics_storage: !MultiStorage
+    storages:
+    - !PrometheusStorage
+    - !PrometheusStorage {{names: wca, path: /wca}}
+    - !PrometheusStorage {{names: cadvisor, path: /cadvisor}}
 """
 
 

@@ -87,6 +87,9 @@ class NodeTarget(Protocol):
     def inode(self, path: str) -> int | None:
         """The inode number of what a path leads to; None where it is absent."""
 
+    def modified(self, path: str) -> float | None:
+        """Unix time of the last change of a file or folder; None where it is absent."""
+
 
 class TaskTarget(Protocol):
     """A task to measure."""

@@ -1,5 +1,7 @@
 """What tasks that have ended leave behind: totals of the node that outlive them."""
 
+from collections.abc import Collection
+
 from wca.metrics import Measurements
 
 __all__ = ["EndedTasks"]
@@ -12,10 +14,15 @@ _TOTALS = (
 
 
 class EndedTasks:
-    """Counts tasks that have ended, with what their last samples said."""
+    """Counts tasks that have ended, with what their last samples said.
 
-    def __init__(self) -> None:
-        self._totals: Measurements = {"platform_ended_tasks": 0}
+    Args:
+        measured: names of what is measured of tasks: its totals are 0 from the start.
+    """
+
+    def __init__(self, measured: Collection[str] = ()) -> None:
+        known = {total: 0 for total, name in _TOTALS if name in measured}
+        self._totals: Measurements = {"platform_ended_tasks": 0, **known}
 
     def add_task(self, last: Measurements) -> None:
         """One more task has ended.

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from wca.errors import NotAvailable, TargetGone
 from wca.linux.cgroups import Cgroup
-from wca.linux.parse import Malformed, parse_limit, parse_number, to_number
+from wca.linux.cpu_limits import parse_cpu_max, parse_quota
+from wca.linux.parse import Malformed, parse_limit, parse_number
 
 __all__ = ["CgroupLimits", "read_limits"]
 
@@ -60,17 +61,22 @@ def _limit(data: bytes) -> int | None:
 def _number(data: bytes) -> int | None:
     try:
         return parse_number(data)
-    except Malformed:  # -1 of cpu.cfs_quota_us is no limit
+    except Malformed:
         return None
 
 
 def _cpus_of_max(data: bytes) -> float | None:
-    numbers = [to_number(word) for word in data.split()]
-    return _ratio(*numbers) if len(numbers) == 2 else None
+    try:
+        return _ratio(*parse_cpu_max(data))
+    except Malformed:
+        return None
 
 
 def _cpus_of_quota(cgroup: Cgroup) -> float | None:
-    quota = _number(_read(cgroup, "cpu", "cpu.cfs_quota_us"))
+    try:
+        quota = parse_quota(_read(cgroup, "cpu", "cpu.cfs_quota_us"))
+    except Malformed:
+        return None
     period = None if quota is None else _number(_read(cgroup, "cpu", "cpu.cfs_period_us"))
     return _ratio(quota, period)
 

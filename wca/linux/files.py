@@ -150,6 +150,14 @@ class Kernel:
         except OSError:  # it takes no descriptor, so that none can be lacking
             return None
 
+    def modified(self, path: str) -> float | None:
+        """Unix time of the last change of a file or folder; None where it is absent."""
+        self.calls.stats += 1
+        try:
+            return os.stat(self._prefix + path).st_mtime
+        except OSError:
+            return None
+
     def listdir(self, path: str) -> list[str]:
         """Names in a folder, sorted; empty where it is absent. WcaError for want of descriptors."""
         self.calls.listdirs += 1

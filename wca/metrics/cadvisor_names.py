@@ -24,6 +24,7 @@ class CadvisorName:
         total_of: our metric whose series together are this number, by a level: where it is in the
             same batch, it has the name, and this metric stays under that of Prometheus.
         help: of a family that several metrics of ours make up; None: the same as ours.
+        parts: how many of cAdvisor's units make one of ours; its values are whole ones then.
     """
 
     name: str
@@ -32,15 +33,18 @@ class CadvisorName:
     typed: bool = True
     total_of: str | None = None
     help: str | None = None
+    parts: float = 1
 
 
 _SAME = {
     "task_last_seen": "container_last_seen",
+    "task_started": "container_start_time_seconds",
     "task_cpu_user_seconds": "container_cpu_user_seconds_total",
     "task_cpu_system_seconds": "container_cpu_system_seconds_total",
     "task_cpu_periods": "container_cpu_cfs_periods_total",
     "task_cpu_throttled_periods": "container_cpu_cfs_throttled_periods_total",
     "task_cpu_throttled_seconds": "container_cpu_cfs_throttled_seconds_total",
+    "task_cpu_shares": "container_spec_cpu_shares",
     "task_cpu_bursts": "container_cpu_cfs_burst_periods_total",
     "task_cpu_burst_seconds": "container_cpu_cfs_burst_seconds_total",
     "task_run_queue_delay_seconds": "container_cpu_schedstat_runqueue_seconds_total",
@@ -48,6 +52,10 @@ _SAME = {
     "task_mem_usage_bytes": "container_memory_usage_bytes",
     "task_mem_max_usage_bytes": "container_memory_max_usage_bytes",
     "task_mem_working_set_bytes": "container_memory_working_set_bytes",
+    "task_mem_anon_bytes": "container_memory_rss",
+    "task_mem_file_bytes": "container_memory_cache",
+    "task_mem_mapped_file_bytes": "container_memory_mapped_file",
+    "task_mem_active_file_bytes": "container_memory_total_active_file_bytes",
     "task_mem_inactive_file_bytes": "container_memory_total_inactive_file_bytes",
     "task_mem_swap_bytes": "container_memory_swap",
     "task_mem_limit_bytes": "container_spec_memory_limit_bytes",
@@ -126,6 +134,8 @@ def _others() -> Iterator[tuple[str, CadvisorName]]:
     yield "task_cpu_usage_seconds", CadvisorName(cpu, {"cpu": "total"})
     # On cgroup v2 the kernel makes the numbers of the root group of the same times.
     yield "cpu_usage_per_cpu", CadvisorName(cpu, _MACHINE, {"cpu": ("cpu", "cpu{:0>2}")})
+    for ours in ("quota", "period"):  # in microseconds
+        yield f"task_cpu_{ours}_seconds", CadvisorName(f"container_spec_cpu_{ours}", parts=1e6)
     dimm = {"dimm_type": ("type", "{}")}
     yield "platform_dimm_count", CadvisorName("machine_dimm_count", levels=dimm)
     yield "platform_dimm_total_size_bytes", CadvisorName("machine_dimm_capacity_bytes", levels=dimm)

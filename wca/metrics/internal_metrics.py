@@ -43,8 +43,19 @@ INTERNAL_METRICS: tuple[MetricMetadata, ...] = (
         "Resident memory of the agent.",
         source="/proc/self/statm",
     ),
+    _internal("wca_iteration_duration_seconds", _G, _S, "Last duration of a whole iteration."),
     _internal(
-        "wca_duration_seconds", _G, _S, "Last duration of each stage of the loop.", "function"
+        "wca_iteration_duration_seconds_avg",
+        _G,
+        _S,
+        "Mean duration of a whole iteration since start.",
+    ),
+    _internal(
+        "wca_duration_seconds",
+        _G,
+        _S,
+        "Last duration of each stage of the loop; the whole is wca_iteration_duration_seconds.",
+        "function",
     ),
     _internal(
         "wca_duration_seconds_avg",

@@ -1,5 +1,6 @@
 """Catalogue entries of the machine's memory modules. Data only."""
 
+from wca.metrics.cached import READ_ONCE
 from wca.metrics.metadata import MetricMetadata
 from wca.metrics.metric import MetricGranularity, MetricType, MetricUnit
 
@@ -14,7 +15,7 @@ MEMORY_HARDWARE_METRICS: tuple[MetricMetadata, ...] = (
         MetricType.GAUGE,
         MetricUnit.NUMERIC,
         _PLATFORM,
-        "Memory modules, by ram, nvm (persistent), hbm and cxl.",
+        f"Memory modules, by ram, nvm (persistent), hbm and cxl. {READ_ONCE}",
         "dmidecode -t memory",
         ("dimm_type",),
         _NEEDS,
@@ -24,7 +25,7 @@ MEMORY_HARDWARE_METRICS: tuple[MetricMetadata, ...] = (
         MetricType.GAUGE,
         MetricUnit.BYTES,
         _PLATFORM,
-        "Size of the memory modules of each type.",
+        f"Size of the memory modules of each type. {READ_ONCE}",
         "dmidecode -t memory, Size",
         ("dimm_type",),
         _NEEDS,
@@ -35,7 +36,7 @@ MEMORY_HARDWARE_METRICS: tuple[MetricMetadata, ...] = (
         MetricUnit.BYTES_PER_SECOND,
         _PLATFORM,
         "What the interfaces of all modules of type ram can carry together, in bytes per second; "
-        "modules on one channel share it.",
+        f"modules on one channel share it. {READ_ONCE}",
         "dmidecode -t memory, Configured Memory Speed times Data Width",
         needs=_NEEDS,
     ),

@@ -39,17 +39,20 @@ class PrometheusName:
         unit: of the value there; None: not known.
         divisor: what a value of ours is divided by.
         help: one sentence; None: the same as ours.
+        from_age: our value is how long ago something happened, and the value there is when.
     """
 
     name: str
     unit: str | None
     divisor: float = 1.0
     help: str | None = None
+    from_age: bool = False
 
 
 #: By name, type and unit: metrics of ours whose name by rule would mislead. One has a time for its
-#: value though ``up`` is 0 or 1 elsewhere, some lack the prefix that says what they are about, and
-#: ``_count`` belongs to histograms and summaries.
+#: value though ``up`` is 0 or 1 elsewhere, some lack the prefix that says what they are about,
+#: ``_count`` belongs to histograms and summaries, and of what has happened the time is told: an age
+#: would not grow when the agent stands still.
 PROMETHEUS_EXCEPTIONS: Mapping[_Key, PrometheusName] = MappingProxyType(
     {
         ("wca_up", MetricType.GAUGE, MetricUnit.TIMESTAMP): PrometheusName(
@@ -69,6 +72,18 @@ PROMETHEUS_EXCEPTIONS: Mapping[_Key, PrometheusName] = MappingProxyType(
             MetricUnit.SECONDS,
             _TICKS_PER_SECOND,
             "Busy time of each CPU: user, nice, system, irq, softirq and steal.",
+        ),
+        ("wca_collector_age_seconds", MetricType.GAUGE, MetricUnit.SECONDS): PrometheusName(
+            "wca_collector_read_timestamp_seconds",
+            MetricUnit.SECONDS,
+            help="Unix time of the values of a collector that is not read in each iteration.",
+            from_age=True,
+        ),
+        ("wca_node_list_age_seconds", MetricType.GAUGE, MetricUnit.SECONDS): PrometheusName(
+            "wca_node_list_timestamp_seconds",
+            MetricUnit.SECONDS,
+            help="Unix time at which the source of a node has given its list of tasks.",
+            from_age=True,
         ),
         ("platform_dimm_count", MetricType.GAUGE, MetricUnit.NUMERIC): PrometheusName(
             "platform_dimms", MetricUnit.NUMERIC

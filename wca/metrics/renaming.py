@@ -4,9 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from wca.metrics.batch import Series
+from wca.metrics.cached import age_note
 from wca.metrics.cadvisor_names import CADVISOR_NAMES, CadvisorName
-from wca.metrics.metric import Metric, MetricGranularity, MetricType
-from wca.metrics.prometheus_names import prometheus_name
+from wca.metrics.conversions import Conversion, divided, in_whole_units, moment
+from wca.metrics.metric import Metric, MetricGranularity, MetricType, MetricUnit
+from wca.metrics.prometheus_names import PrometheusName, prometheus_name
 from wca.metrics.task_labels import TASK_LABELS, KeptLabels
 
 __all__ = ["Renaming", "Row"]
@@ -26,7 +28,7 @@ class Row:
         type: see ``Metric``.
         help: see ``Metric``.
         unit: see ``Metric``.
-        divisor: what its values are divided by.
+        convert: what becomes of its values; None: they stay.
     """
 
     name: str
@@ -34,7 +36,7 @@ class Row:
     type: str | None
     help: str | None
     unit: str | None
-    divisor: float
+    convert: Conversion | None
 
 
 class Renaming:
@@ -86,22 +88,24 @@ class _Together:
 
     def row(self, one: Series | Metric) -> Row:
         plain = prometheus_name(one.name, one.type, one.unit)
-        theirs = self._cadvisor_name(one.name, one.type)
+        theirs = self._cadvisor_name(one.name, one.type, one.unit)
         return Row(
             plain.name if theirs is None else theirs.name,
             self._labels_of(one, theirs),
             one.type if theirs is None or theirs.typed else None,
-            (theirs and theirs.help) or plain.help or one.help,
+            _help(one.help, (theirs and theirs.help) or plain.help),
             plain.unit,
-            plain.divisor,
+            _conversion(plain, theirs),
         )
 
-    def _cadvisor_name(self, name: str, type_: str | None) -> CadvisorName | None:
-        """The name in cAdvisor; none for a plugin's metric of our name and another type."""
+    def _cadvisor_name(self, name: str, type_: str | None, unit: str | None) -> CadvisorName | None:
+        """The name in cAdvisor; none for a plugin's metric of our name and another type or unit."""
         if not self._cadvisor:
             return None
         theirs = CADVISOR_NAMES.get(_of_task(name))
         if theirs is None or theirs.total_of in self._names:
+            return None
+        if theirs.parts != 1 and unit != MetricUnit.SECONDS:
             return None
         counter = type_ == MetricType.COUNTER
         return theirs if not theirs.typed or theirs.name.endswith("_total") == counter else None
@@ -129,6 +133,20 @@ class _Together:
         else:
             kept = self._rules.of_task(labels, common)
         return kept if theirs is None else _with_own(kept, theirs)
+
+
+def _conversion(plain: PrometheusName, theirs: CadvisorName | None) -> Conversion | None:
+    """What becomes of the values of a metric under its other name."""
+    if theirs is not None and theirs.parts != 1:
+        return in_whole_units(theirs.parts)
+    if plain.from_age:
+        return moment
+    return None if plain.divisor == 1 else divided(plain.divisor)
+
+
+def _help(ours: str | None, other: str | None) -> str | None:
+    """The HELP under another name; how old values may be is said there as well."""
+    return ours if other is None else f"{other}{age_note(ours)}"
 
 
 def _with_own(labels: Mapping[str, str], theirs: CadvisorName) -> Mapping[str, str]:

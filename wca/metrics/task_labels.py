@@ -10,8 +10,10 @@ __all__ = ["MACHINE_FACTS", "TASK_LABELS", "KeptLabels"]
 #: Facts of the agent and the machine, which ``wca_information`` carries for all series.
 MACHINE_FACTS = frozenset({"wca_version", "cpu_model", "sockets", "cores", "cpus"})
 
-#: What stays of the labels of a task unless the user lists others. ``app_kubernetes_io__name`` is
-#: how a pod's label ``app.kubernetes.io/name`` is written here.
+#: What stays of the labels of a task unless the user lists others: who it is, and what changes
+#: neither with its deployments nor from copy to copy. ``app_kubernetes_io__name`` is how a pod's
+#: label ``app.kubernetes.io/name`` is written here, ``app_kubernetes_io_name`` how Prometheus and
+#: others write it.
 TASK_LABELS = frozenset(
     {
         "task_name",
@@ -21,8 +23,15 @@ TASK_LABELS = frozenset(
         "pod_name",
         "container_name",
         "app",
+        "k8s_app",
         "app_kubernetes_io__name",
+        "app_kubernetes_io__instance",
+        "app_kubernetes_io__component",
+        "app_kubernetes_io__qos_class",
         "app_kubernetes_io_name",
+        "app_kubernetes_io_instance",
+        "app_kubernetes_io_component",
+        "app_kubernetes_io_qos_class",
     }
 )
 

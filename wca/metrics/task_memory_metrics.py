@@ -11,9 +11,15 @@ _DETAILS = "TaskMemoryCollector with details"
 _EVENT_DETAILS = "TaskMemoryEventsCollector with details"
 
 
-def _bytes(name: str, help_: str, source: str) -> MetricMetadata:
+def _bytes(name: str, help_: str, source: str, needs: str = "") -> MetricMetadata:
     return MetricMetadata(
-        name, MetricType.GAUGE, MetricUnit.BYTES, MetricGranularity.TASK, help_, source
+        name,
+        MetricType.GAUGE,
+        MetricUnit.BYTES,
+        MetricGranularity.TASK,
+        help_,
+        source,
+        needs=needs,
     )
 
 
@@ -44,6 +50,29 @@ TASK_MEMORY_METRICS: tuple[MetricMetadata, ...] = (
         "task_mem_working_set_bytes",
         "Memory usage without the page cache that is reclaimed first; never below 0.",
         "task_mem_usage_bytes - task_mem_inactive_file_bytes",
+    ),
+    _bytes(
+        "task_mem_anon_bytes",
+        "Anonymous memory of the task, such as heaps and stacks, that is not in swap space.",
+        "v1: memory.stat total_rss; v2: memory.stat anon",
+    ),
+    _bytes(
+        "task_mem_file_bytes",
+        "Page cache of the task, shared memory and tmpfs included.",
+        "v1: memory.stat total_cache; v2: memory.stat file",
+        _DETAILS,
+    ),
+    _bytes(
+        "task_mem_mapped_file_bytes",
+        "Page cache of the task that processes have mapped.",
+        "v1: memory.stat total_mapped_file; v2: memory.stat file_mapped",
+        _DETAILS,
+    ),
+    _bytes(
+        "task_mem_active_file_bytes",
+        "Page cache of the task that was used lately and is reclaimed last.",
+        "v1: memory.stat total_active_file; v2: memory.stat active_file",
+        _DETAILS,
     ),
     _bytes(
         "task_mem_inactive_file_bytes",

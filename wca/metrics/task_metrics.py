@@ -7,6 +7,7 @@ __all__ = ["TASK_METRICS"]
 
 _CPU_DETAILS = "TaskCpuCollector with details"
 _SUMMED = ", a pod's summed with its containers'"
+_SPEC = "TaskSpecCollector"
 
 
 def _task(
@@ -45,6 +46,15 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         MetricUnit.TIMESTAMP,
         "Unix time of the task's last measurement.",
         "internal",
+    ),
+    _task(
+        "task_started",
+        _G,
+        MetricUnit.TIMESTAMP,
+        "Unix time at which the task's cgroup was made; later, never earlier, where the kernel had "
+        "to forget it for want of memory.",
+        "time of the cgroup's folder, cgroup.clone_children (v1) or cgroup.events (v2)",
+        needs=_SPEC,
     ),
     _task(
         "task_subcontainers",
@@ -125,6 +135,30 @@ TASK_METRICS: tuple[MetricMetadata, ...] = (
         "CPU time used beyond the quota, out of what was left of earlier periods.",
         f"v1: cpu.stat burst_time; v2: cpu.stat burst_usec (Linux 5.16){_SUMMED}",
         needs=_CPU_DETAILS,
+    ),
+    _task(
+        "task_cpu_quota_seconds",
+        _G,
+        _S,
+        "CPU time that the task may use in each enforcement period; absent when unlimited.",
+        "v1: cpu.cfs_quota_us; v2: cpu.max, first number",
+        needs=_SPEC,
+    ),
+    _task(
+        "task_cpu_period_seconds",
+        _G,
+        _S,
+        "Length of an enforcement period of the CPU quota.",
+        "v1: cpu.cfs_period_us; v2: cpu.max, second number",
+        needs=_SPEC,
+    ),
+    _task(
+        "task_cpu_shares",
+        _G,
+        _N,
+        "Weight of the task where CPUs are short, in shares from 2 to 262144.",
+        "v1: cpu.shares; v2: cpu.weight from 1 to 10000, as cAdvisor converts it",
+        needs=_SPEC,
     ),
     _psi("cpu", "some", "at least one thread of the task"),
     _psi("cpu", "full", "every thread of the task that was not idle"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wca.errors import ValidationError
 from wca.metrics.batch import Batch, Series
+from wca.metrics.conversions import Conversion, moment
 from wca.metrics.metric import Metric
 from wca.metrics.renaming import Renaming, Row
 
@@ -30,12 +31,12 @@ class _Block:
     Args:
         source: held, so that its ``id`` stays its own.
         series: the same series under other names, in the same order.
-        scaled: position in the block and divisor of each value that has another unit now.
+        converted: position in the block of each value that is another one now, and how.
     """
 
     source: tuple[Series, ...]
     series: tuple[Series, ...]
-    scaled: tuple[tuple[int, float], ...]
+    converted: tuple[tuple[int, Conversion], ...]
 
 
 class Vocabulary:
@@ -71,7 +72,7 @@ class Vocabulary:
         self._renaming = Renaming(labels, cadvisor=self.names is Names.CADVISOR)
         self._sources: list[tuple[Series, ...]] = []
         self._translated: list[_Block] = []
-        self._scaled: list[tuple[int, float]] = []
+        self._converted: list[tuple[int, Conversion]] = []
         self._blocks: dict[int, _Block] = {}
         self._common = _HOST
         self._columns: _Columns | None = None
@@ -99,8 +100,8 @@ class Vocabulary:
         if batch.blocks != self._sources:
             self._renew(batch.blocks)
         values = batch.values.copy()
-        for position, divisor in self._scaled:
-            values[position] = _divided(values[position], divisor)
+        for position, convert in self._converted:
+            values[position] = convert(values[position], batch.timestamp)
         translated = Batch(batch.timestamp, batch.common)
         translated.blocks = [block.series for block in self._translated]
         translated.values = values
@@ -110,13 +111,13 @@ class Vocabulary:
         """Translate the blocks that are new; forget those that are gone."""
         self._sources = list(blocks)
         known, self._blocks = self._blocks, {}
-        self._translated, self._scaled = [], []
+        self._translated, self._converted = [], []
         start = 0
         for source in self._sources:
             block = known.get(id(source)) or self._blocks.get(id(source)) or self._block(source)
             self._blocks[id(source)] = block
             self._translated.append(block)
-            self._scaled += [(start + place, divisor) for place, divisor in block.scaled]
+            self._converted += [(start + place, convert) for place, convert in block.converted]
             start += len(source)
 
     def _rows_of(self, metrics: Sequence[Metric]) -> Sequence[Row | None]:
@@ -128,7 +129,7 @@ class Vocabulary:
 
     def _block(self, source: tuple[Series, ...]) -> _Block:
         series = []
-        scaled = []
+        converted = []
         for place, (one, row) in enumerate(
             zip(source, self._renaming.rows_of(source, self._common), strict=True)
         ):
@@ -137,9 +138,9 @@ class Vocabulary:
                 continue
             texts = row.type, row.help, row.unit, one.granularity
             series.append(Series(row.name, row.labels, *texts))
-            if row.divisor != 1:
-                scaled.append((place, row.divisor))
-        return _Block(source, tuple(series), tuple(scaled))
+            if row.convert is not None:
+                converted.append((place, row.convert))
+        return _Block(source, tuple(series), tuple(converted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +163,12 @@ def _columns_of(metrics: Sequence[Metric]) -> _Columns:
 
 
 def _renamed(metric: Metric, row: Row | None) -> Metric:
-    if row is None:
+    # An age without the time at which it was so old stays an age, under its own name.
+    if row is None or (row.convert is moment and metric.timestamp is None):
         return metric
     return Metric(
         row.name,
-        metric.value if row.divisor == 1 else _divided(metric.value, row.divisor),
+        metric.value if row.convert is None else row.convert(metric.value, metric.timestamp),
         row.labels,
         row.type,
         row.help,
@@ -175,11 +177,3 @@ def _renamed(metric: Metric, row: Row | None) -> Metric:
         metric.timestamp,
         metric.start_time,
     )
-
-
-def _divided(value: float, divisor: float) -> float:
-    """A value in another unit; what is no number stays, for the encoder to refuse."""
-    try:
-        return value / divisor
-    except (TypeError, OverflowError):
-        return value

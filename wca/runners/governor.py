@@ -10,7 +10,7 @@ from wca.linux.heap import give_back_memory
 from wca.metrics import Measurements
 from wca.runners.stages import Sample
 
-__all__ = ["Budget", "Governor", "Governed"]
+__all__ = ["Budget", "Governor", "Governed", "longest_stretch"]
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,11 @@ class Budget(TypedDict, total=False):
 
     cpu: Annotated[float, Ratio(0.0001, 64)]
     memory: Annotated[int, Size(1024 * 1024)]
+
+
+def longest_stretch(budget: Budget | None) -> int:
+    """How many times longer than wanted the intervals of collectors may become."""
+    return STRETCHES[-1] if budget and "cpu" in budget else 1
 
 
 class Governed(Protocol):

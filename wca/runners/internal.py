@@ -10,6 +10,7 @@ from wca.runners.engine import Engine
 from wca.runners.governor import Governor
 from wca.runners.measuring import Measuring
 from wca.runners.stages import Sample
+from wca.runners.zeros import with_zeros
 
 __all__ = ["Internal"]
 
@@ -42,12 +43,15 @@ class Internal:
     def __call__(self, sample: Sample) -> Measurements:
         """The measurements of this iteration."""
         engine = self._engine
+        # Ages are those at the time of the sample: its time without them is one and the same moment
+        # until something is read anew.
+        late = max(0.0, engine.clock.now() - sample.timestamp)
         values: Measurements = {
             "wca_up": sample.timestamp,
             "wca_tasks": len(sample.tasks),
             "wca_cpu_seconds": time.process_time(),
             **engine.telemetry.measurements(),
-            **self._measuring.states.measurements(engine.clock.monotonic()),
+            **self._measuring.states.measurements(engine.clock.monotonic() - late),
             **(self._governor.measurements() if self._governor else {}),
             **engine.books.measurements(),
         }
@@ -55,9 +59,10 @@ class Internal:
             "wca_memory_usage_bytes": engine.resident_bytes(),
             "wca_warning_count": self._log_counts.warnings.copy(),
             "wca_error_count": self._log_counts.errors.copy(),
-            "wca_node_list_age_seconds": self._list_ages(),
+            "wca_node_list_age_seconds": self._list_ages(late),
         }
-        return values | {name: value for name, value in optional.items() if value}
+        return with_zeros(values | {name: value for name, value in optional.items() if value})
 
-    def _list_ages(self) -> Measurements:
-        return dict(self._node.list_ages()) if isinstance(self._node, KeepsList) else {}
+    def _list_ages(self, late: float) -> Measurements:
+        ages = self._node.list_ages() if isinstance(self._node, KeepsList) else {}
+        return {name: max(0.0, age - late) for name, age in ages.items()}

@@ -23,7 +23,7 @@ from wca.runners.derive import Derive
 from wca.runners.discover import Discover
 from wca.runners.engine import Engine
 from wca.runners.export import Export
-from wca.runners.governor import Budget, Governor
+from wca.runners.governor import Budget, Governor, longest_stretch
 from wca.runners.internal import Internal
 from wca.runners.labelling import TaskLabelling
 from wca.runners.loop import Job, Loop, Watchdog
@@ -237,6 +237,8 @@ class MeasurementRunner(Runner):
         )
         engine.start_node(self.node, self._waking(discover))
         stages = self._stages(engine, measuring, log_counts, discover.request)
+        names = [*measuring.collectors, "loop", "containers", *(stage.name for stage in stages)]
+        telemetry.expect(names)
         measure = Job(
             lambda: run_iteration(stages, Sample(self._clock.now()), telemetry),
             self.interval,
@@ -258,6 +260,7 @@ class MeasurementRunner(Runner):
     ) -> list[Stage]:
         monotonic = self._clock.monotonic
         governor = self._governor(engine, measuring)
+        stretch = longest_stretch(self.budget)
 
         def counted_at() -> float:
             return measuring.read_at(COUNTERS, monotonic())
@@ -267,7 +270,7 @@ class MeasurementRunner(Runner):
             Internal(engine, self.node, measuring, log_counts, governor),
             engine.information(),
             engine.telemetry,
-            measuring.catalogue,
+            measuring.catalogue_with_ages(stretch, self.discovery_interval),
             self.series_limit,
         )
         return [

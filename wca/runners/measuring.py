@@ -14,7 +14,9 @@ from wca.containers.machine import Machine
 from wca.containers.parts import parts_of
 from wca.linux.cgroups import CgroupHierarchies
 from wca.metrics import Measurements
+from wca.metrics.cached import with_ages
 from wca.metrics.catalogue import CATALOGUE
+from wca.metrics.derived import SOURCES
 from wca.metrics.metadata import MetricMetadata
 from wca.naming import named
 from wca.nodes import Task
@@ -22,6 +24,9 @@ from wca.runners.engine import Engine
 from wca.runners.states import CollectorStates
 
 __all__ = ["Granularity", "Measuring"]
+
+#: What the node says of a task with each list.
+_OF_LISTS = ("task_requested_cpus", "task_requested_mem_bytes", "task_subcontainers")
 
 
 _TRAFFIC = "task_mem_bandwidth_bytes"
@@ -71,7 +76,7 @@ class Measuring:
         self.paces = Paces(interval)
         self.collectors = {name: self._runnable(name, one, costs) for name, one in given.items()}
         self._threads = [one for one in self.collectors.values() if isinstance(one, Background)]
-        self.ended = EndedTasks()
+        self.ended = EndedTasks({name for one in given.values() for name in one.emits})
         self.machine = Machine(engine.kernel, engine.telemetry, self.paces, costs)
         self.tasks = self._containers(self._measured_as_a_whole, self.ended.add_task)
         self.parts = self._containers(lambda _part: True, self._part_ended)
@@ -108,6 +113,23 @@ class Measuring:
         """The metric catalogue with what the collectors add to it, once they are started."""
         own = {entry.name: entry for one in self.collectors.values() for entry in one.metrics}
         return {**CATALOGUE, **own}
+
+    def catalogue_with_ages(
+        self, stretch: int, discovery_interval: float
+    ) -> Mapping[str, MetricMetadata]:
+        """The same, where what may be old says so.
+
+        Args:
+            stretch: how many times longer than wanted the intervals of collectors may become.
+            discovery_interval: seconds between two lists of tasks.
+        """
+        ages = dict.fromkeys(_OF_LISTS, discovery_interval)
+        for one in self.collectors.values():
+            names = {*one.emits, *(entry.name for entry in one.metrics)}
+            derived = {name for name, sources in SOURCES.items() if names.intersection(sources)}
+            seconds = max(self.paces.base, one.interval or 0.0) * stretch
+            ages |= dict.fromkeys(names | derived, seconds)
+        return with_ages(self.catalogue, ages)
 
     def sync(self, tasks: Iterable[Task]) -> None:
         """Bring everything in step with the tasks that run now."""

@@ -9,7 +9,7 @@ from wca.errors import PLUGIN_ERRORS
 from wca.metrics import Measurements
 from wca.metrics.batch import Batch
 from wca.storage.outlet import Outlet
-from wca.telemetry import Telemetry
+from wca.telemetry import ITERATION, Telemetry
 
 __all__ = [
     "Sample",
@@ -79,7 +79,7 @@ class Store:
 def run_iteration(stages: Iterable[Stage], sample: Sample, telemetry: Telemetry) -> None:
     """Run the stages in order; one that raises is reported, and the next goes on with the rest."""
     telemetry.begin_round()
-    with telemetry.timed("iteration"):
+    with telemetry.timed(ITERATION):
         for stage in stages:
             with telemetry.timed(stage.name):
                 try:
@@ -87,5 +87,5 @@ def run_iteration(stages: Iterable[Stage], sample: Sample, telemetry: Telemetry)
                 except PLUGIN_ERRORS as error:
                     telemetry.failure(stage.name, error)
                 else:
-                    if telemetry.failures(stage.name):  # reported after a failure only
+                    if telemetry.failures(stage.name):  # its health is told after a failure only
                         telemetry.success(stage.name)

@@ -111,7 +111,7 @@ class CollectorStates:
             if not one.blocking
         }
         return {
-            name: now - pace.read_at
+            name: max(0.0, now - pace.read_at)
             for name, pace in paces.items()
             if not pace.every and pace.read_at is not None
         }

@@ -116,6 +116,7 @@ class KernelTree:
         memory: int = 1 << 20,
         memory_limit: int | None = None,
         throttled: int = 0,
+        quota: int | None = None,
         page_faults: int = 1000,
         numa_pages: list[int] | None = None,
         stall_seconds: float = 0.5,
@@ -132,6 +133,7 @@ class KernelTree:
             memory: usage in bytes; the highest usage is twice that.
             memory_limit: in bytes; None: unlimited. The soft limit is half of it.
             throttled: throttled periods, of ten times as many, of 10 ms each.
+            quota: CPU time in microseconds for each period of 100 ms; None: unlimited.
             page_faults: of which one in ten is major.
             numa_pages: by node; None: the usage spread evenly.
             stall_seconds: ``some`` of each pressure file; ``full`` is half of it.
@@ -153,11 +155,15 @@ class KernelTree:
             self.write(f"{groups['cpuacct']}/cpuacct.stat", modes)
             stat = content.cpu_stat_v1(throttled * 10, throttled, throttled * 10**7)
             self.write(f"{groups['cpu']}/cpu.stat", stat)
+            for name, text in content.cpu_limits_v1(quota).items():
+                self.write(f"{groups['cpu']}/{name}", text)
             self._write_memory_v1(groups["memory"], memory, memory_limit, faults, pages)
         if self.layout == "v2":
             usage = int(cpu_seconds * 1e6)
             stat = content.cpu_stat_v2(usage, throttled * 10, throttled, throttled * 10**4)
             self.write(f"{groups['v2']}/cpu.stat", stat)
+            for name, text in content.cpu_limits_v2(quota).items():
+                self.write(f"{groups['v2']}/{name}", text)
             self._write_memory_v2(groups["v2"], memory, memory_limit, faults, pages)
         if "v2" in groups:
             controllers = "cpu io memory pids\n" if self.layout == "v2" else "\n"

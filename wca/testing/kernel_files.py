@@ -2,6 +2,8 @@
 
 __all__ = [
     "blkio",
+    "cpu_limits_v1",
+    "cpu_limits_v2",
     "cpu_stat_v1",
     "cpu_stat_v2",
     "cpuinfo",
@@ -20,6 +22,22 @@ __all__ = [
     "vmstat",
     "zoneinfo",
 ]
+
+
+def cpu_limits_v1(quota: int | None) -> dict[str, str]:
+    """Files of cgroup v1 that say what a group may use of the CPUs; the quota in microseconds."""
+    limit = -1 if quota is None else quota
+    return {
+        "cpu.cfs_quota_us": f"{limit}\n",
+        "cpu.cfs_period_us": "100000\n",
+        "cpu.shares": "1024\n",
+    }
+
+
+def cpu_limits_v2(quota: int | None) -> dict[str, str]:
+    """The same of cgroup v2."""
+    limit = "max" if quota is None else quota
+    return {"cpu.max": f"{limit} 100000\n", "cpu.weight": "100\n"}
 
 
 def cpu_stat_v1(periods: int, throttled: int, nanoseconds: int) -> str:
@@ -43,7 +61,7 @@ def memory_stat_v1(faults: int, major: int, inactive_file: int = 0) -> str:
     """``memory.stat`` of cgroup v1; the group's own numbers are half of the total."""
     total = {"cache": 270336, "rss": 540672, "workingset_refault_anon": 4}
     total |= {"workingset_refault_file": 6, "swap": 8192, "pgfault": faults, "pgmajfault": major}
-    total["inactive_file"] = inactive_file
+    total |= {"mapped_file": 135168, "inactive_file": inactive_file, "active_file": 12288}
     own = {key: value // 2 for key, value in total.items()}
     limits = {"hierarchical_memory_limit": 9223372036854771712}
     rows = own | limits | {f"total_{key}": value for key, value in total.items()}
@@ -53,6 +71,7 @@ def memory_stat_v1(faults: int, major: int, inactive_file: int = 0) -> str:
 def memory_stat_v2(faults: int, major: int, inactive_file: int = 0) -> str:
     """``memory.stat`` of cgroup v2."""
     rows = {"anon": 540672, "file": 270336, "kernel": 65536, "inactive_file": inactive_file}
+    rows |= {"file_mapped": 135168, "active_file": 12288}
     rows |= {"slab": 32768, "workingset_refault_anon": 4, "workingset_refault_file": 6}
     rows |= {"workingset_activate_anon": 1, "workingset_activate_file": 2}
     rows |= {"pgfault": faults, "pgmajfault": major, "pgrefill": 0, "pgscan": 0}
