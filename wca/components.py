@@ -44,6 +44,10 @@ class Entry:
 BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.runners.measurement:MeasurementRunner", "measures tasks and the machine"),
     Entry("wca.nodes.static:StaticNode", "a fixed list of tasks, by cgroup"),
+    Entry("wca.nodes.cgroup:CgroupNode", "tasks by patterns of cgroup paths"),
+    Entry("wca.nodes.systemd:SystemdNode", "services and scopes of systemd"),
+    Entry("wca.nodes.mesos:MesosNode", "tasks of an Apache Mesos agent", "compat"),
+    Entry("wca.nodes.union:UnionNode", "the tasks of several nodes together"),
     Entry("wca.nodes.labels:TaskLabelRegexGenerator", "a task label made from another one"),
     Entry("wca.nodes.labels:TaskLabelResourceGenerator", "a task label made from a resource"),
     Entry("wca.storage.log:LogStorage", "Prometheus text to a file or standard output"),

@@ -1,5 +1,36 @@
 """Where tasks come from."""
 
+from typing import TYPE_CHECKING
+
+from wca.lazy import lazy_names
 from wca.nodes.api import Node, Task, TaskId, TaskSynchronizationException
 
-__all__ = ["Node", "Task", "TaskId", "TaskSynchronizationException"]
+if TYPE_CHECKING:
+    from wca.nodes.cgroup import CgroupNode
+    from wca.nodes.mesos import MesosNode
+    from wca.nodes.static import StaticNode
+    from wca.nodes.systemd import SystemdNode
+    from wca.nodes.union import UnionNode
+
+__all__ = [
+    "CgroupNode",
+    "MesosNode",
+    "Node",
+    "StaticNode",
+    "SystemdNode",
+    "Task",
+    "TaskId",
+    "TaskSynchronizationException",
+    "UnionNode",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CgroupNode": "wca.nodes.cgroup",
+        "MesosNode": "wca.nodes.mesos",
+        "StaticNode": "wca.nodes.static",
+        "SystemdNode": "wca.nodes.systemd",
+        "UnionNode": "wca.nodes.union",
+    },
+)
