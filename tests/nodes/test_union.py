@@ -11,7 +11,8 @@ from wca.errors import ConfigLoadError, StartError, TaskSynchronizationException
 from wca.nodes import Node, StaticNode, Task
 from wca.nodes.polling import PollingNode
 from wca.nodes.union import UnionNode
-from wca.testing import FakeClock, KernelTree, NodeContract
+from wca.runners import MeasurementRunner
+from wca.testing import FakeClock, KernelTree, NodeContract, RecordingStorage
 
 
 def task(name, **more):
@@ -237,6 +238,38 @@ def test_ages_are_told_by_the_names_of_the_nodes(clock):
         "UnionNode/Given": 0,
         "UnionNode/Given#2": 0,
     }
+
+
+def test_in_a_runner_a_node_that_fails_is_seen_by_the_age_of_its_list(tmp_path):
+    tree, clock = KernelTree(tmp_path, "v2"), FakeClock()
+    for name in ("a", "b"):
+        tree.add_task(f"/{name}")
+    fine, broken = Given(task("a")), Given(task("b"))
+
+    class Breaking(RecordingStorage):
+        def store(self, metrics):
+            super().store(metrics)
+            broken.error = TaskSynchronizationException("no answer")
+
+    storage = Breaking()
+    runner = MeasurementRunner(
+        UnionNode([fine, broken], clock=clock),
+        storage,
+        discovery_interval=1.0,
+        kernel=tree.kernel,
+        clock=clock,
+    )
+    runner.stop_after(3)
+    assert runner.run() == 0
+    values = {
+        (one.name, one.labels.get("node") or one.labels.get("component")): one.value
+        for one in storage.batches[-1]
+    }
+    assert values["wca_node_list_age_seconds", "Given"] == 0
+    assert values["wca_node_list_age_seconds", "Given#2"] == 2
+    assert values["wca_failures", "node"] == 0
+    assert values["wca_tasks", None] == 2
+    tree.kernel.close()
 
 
 def test_without_nodes_or_with_one_twice_it_is_refused():
