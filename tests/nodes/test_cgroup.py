@@ -155,10 +155,25 @@ def test_limits_that_change_are_noticed_within_a_minute(tree):
     watching = node(tree, "/m/*", limits_as_resources=True, clock=clock)
     assert watching.get_tasks()[0].resources == {"cpus": 1.0}
     tree.write(limit, "200000 100000\n")
-    clock.advance(59)
     assert watching.get_tasks()[0].resources == {"cpus": 1.0}
-    clock.advance(1)
+    clock.advance(60)
     assert watching.get_tasks()[0].resources == {"cpus": 2.0}
+
+
+def test_limits_are_not_read_again_all_at_once(tree):
+    clock = FakeClock()
+    for number in range(60):
+        tree.add_task(f"/m/{number}")
+    watching = node(tree, "/m/*", limits_as_resources=True, clock=clock)
+    watching.get_tasks()
+    spent = []
+    for _ in range(120):
+        clock.advance(1)
+        before = tree.kernel.calls.reads
+        watching.get_tasks()
+        spent.append(tree.kernel.calls.reads - before)
+    assert sum(spent[:60]) == sum(spent[60:]) > 0
+    assert max(spent) < sum(spent[:60]) / 5
 
 
 def test_tasks_come_and_go(tree):

@@ -69,6 +69,11 @@ def test_a_connection_that_was_closed_while_idle_is_no_failure(service, receiver
     assert service.ask("GET", receiver.url) == 1
 
 
+def test_a_kept_connection_that_ends_under_a_question_is_no_failure(service, receiver):
+    receiver.reply(Reply(body=b"1"), Reply(status=0), Reply(body=b"2"))
+    assert [service.ask("GET", receiver.url) for _ in range(2)] == [1, 2]
+
+
 def test_a_service_that_always_hangs_up_is_asked_twice_at_most(service, receiver):
     receiver.reply(Reply(body=b"1"), Reply(status=0))
     service.ask("GET", receiver.url)

@@ -6,19 +6,34 @@ from wca.lazy import lazy_names
 from wca.nodes.api import Node, Task, TaskId, TaskSynchronizationException
 
 if TYPE_CHECKING:
+    from wca.nodes.cgroup import CgroupNode
     from wca.nodes.kubernetes import KubernetesNode
+    from wca.nodes.mesos import MesosNode
     from wca.nodes.static import StaticNode
+    from wca.nodes.systemd import SystemdNode
+    from wca.nodes.union import UnionNode
 
 __all__ = [
+    "CgroupNode",
     "KubernetesNode",
+    "MesosNode",
     "Node",
     "StaticNode",
+    "SystemdNode",
     "Task",
     "TaskId",
     "TaskSynchronizationException",
+    "UnionNode",
 ]
 
 __getattr__ = lazy_names(
     __name__,
-    {"KubernetesNode": "wca.nodes.kubernetes", "StaticNode": "wca.nodes.static"},
+    {
+        "CgroupNode": "wca.nodes.cgroup",
+        "KubernetesNode": "wca.nodes.kubernetes",
+        "MesosNode": "wca.nodes.mesos",
+        "StaticNode": "wca.nodes.static",
+        "SystemdNode": "wca.nodes.systemd",
+        "UnionNode": "wca.nodes.union",
+    },
 )

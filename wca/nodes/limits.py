@@ -1,5 +1,6 @@
 """The limits of cgroups as the resources of tasks."""
 
+import zlib
 from collections.abc import Container
 
 from wca.clock import Clock, SystemClock
@@ -38,7 +39,9 @@ class LimitsAsResources:
             limits = read_limits(hierarchies.locate(path))
             found = {"cpus": limits.cpus, "mem": limits.memory, "cpu_weight": limits.cpu_weight}
             resources = {name: amount for name, amount in found.items() if amount is not None}
-            self._known[path] = (now, resources)
+            # Spread over that time, so that not all of them are read again at once.
+            ahead = zlib.crc32(path.encode("utf-8", "surrogateescape")) % _AGE
+            self._known[path] = (now - (ahead if read_at is None else 0.0), resources)
         return dict(resources)
 
     def keep(self, paths: Container[str]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from wca.clock import Clock
-from wca.config.types import Duration, Injected, Numeric, Url
+from wca.config.types import Duration, Injected, Url
 from wca.errors import NotAvailable, TargetGone
 from wca.linux.files import Kernel
 from wca.nodes.api import Task
@@ -17,7 +17,7 @@ from wca.security import SSL
 
 __all__ = ["MesosNode"]
 
-_TIMEOUT = Numeric(1, 60)
+_TIMEOUT = Duration(1, 60)
 _KEEP = Duration(0, 86400)
 #: Where the processes of a container are on cgroup v2: below the group that has its limits
 #: (docs/cgroups2-support.md of Mesos).
@@ -39,10 +39,10 @@ class MesosNode(PollingNode):
 
     Args:
         mesos_agent_endpoint: the agent's address.
-        timeout: seconds in which the agent must have answered.
+        timeout: time in which the agent must have answered.
         ssl: how the agent is verified, and which certificate it is shown; when left out, by this
             machine's certificate authorities, and none.
-        keep_list: time for which the last list is used while the agent does not answer.
+        keep: how long the last list is used while the agent does not answer.
         kernel: for tests: what kernel files are read through.
         clock: for tests: time.
 
@@ -55,14 +55,15 @@ class MesosNode(PollingNode):
         mesos_agent_endpoint: Annotated[str, Url()] = "https://127.0.0.1:5051",
         timeout: Annotated[float, _TIMEOUT] = 5.0,
         ssl: SSL | None = None,
-        keep_list: Annotated[float, _KEEP] = 300.0,
+        keep: Annotated[float, _KEEP] = 300.0,
         *,
         kernel: Annotated[Kernel | None, Injected()] = None,
         clock: Annotated[Clock | None, Injected()] = None,
     ) -> None:
-        super().__init__(keep_list, clock)
         Url().check(mesos_agent_endpoint)
         _TIMEOUT.check(timeout)
+        _KEEP.check(keep)
+        super().__init__(keep, clock)
         self._url = f"{mesos_agent_endpoint.rstrip('/')}/api/v1"
         self._service = JsonService(timeout, ssl, clock=clock)
         self._reading = Reading(kernel)
