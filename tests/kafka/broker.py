@@ -34,6 +34,7 @@ broker.heartbeat.interval.ms=200
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
 log.cleaner.enable=false
+log.retention.ms=-1
 controlled.shutdown.enable=false
 socket.request.max.bytes=20000000
 listener.name.tls.ssl.client.auth=required
