@@ -15,6 +15,7 @@ from benchmarks.encoding import Workload
 from tests import certificates
 from tests.kafka.broker import Broker
 from wca.storage.encoding import Encoder
+from wca.storage.encoding.cutting import SizeLimit
 from wca.storage.encoding.messages import Messages
 from wca.storage.kafka_client.settings import producer_settings
 from wca.storage.kafka_client.target import KafkaTarget
@@ -39,7 +40,15 @@ class Ours:
             **producer_settings({"client.id": "benchmark"}),
         }
         self._target = KafkaTarget(
-            topic, [address], key=None, settings=settings, ssl=None, timeout=60, expired="late"
+            topic,
+            "prometheus",
+            SizeLimit(900_000),
+            [address],
+            key=None,
+            settings=settings,
+            ssl=None,
+            timeout=60,
+            expired="late",
         )
 
     def send(self, parcels):

@@ -31,15 +31,25 @@ def batch(count, time=NOW, first=0):
 
 
 class TestContract(StorageContract):
-    @pytest.fixture(autouse=True, params=["queued", "blocking"])
-    def place(self, request, broker, topic):
-        self.broker, self.topic, self.delivery = broker, topic, request.param
+    """Each way to deliver, with one encoding or the other, in memory and on disk."""
+
+    @pytest.fixture(autouse=True, params=["queued", "blocking", "json", "spool"])
+    def place(self, request, broker, topic, spool_options):
+        self.broker, self.topic, self.way, self.spool = broker, topic, request.param, spool_options
 
     def storage(self):
-        return KafkaStorage(self.topic, [self.broker.address], 5, delivery=self.delivery)
+        return KafkaStorage(self.topic, [self.broker.address], 5, **self.options())
 
     def failing_storage(self):
-        return KafkaStorage(self.topic, ["127.0.0.1:1"], 1, delivery=self.delivery)
+        return KafkaStorage(self.topic, ["127.0.0.1:1"], 1, **self.options())
+
+    def options(self):
+        return {
+            "queued": {},
+            "blocking": {"delivery": "blocking"},
+            "json": {"encoding": "json"},
+            "spool": {"spool": self.spool()},
+        }[self.way]
 
 
 @pytest.mark.parametrize("count", [1, 5_000, 50_000])
