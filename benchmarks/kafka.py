@@ -20,6 +20,7 @@ from tests import certificates
 from tests.kafka.broker import Broker
 from wca.storage import KafkaStorage
 from wca.storage.encoding import Encoder
+from wca.storage.encoding.cutting import SizeLimit
 from wca.storage.encoding.messages import Messages
 from wca.storage.kafka_client.settings import producer_settings
 from wca.storage.kafka_client.target import KafkaTarget
@@ -47,7 +48,15 @@ class Sending:
             **producer_settings({"client.id": "benchmark"}),
         }
         self._target = KafkaTarget(
-            topic, [address], key=None, settings=settings, ssl=None, timeout=_TIMEOUT, expired=""
+            topic,
+            "prometheus",
+            SizeLimit(900_000),
+            [address],
+            key=None,
+            settings=settings,
+            ssl=None,
+            timeout=_TIMEOUT,
+            expired="",
         )
 
     def deliver(self, _batch, parcels):

@@ -9,7 +9,6 @@ As a context manager it is ended for certain, with whatever it has left::
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -18,8 +17,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-import pytest
-
+from tests.go_toolchain import go
 from tests.services import missing, program
 
 ROOT = Path(__file__).parents[1]
@@ -50,21 +48,20 @@ def start(folder, scrape=(), flags=(REMOTE_WRITE,), binary=None, interval="1s", 
 
 
 def prometheus3():
-    """The path of a Prometheus 3, built where it is not there yet; takes minutes then.
-
-    Debian has neither it nor a Go that builds it: without Go these tests are skipped everywhere, and
-    what decodes our requests with the schemas of Prometheus and OpenTelemetry remains.
-    """
+    """The path of a Prometheus 3, built where it is not there yet; takes minutes then."""
     if not BUILT.exists():
-        go = shutil.which("go")
-        if go is None:
-            pytest.skip("Prometheus 3 is built with Go, which is not installed")
+        binary = go(MODULE / "go.mod")
         BUILT.parent.mkdir(parents=True, exist_ok=True)
         partial = BUILT.with_name(f"prometheus.{os.getpid()}")
-        command = [go, "build", "-buildvcs=false", "-tags", TAGS, "-o", str(partial)]
+        command = [binary, "build", "-buildvcs=false", "-tags", TAGS, "-o", str(partial)]
         command.append("github.com/prometheus/prometheus/cmd/prometheus")
         result = subprocess.run(
-            ["nice", "-n", "19", *command], cwd=MODULE, capture_output=True, text=True, check=False
+            ["nice", "-n", "19", *command],
+            cwd=MODULE,
+            env={**os.environ, "GOTOOLCHAIN": "local"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if result.returncode != 0:
             missing(f"Prometheus 3 cannot be built: {result.stderr[-2000:]}")

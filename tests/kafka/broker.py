@@ -34,6 +34,7 @@ broker.heartbeat.interval.ms=200
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
 log.cleaner.enable=false
+log.retention.ms=-1
 controlled.shutdown.enable=false
 socket.request.max.bytes=20000000
 listener.name.tls.ssl.client.auth=required
@@ -131,11 +132,15 @@ class Broker:
         return [record(line) for line in done.stdout.splitlines()]
 
     def connections(self):
-        """Established connections of this process to the broker's plain port."""
+        """Established connections to the plain port that the broker's process has."""
         port = f":{self.ports['plain']:04X}"
-        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        inodes = {row[9] for row in rows if row[2].endswith(port) and row[3] == "01"}
-        return sum(1 for inode in own_sockets() if inode in inodes)
+        rows = [
+            line.split()
+            for table in ("tcp", "tcp6")
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        ]
+        inodes = {row[9] for row in rows if row[1].endswith(port) and row[3] == "01"}
+        return sum(1 for inode in sockets_of(self.process.pid) if inode in inodes)
 
     def _end(self, number):
         if self.process is not None and self.process.poll() is None:
@@ -199,10 +204,10 @@ def record(line):
     return Record(int(partition), int(offset), int(timestamp), decoded, base64.b64decode(value))
 
 
-def own_sockets():
-    for name in os.listdir("/proc/self/fd"):
+def sockets_of(process):
+    for name in os.listdir(f"/proc/{process}/fd"):
         with contextlib.suppress(OSError):
-            target = os.readlink(f"/proc/self/fd/{name}")
+            target = os.readlink(f"/proc/{process}/fd/{name}")
             if target.startswith("socket:["):
                 yield target[8:-1]
 

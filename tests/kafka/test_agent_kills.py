@@ -1,78 +1,119 @@
-"""A process that is killed at any moment loses no sample whose ``store`` had returned."""
+"""An agent that is killed at any moment loses no sample that ``store`` had taken over.
 
-import random
+It is the agent itself, as a service would run it, with a spool. A storage behind that of Kafka says
+which batches it has taken.
+"""
+
 import re
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
+from tests.kafka.chance import KILLS, Chance
 from tests.kafka.reading import texts
-from tests.kafka.test_broker_kills import KILLS
-from tests.kafka.writer import SAMPLES
+from tests.kafka.segments import size
+from tests.main.agent import Agent, wait_until, write_config
 
-ROOT = Path(__file__).parents[2]
-LINE = re.compile(r'^number\{part="(\d+)"\} (\d+) \d+$', re.MULTILINE)
+CONFIG = """
+runner: !MeasurementRunner
+  node: !StaticNode
+    tasks: []
+  interval: 0.05
+  metrics_storage: !MultiStorage
+    storages:
+      - !KafkaStorage
+        topic: {topic}
+        brokers_ips: ["{address}"]
+        queue: {{first_retry: 0.05}}
+        spool:
+          path: {folder}/spool/kafka.spool
+      - !Witness
+        path: {folder}/taken
+"""
+SAMPLE = re.compile(r"^([^#\n].*) \S+ (\d+)$", re.MULTILINE)
 
 
-class Writer:
-    """The writing process, and the numbers that it has said to be taken."""
+class Killing:
+    """Runs the agent again and again."""
 
-    def __init__(self, broker, topic, spool, first):
-        command = [sys.executable, "-m", "tests.kafka.writer", broker.address, topic, spool]
-        self.process = subprocess.Popen(
-            [*command, str(first)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
+    def __init__(self, broker, topic, folder):
+        self.broker, self.topic, self.folder = broker, topic, folder
+        (folder / "spool").mkdir(0o700)
+        (folder / "taken").touch()
+        text = CONFIG.format(topic=topic, address=broker.address, folder=folder)
+        self.arguments = (
+            "-c",
+            write_config(folder, text),
+            "--register",
+            "tests.kafka.witness:Witness",
+        )
+        #: Kills of agents of which the broker had got something.
+        self.after_deliveries = 0
+
+    def kill_one(self, chance, after_delivery):
+        """Start an agent and kill it at some moment after its first batch, or its first delivery."""
+        taken, stored = len(self.taken()), size(self.broker, self.topic)
+        with Agent(*self.arguments) as agent:
+            wait_until(lambda: len(self.taken()) > taken, "a batch")
+            if after_delivery:
+                wait_until(lambda: size(self.broker, self.topic) > stored, "a delivery")
+            time.sleep(chance.uniform(0, 0.4))
+            agent.process.kill()
+            agent.process.wait()
+        self.after_deliveries += size(self.broker, self.topic) > stored
+
+    def finish(self):
+        """Let an agent deliver everything, and end it in order; samples taken, and those twice."""
+        with Agent(*self.arguments) as agent:
+            promised = self.taken()
+            wait_until(lambda: not self.missing(promised), "all that was taken in the topic", 60)
+            agent.end()
+        assert agent.process.returncode == 0
+        assert "fails" not in agent.err
+        arrived = self.arrived()
+        twice = sum(times - 1 for times in arrived.values())
+        return sum(promised.values()), twice
+
+    def taken(self):
+        """Time of each batch that was taken, as it stands in a message, and how many it holds."""
+        lines = (self.folder / "taken").read_text().splitlines()
+        return {when: int(count) for when, count in (line.split() for line in lines)}
+
+    def missing(self, promised):
+        """Batches of which not all samples are in the topic."""
+        found = Counter(when for _, when in self.arrived())
+        return {when: count for when, count in promised.items() if found[when] < count}
+
+    def arrived(self):
+        """How often each sample, series and time, is in the topic."""
+        return Counter(
+            sample
+            for text in texts(self.broker.read(self.topic))
+            for sample in SAMPLE.findall(text)
         )
 
-    def kill_after(self, seconds):
-        """Kill it so long after its first batch; the numbers it said."""
-        said = [int(self.process.stdout.readline())]
-        time.sleep(seconds)
-        self.process.kill()
-        # A line that the kill has cut is no promise.
-        rest = self.process.communicate()[0]
-        return said + [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
 
-    def end(self):
-        """Let it deliver everything and end."""
-        rest = self.process.communicate(timeout=90)[0]
-        assert self.process.returncode == 0
-        return [int(line) for line in rest.splitlines()]
-
-
-def kill_again_and_again(broker, topic, spool, kills, chance):
-    """Numbers that were taken, after so many kills and an orderly end."""
-    taken, first = [], 0
-    for _ in range(kills):
-        taken += Writer(broker, topic, spool, first).kill_after(chance.uniform(0, 0.4))
-        first = taken[-1] + 2  # the one after it may be in the file as well
-    return taken + Writer(broker, topic, spool, first).end()
-
-
-def check(broker, topic, taken):
-    """Everything taken has arrived; how many samples arrived more than once."""
-    arrived = Counter(found for text in texts(broker.read(topic)) for found in LINE.findall(text))
-    wanted = {(str(part), str(number)) for number in taken for part in range(SAMPLES)}
-    assert wanted <= set(arrived)
-    return sum(times - 1 for times in arrived.values())
-
-
-def test_what_store_had_taken_arrives_although_the_process_is_killed(broker, topic, tmp_path):
-    taken = kill_again_and_again(broker, topic, str(tmp_path / "spool"), 4, random.Random(1))
-    check(broker, topic, taken)
+def test_what_store_had_taken_arrives_although_the_agent_is_killed(broker, topic, tmp_path):
+    chance, killing = Chance(), Killing(broker, topic, tmp_path)
+    for number in range(4):
+        killing.kill_one(chance, after_delivery=number % 2)
+    taken, _ = killing.finish()
+    assert killing.after_deliveries >= 2
+    assert taken > 100
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_many_kills_lose_nothing(broker, topic, tmp_path, capsys):
-    taken = kill_again_and_again(broker, topic, str(tmp_path / "spool"), KILLS, random.Random())
-    twice = check(broker, topic, taken)
+    began, chance, killing = time.monotonic(), Chance(), Killing(broker, topic, tmp_path)
+    for number in range(KILLS):
+        killing.kill_one(chance, after_delivery=number % 2)
+    taken, twice = killing.finish()
+    assert killing.after_deliveries >= KILLS // 2
     with capsys.disabled():
-        print(f"\n{KILLS} kills: {len(taken) * SAMPLES} samples taken, 0 lost, {twice} twice")
+        print(
+            f"\n{KILLS} kills of the agent in {time.monotonic() - began:.0f} s (seed "
+            f"{chance.start}), {killing.after_deliveries} after deliveries: {taken} samples taken, "
+            f"0 lost, {twice} twice"
+        )

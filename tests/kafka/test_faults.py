@@ -1,17 +1,21 @@
 """KafkaStorage when brokers, topics or messages are not as they should be: nothing is lost."""
 
+import itertools
+import json
 import logging
 import time
 
 import pytest
 
 from tests.kafka.proxy import Proxy
-from tests.kafka.reading import counted, samples, wait_for_delivery
+from tests.kafka.reading import counted, samples, texts, wait_for_delivery
 from tests.main.agent import wait_until
 from wca.errors import FailedDeliveryException, StartError
 from wca.metrics import Metric
 from wca.storage.kafka_client.log import Complaints
+from wca.testing import check_exposition
 
+NUMBERS = itertools.count()
 PATIENCE = {"first_retry": 0.1, "longest_retry": 0.2}
 
 
@@ -91,17 +95,78 @@ def test_a_topic_that_is_missing_is_named_and_found_later(make, broker):
     assert samples(broker.read("comes-later")) == expected(1)
 
 
-def test_a_message_that_is_too_large_is_counted_and_the_others_arrive(make, broker):
-    topic = broker.create("small-messages", max_message_bytes=2000)
-    storage = make(topic=topic, compression="none")
-    storage.start()
-    storage.store(batch(1, count=500))
-    storage.store(batch(2, count=10))
-    wait_for_delivery(storage)
-    account = storage.ledger.account
-    assert account.dropped == {"too_large": 500}
-    assert account.delivered == 10
-    assert samples(broker.read(topic)) == expected(2, count=10)
+class TestATopicThatTakesSmallMessagesOnly:
+    """``max.message.bytes`` is the topic's, and nobody tells a producer what it is."""
+
+    @pytest.fixture
+    def small(self, broker):
+        return broker.create(f"small-{next(NUMBERS)}", max_message_bytes=2000)
+
+    @pytest.mark.parametrize("compression", ["none", "gzip"])
+    def test_gets_the_same_samples_in_pieces(self, make, broker, small, compression):
+        storage = make(topic=small, compression=compression)
+        storage.start()
+        storage.store(batch(1, count=2000))
+        storage.store(batch(2, count=10))
+        wait_for_delivery(storage)
+        account = storage.ledger.account
+        assert (account.delivered, account.dropped) == (2010, {})
+        found = broker.read(small)
+        assert samples(found) == {**expected(1, count=2000), **expected(2, count=10)}
+        assert all(check_exposition(text) == [] for text in texts(found))
+
+    def test_gets_messages_of_its_size_from_then_on(self, make, broker, small, caplog):
+        storage = make(topic=small, compression="none")
+        storage.start()
+        with caplog.at_level(logging.INFO):
+            storage.store(batch(1, count=500))
+            wait_for_delivery(storage)
+            learned = [one for one in caplog.messages if "at most from now on" in one]
+            assert learned
+            storage.store(batch(2, count=500))
+            wait_for_delivery(storage)
+            assert [one for one in caplog.messages if "at most from now on" in one] == learned
+        assert samples(broker.read(small)) == {**expected(1, count=500), **expected(2, count=500)}
+
+    def test_does_not_get_a_single_series_that_is_too_large(self, make, broker, small, caplog):
+        storage = make(topic=small, compression="none")
+        storage.start()
+        long = Metric("m_0", 1, {"task": "x" * 3000, "when": "1"}, "gauge", timestamp=1.0)
+        storage.store([*batch(1, count=50), long])
+        wait_for_delivery(storage)
+        account = storage.ledger.account
+        assert (account.delivered, account.dropped) == (50, {"too_large": 1})
+        assert samples(broker.read(small)) == expected(1, count=50)
+        assert f"a message is larger than topic {small} takes" in caplog.text
+
+    def test_gets_json_in_pieces_as_well(self, make, broker, small):
+        storage = make(topic=small, compression="none", encoding="json")
+        storage.start()
+        storage.store(batch(1, count=200))
+        wait_for_delivery(storage)
+        assert storage.ledger.account.delivered == 200
+        found = [one for record in broker.read(small) for one in json.loads(record.value)]
+        assert sorted(one["value"] for one in found) == list(range(200))
+
+    def test_gets_it_with_a_storage_that_waits_for_the_answer(self, make, broker, small):
+        storage = make(topic=small, delivery="blocking", max_timeout_in_seconds=5)
+        storage.store(batch(1, count=500))
+        assert samples(broker.read(small)) == expected(1, count=500)
+
+    def test_gets_what_an_earlier_run_has_left(self, make, broker, small, tmp_path):
+        spool = {"path": str(tmp_path / "spool")}
+        broker.kill()
+        first = make(topic=small, spool=spool, queue=PATIENCE)
+        for when in range(3):
+            first.store(batch(when, count=500))
+        first.close(0.1)
+        broker.start()
+        second = make(topic=small, spool=spool, queue=PATIENCE)
+        second.start()
+        wait_for_delivery(second)
+        account = second.ledger.account
+        assert (account.recovered, account.delivered) == (1500, 1500)
+        assert samples(broker.read(small)) == expected(*range(3), count=500)
 
 
 def test_a_smaller_bound_makes_smaller_messages(make, broker):

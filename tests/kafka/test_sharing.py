@@ -2,14 +2,17 @@
 
 import pytest
 
-from tests.kafka.reading import texts, wait_for_delivery
+from tests.kafka.reading import texts
 from tests.kafka.test_faults import batch
 from tests.main.agent import Agent, wait_until, write_config
+from wca.clock import SystemClock
 from wca.components import load_registry
 from wca.config import load_config
 from wca.runners import Runner
+from wca.runners.engine import Engine
 from wca.storage import Storage
 from wca.testing import check_exposition
+from wca.testing.kernel import KernelTree
 
 FIELDS = ("metrics_storage", "anomalies_storage", "allocations_storage")
 SHARED = """
@@ -22,6 +25,9 @@ runner: !ThreeStorages
   anomalies_storage: *kafka_storage_instance
   allocations_storage: *kafka_storage_instance
 """
+APART = SHARED.replace(
+    "*kafka_storage_instance", "!KafkaStorage {{topic: {topic}, brokers_ips: [{address}]}}"
+)
 AGENT = """
 runner: !MeasurementRunner
   node: !StaticNode
@@ -55,20 +61,31 @@ def load(broker, topic, tmp_path):
     return load
 
 
-def test_three_fields_with_one_anchor_are_one_connection(load, broker, topic):
-    runner = load(SHARED)
+@pytest.mark.parametrize(("text", "connections"), [(SHARED, 1), (APART, 3)])
+def test_fields_with_one_anchor_are_one_connection_seen_on_the_broker(
+    load, broker, topic, tmp_path, text, connections
+):
+    """The broker's own sockets are counted, of storages as an agent has them."""
+    runner = load(text)
+    engine = Engine(KernelTree(tmp_path).kernel, SystemClock())
     assert broker.connections() == 0
     try:
-        for when, storage in enumerate(runner.storages):
-            storage.start()
-            storage.store(batch(when))
-            wait_for_delivery(storage)
-        assert broker.connections() == 1
+        outlets = [
+            engine.outlet(storage, name)
+            for name, storage in zip(FIELDS, runner.storages, strict=True)
+        ]
+        assert len(set(map(id, outlets))) == connections
+        for round_ in range(2):
+            for place, outlet in enumerate(outlets):
+                outlet.put(batch(10 * round_ + place))
+        wait_until(
+            lambda: sum(one.ledger.account.delivered for one in set(outlets)) == 1200, "delivery"
+        )
+        wait_until(lambda: broker.connections() == connections, f"{connections} connections")
     finally:
-        for storage in runner.storages:
-            storage.close(2)
-    assert broker.connections() == 0
-    assert sum(text.count("when=") for text in texts(broker.read(topic))) == 600
+        engine.lifecycle.close(5.0)
+    wait_until(lambda: broker.connections() == 0, "the end of the connections")
+    assert sum(text.count("when=") for text in texts(broker.read(topic))) == 1200
 
 
 def test_the_agent_sends_every_interval_and_survives_a_broker_that_goes(broker, topic, tmp_path):

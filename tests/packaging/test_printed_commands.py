@@ -26,7 +26,7 @@ ELSEWHERE = {
     ".venv/bin/python -m benchmarks.cgroup_nodes": "tests/benchmarks",
     "socat - tcp4-listen:8000,fork": "test_seed_commands.py",
     "sqlite3 -readonly /var/lib/wca/kafka.spool \"SELECT number, datetime(created, 'unixepoch'), "
-    'samples, bytes, supersedes FROM parcels LIMIT 10"': "tests/storage/test_spool_files.py",
+    'samples, bytes, kind FROM parcels LIMIT 10"': "tests/storage/test_spool_files.py",
     "make peers && make bench-peers": "tests/benchmarks, without the peers",
     'echo "254:0 1000000000000" > /sys/fs/cgroup/blkio/some-group/blkio.throttle.read_bps_device': (
         "tests/collectors/test_real_events.py, in a group of its own"

@@ -82,9 +82,16 @@ def test_where_nothing_waits_nothing_waits_since():
     assert "wca_waiting_since" not in values
 
 
+def test_a_spool_that_was_damaged_is_a_number_of_its_storage():
+    storage = Keeping()
+    storage.damaged_spools = 2
+    found = books(metrics_storage=storage, other=Keeping()).measurements()
+    assert found["wca_damaged_spools"] == {"metrics_storage": 2}
+
+
 def test_an_attribute_of_a_plugin_that_raises_costs_nothing():
     class Odd(Keeping):
-        waiting = property(lambda self: 1 / 0)
+        waiting = damaged_spools = property(lambda self: 1 / 0)
 
         def __init__(self):
             self.ledger = Ledger()

@@ -337,6 +337,18 @@ class TestHTTPStorageWithSeries(TestHTTPStorageWithValues):
         return HTTPStorage(self.url, format="series", compression="gzip", queue=QUICK)
 
 
+class TestHTTPStorageWithASpool(TestHTTPStorageWithValues):
+    @pytest.fixture(autouse=True)
+    def disk(self, spool_options):
+        self.spool = spool_options
+
+    def storage(self):
+        return HTTPStorage(self.url, format="series", queue=QUICK, spool=self.spool())
+
+    def failing_storage(self):
+        return HTTPStorage(self.absent, queue=QUICK, spool=self.spool(survives="power_cut"))
+
+
 class TestHTTPStorageThatBlocks(TestHTTPStorageWithValues):
     def storage(self):
         return HTTPStorage(self.url, delivery="blocking")

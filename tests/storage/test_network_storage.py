@@ -1,6 +1,7 @@
 """What every storage that talks to a network does, whatever its target and its format."""
 
 import contextlib
+import os
 import threading
 
 import pytest
@@ -331,6 +332,23 @@ def test_the_books_balance_when_many_threads_store_while_it_is_closed(tmp_path):
 def test_options_that_would_have_no_effect_are_refused(options, message):
     with pytest.raises(ValidationError, match=message):
         storage(**options)
+
+
+def test_damaged_spools_are_counted_from_the_start_also_one_that_is_found_there(tmp_path):
+    path = tmp_path / "folder" / "spool"
+    path.parent.mkdir(0o700)
+    assert storage().damaged_spools is None
+    made = storage(spool={"path": str(path)})
+    assert made.damaged_spools == 0
+    path.write_bytes(b"no database" * 100)
+    made.start()
+    assert made.damaged_spools == 1
+    with open(path, "r+b") as file:
+        file.write(b"x" * 4096)
+    os.unlink(path)
+    made.store(BATCH)
+    assert made.damaged_spools == 2
+    made.close(5)
 
 
 @pytest.mark.parametrize(

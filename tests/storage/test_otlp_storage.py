@@ -217,6 +217,26 @@ class TestContract(StorageContract):
         return OTLPStorage("http://127.0.0.1:1/v1/metrics", queue=QUICK)
 
 
+class TestContractOfAStorageThatBlocks(TestContract):
+    def storage(self):
+        return OTLPStorage(self.url, delivery="blocking")
+
+    def failing_storage(self):
+        return OTLPStorage("http://127.0.0.1:1/v1/metrics", delivery="blocking")
+
+
+class TestContractOfAStorageWithASpool(TestContract):
+    @pytest.fixture(autouse=True)
+    def disk(self, spool_options):
+        self.spool = spool_options
+
+    def storage(self):
+        return OTLPStorage(self.url, queue=QUICK, spool=self.spool())
+
+    def failing_storage(self):
+        return OTLPStorage("http://127.0.0.1:1/v1/metrics", queue=QUICK, spool=self.spool())
+
+
 @pytest.mark.parametrize("name", ["content-encoding", "Content-Type"])
 def test_a_header_that_would_contradict_the_body_is_refused(name):
     with pytest.raises(ValidationError, match=f"headers: {name} is set by the agent itself"):

@@ -326,3 +326,23 @@ def test_a_property_of_a_plugin_that_raises_is_not_asked_before_a_batch_comes():
 
     outlet = Outlet(Odd(), "odd", Telemetry())
     assert "rejected" in outlet.ledger.dropped
+
+
+@pytest.mark.parametrize("keeps_books", [True, False])
+def test_what_waits_in_front_of_a_storage_is_bounded_in_samples_too(keeps_books):
+    """A storage with books of its own does not know yet what waits here."""
+    storage = Gated()
+    if not keeps_books:
+        storage.ledger = Ledger()
+    outlet = Outlet(storage, "slow", Telemetry(), queue_samples=100)
+    outlet.put(BATCH)
+    assert storage.entered.acquire(timeout=10)
+    for size in (40, 40, 20, 50):
+        outlet.put([Metric("a", 1)] * size)
+    assert books(outlet)[1] == {"queue_full": 80}
+    outlet.put([Metric("a", 1)] * 1000)  # one is taken whatever its size
+    assert books(outlet)[1] == {"queue_full": 150}
+    outlet.put([Metric("a", 1)])
+    assert books(outlet)[1] == {"queue_full": 1150}
+    storage.gate.set()
+    outlet.close(10)

@@ -315,6 +315,26 @@ class TestContract(StorageContract):
         return RemoteWriteStorage("http://127.0.0.1:1/write", queue=QUICK)
 
 
+class TestContractOfAStorageThatBlocks(TestContract):
+    def storage(self):
+        return RemoteWriteStorage(self.url, delivery="blocking")
+
+    def failing_storage(self):
+        return RemoteWriteStorage("http://127.0.0.1:1/write", delivery="blocking")
+
+
+class TestContractOfAStorageWithASpool(TestContract):
+    @pytest.fixture(autouse=True)
+    def disk(self, spool_options):
+        self.spool = spool_options
+
+    def storage(self):
+        return RemoteWriteStorage(self.url, queue=QUICK, spool=self.spool())
+
+    def failing_storage(self):
+        return RemoteWriteStorage("http://127.0.0.1:1/write", queue=QUICK, spool=self.spool())
+
+
 class TestContractOfVersion2(TestContract):
     def storage(self):
         return RemoteWriteStorage(self.url, version=2.0, queue=QUICK)

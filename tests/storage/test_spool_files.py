@@ -161,13 +161,13 @@ def change(path, statement):
 
 def test_the_file_of_a_newer_agent_is_refused_and_left(make, path):
     make().close()
-    change(path, "PRAGMA user_version=2")
+    change(path, "PRAGMA user_version=3")
     before = content(path)
-    with pytest.raises(StartError, match=r"newer agent, in version 2 .* reads up to 1: start"):
+    with pytest.raises(StartError, match=r"newer agent, in version 3 .* reads up to 2: start"):
         Spool(path).open()
     assert content(path) == before
     assert files(path) == ["spool", "spool.lock"]
-    change(path, "PRAGMA user_version=1")
+    change(path, "PRAGMA user_version=2")
     make()  # the lock was given back
 
 

@@ -152,6 +152,14 @@ INTERNAL_METRICS: tuple[MetricMetadata, ...] = (
     ),
     _internal("wca_delivered_samples", _C, _N, "Samples that the target has accepted.", "storage"),
     _internal("wca_dropped_samples", _C, _N, "Samples given up, by reason.", "storage", "reason"),
+    _internal(
+        "wca_damaged_spools",
+        _C,
+        _N,
+        "Files of the spool that were damaged and put aside; what was lost with one that was found "
+        "at the start is in no count of samples.",
+        "storage",
+    ),
     _internal("wca_waiting_samples", _G, _N, "Samples that wait to be delivered.", "storage"),
     _internal(
         "wca_waiting_bytes", _G, MetricUnit.BYTES, "Length of the messages that wait.", "storage"

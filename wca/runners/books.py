@@ -35,6 +35,7 @@ class Books:
     def measurements(self) -> Measurements:
         """Measurements of the catalogue's names; each ledger balances."""
         accounts = {name: ledger.account for name, (_, ledger) in self._storages.items()}
+        damaged = {name: _damaged(storage) for name, (storage, _) in self._storages.items()}
         sizes = {name: _waiting(storage) for name, (storage, _) in self._storages.items()}
         values: Measurements = {
             "wca_collected_samples": {name: one.collected for name, one in accounts.items()},
@@ -46,6 +47,7 @@ class Books:
                 if (dropped := ledger.dropped)
             },
             "wca_waiting_samples": {name: one.waiting for name, one in accounts.items()},
+            "wca_damaged_spools": {name: n for name, n in damaged.items() if n is not None},
             "wca_waiting_bytes": {name: size.bytes for name, size in sizes.items() if size},
             "wca_waiting_since": {
                 name: size.oldest
@@ -72,3 +74,11 @@ def _waiting(storage: object) -> Size | None:
     except PLUGIN_ERRORS:  # a plugin's own attribute that happens to have the name
         return None
     return size if isinstance(size, Size) else None
+
+
+def _damaged(storage: object) -> int | None:
+    try:
+        count = getattr(storage, "damaged_spools", None)
+    except PLUGIN_ERRORS:  # as above
+        return None
+    return count if isinstance(count, int) else None

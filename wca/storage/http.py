@@ -109,6 +109,7 @@ class HTTPStorage(NetworkStorage):
             names=names,
             task_labels=task_labels,
             history=self.format is Format.SERIES,
+            kind=f"JSON {self.format}",
             clock=clock,
         )
 

@@ -16,10 +16,11 @@ from wca.metrics.vocabulary import Names
 from wca.security import SSL
 from wca.storage.delivery.options import DeliveryMode, QueueOptions, SpoolOptions
 from wca.storage.encoding import Encoder
+from wca.storage.encoding.cutting import SizeLimit
 from wca.storage.encoding.documents import SeriesDocuments
 from wca.storage.encoding.messages import Messages
 from wca.storage.kafka_client.settings import producer_settings
-from wca.storage.kafka_client.target import KafkaTarget
+from wca.storage.kafka_client.target import KafkaTarget, kind_of
 from wca.storage.network import Encode, Encoding, NetworkStorage
 
 __all__ = ["Compression", "KafkaStorage", "MessageEncoding", "SaslMechanism", "SaslOptions"]
@@ -140,16 +141,19 @@ class KafkaStorage(NetworkStorage):
         self.compression = Compression(compression)
         settings = {
             "client_id": "wca",
+            "enable_idempotence": True,
             **producer_settings(extra_config),
             **_security(ssl, sasl),
             "compression_type": None if self.compression == "none" else self.compression.value,
             "metrics_enabled": False,
         }
         timeout = _attempt_timeout(DeliveryMode(delivery), max_timeout_in_seconds)
-        max_size = _message_size(settings.get("max_request_size", DEFAULT_REQUEST))
+        limit = SizeLimit(_message_size(settings.get("max_request_size", DEFAULT_REQUEST)))
         blocking = delivery == DeliveryMode.BLOCKING
         target = KafkaTarget(
             topic,
+            self.encoding.value,
+            limit,
             self.brokers_ips,
             key=key,
             settings=settings,
@@ -161,7 +165,7 @@ class KafkaStorage(NetworkStorage):
         )
         super().__init__(
             target,
-            _text_messages(max_size) if self.encoding == "prometheus" else _documents(max_size),
+            _text_messages(limit) if self.encoding == "prometheus" else _documents(limit),
             name=f"KafkaStorage to topic {topic}",
             timeout=timeout,
             delivery=delivery,
@@ -169,6 +173,7 @@ class KafkaStorage(NetworkStorage):
             spool=spool,
             names=names,
             task_labels=task_labels,
+            kind=kind_of(self.encoding.value, topic),
             clock=clock,
         )
 
@@ -201,18 +206,25 @@ _EXPIRED = (
 )
 
 
-def _text_messages(max_size: int) -> Encode:
-    encoder, messages = Encoder(timestamps=True), Messages(max_size)
+def _text_messages(limit: SizeLimit) -> Encode:
+    encoder, messages = Encoder(timestamps=True), Messages(limit.most)
 
     def encode(metrics: Sequence[Metric], now: float) -> Encoding:
+        messages.max_size = limit.most
         encoded = encoder.encode(metrics, now)
         return Encoding(messages.split(encoded, _time_of(metrics, now)), encoded.rejected)
 
     return encode
 
 
-def _documents(max_size: int) -> Encode:
-    return SeriesDocuments(max_size).encode
+def _documents(limit: SizeLimit) -> Encode:
+    documents = SeriesDocuments(limit.most)
+
+    def encode(metrics: Sequence[Metric], now: float) -> Encoding:
+        documents.max_size = limit.most
+        return documents.encode(metrics, now)
+
+    return encode
 
 
 def _time_of(metrics: Sequence[Metric], now: float) -> float:

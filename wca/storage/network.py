@@ -84,6 +84,8 @@ class NetworkStorage(Storage):
         names: which names and labels metrics get.
         task_labels: labels of tasks that are kept, see ``Vocabulary``.
         history: whether the target keeps one state of a series beside the next.
+        kind: what the bodies of messages are, for a later run that finds them in the spool; None:
+            the name of the class.
         clock: time.
         jitter: gives numbers from 0 to 1.
 
@@ -106,6 +108,7 @@ class NetworkStorage(Storage):
         names: Names = Names.WCA,
         task_labels: Sequence[str] | None = None,
         history: bool = True,
+        kind: str | None = None,
         clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -127,7 +130,7 @@ class NetworkStorage(Storage):
             queue.get("longest_retry", LONGEST_RETRY),
             jitter,
         )
-        self._backlog = _backlog(queue, spool, history=history)
+        self._backlog = _backlog(queue, spool, kind or type(self).__name__, history=history)
         self._sender = Sender(
             target,
             self._backlog,
@@ -153,6 +156,11 @@ class NetworkStorage(Storage):
     def waiting(self) -> Size:
         """How much waits."""
         return self._sender.size
+
+    @property
+    def damaged_spools(self) -> int | None:
+        """Files of the spool that were damaged and put aside since start; None: there is none."""
+        return getattr(self._backlog, "damaged", None)
 
     def check(self) -> list[str]:
         """What would keep the spool from being used on this machine."""
@@ -272,7 +280,9 @@ def _reasons(
     return [*reasons, "queue_full", *(["expired"] if queue and "max_age" in queue else [])]
 
 
-def _backlog(queue: QueueOptions, spool: SpoolOptions | None, *, history: bool) -> Backlog:
+def _backlog(
+    queue: QueueOptions, spool: SpoolOptions | None, kind: str, *, history: bool
+) -> Backlog:
     order = Order(queue.get("order", Order.OLDEST))
     when_full = WhenFull(queue.get("when_full", WhenFull.MERGE))
     if spool is None:
@@ -294,4 +304,5 @@ def _backlog(queue: QueueOptions, spool: SpoolOptions | None, *, history: bool) 
         survives=Survives(spool.get("survives", Survives.KILL)),
         when_full=when_full,
         history=history,
+        kind=kind,
     )

@@ -112,6 +112,7 @@ class OTLPStorage(PushStorage):
             spool=spool,
             names=names,
             task_labels=task_labels,
+            kind="OTLP metrics",
             clock=clock,
         )
 

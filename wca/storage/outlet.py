@@ -16,8 +16,9 @@ __all__ = ["Outlet"]
 
 log = logging.getLogger(__name__)
 
-#: Batches that may wait for a storage; beyond that the oldest makes room.
-QUEUE_LENGTH = 10
+#: Batches that may wait for a storage, and samples in them; beyond that the oldest makes room. One
+#: batch may wait whatever its size.
+QUEUE_LENGTH, QUEUE_SAMPLES = 10, 250_000
 #: Share of the time to close that the sender has; the rest is for counting what is left.
 JOIN_SHARE = 0.9
 #: Seconds after which a ``store`` that has not returned counts as a failure.
@@ -44,6 +45,7 @@ class Outlet:
         telemetry: where failures are reported.
         clock: time for the deadline.
         queue_length: batches that may wait.
+        queue_samples: samples that may wait in more than one batch.
         deadline: seconds a ``store`` may take before the storage counts as failing.
     """
 
@@ -55,6 +57,7 @@ class Outlet:
         *,
         clock: Clock | None = None,
         queue_length: int = QUEUE_LENGTH,
+        queue_samples: int = QUEUE_SAMPLES,
         deadline: float = STORE_DEADLINE,
     ) -> None:
         self.name = name
@@ -68,6 +71,7 @@ class Outlet:
         self._deadline = deadline
         self._queue: deque[Sequence[Metric]] = deque()
         self._queue_length = queue_length
+        self._queue_samples = queue_samples
         self._changed = threading.Condition()
         self._closing = False
         self._abandoned = False
@@ -92,8 +96,7 @@ class Outlet:
                 self._drop("closed", len(metrics))
                 return
             self._report_late()
-            if len(self._queue) >= self._queue_length:
-                self._drop("queue_full", len(self._queue.popleft()))
+            self._make_room(len(metrics))
             self._queue.append(metrics)
             self._ensure_thread()
             self._changed.notify_all()
@@ -114,6 +117,16 @@ class Outlet:
                 if self._keeps_books:
                     self._drop("closed", self._sending)
                 log.warning("%s did not finish in time: its last batch counts as lost", self.name)
+
+    def _make_room(self, samples: int) -> None:
+        """Drop the oldest batches until one more of so many samples may wait."""
+        waiting = sum(map(len, self._queue))
+        while self._queue and (
+            len(self._queue) >= self._queue_length or waiting + samples > self._queue_samples
+        ):
+            oldest = len(self._queue.popleft())
+            self._drop("queue_full", oldest)
+            waiting -= oldest
 
     def _ensure_thread(self) -> None:
         if self._thread is None:

@@ -10,7 +10,15 @@ from wca.security import SSL
 from wca.storage.delivery.options import DeliveryMode, Order, QueueOptions, SpoolOptions
 from wca.storage.delivery.parcel import Outcome, Parcel, Refused, Unavailable
 from wca.storage.encoding.protobuf.remote_write import RemoteWriteEncoder
-from wca.storage.http_client import Answer, HttpAuth, HttpTarget, judge, not_now, refuse_headers
+from wca.storage.http_client import (
+    Answer,
+    HttpAuth,
+    HttpTarget,
+    Way,
+    judge,
+    not_now,
+    refuse_headers,
+)
 from wca.storage.push import PushStorage
 
 __all__ = ["RemoteWriteStorage", "judge_v1", "judge_v2"]
@@ -94,7 +102,8 @@ class RemoteWriteStorage(PushStorage):
             auth=auth,
             ssl=ssl,
             proxy=proxy,
-            judge=judge_v1 if version == 1 else judge_v2,
+            judge=_JUDGES[version],
+            others={_kind(other): Way(_HEADERS[other], _JUDGES[other]) for other in _HEADERS},
             clock=clock,
         )
         super().__init__(
@@ -107,8 +116,14 @@ class RemoteWriteStorage(PushStorage):
             spool=spool,
             names=names,
             task_labels=task_labels,
+            kind=_kind(version),
             clock=clock,
         )
+
+
+def _kind(version: float) -> str:
+    """What a request is called in the spool."""
+    return f"remote write {version}"
 
 
 def judge_v1(parcel: Parcel, answer: Answer) -> Outcome:
@@ -144,6 +159,9 @@ def judge_v2(parcel: Parcel, answer: Answer) -> Outcome:
         lost = parcel.samples - written
         return Refused(f"{answer}, but {lost} of {parcel.samples} samples are not written", lost)
     return None
+
+
+_JUDGES = {1.0: judge_v1, 2.0: judge_v2}
 
 
 def _written(answer: Answer) -> int | None:

@@ -56,7 +56,7 @@ class RecordingStorage(Storage):
 #: Samples of a huge batch, as a node with a thousand tasks and perf events may have.
 _HUGE = 50_000
 #: What a machine that is busy with other things may add to a time that was promised, in seconds.
-_PATIENCE = 10.0
+_PATIENCE = 3.0
 
 
 class StorageContract:

@@ -18,12 +18,15 @@ class Parcel:
         supersedes: names what this message is the newest state of: once a later parcel of the same
             name waits, this one says nothing that the later one does not, as with counters that
             only grow, or with a target that keeps no history. Empty: it stands for itself.
+        kind: what the body is, where a run with another configuration has made it. Empty: what the
+            storage makes now.
     """
 
     body: bytes
     samples: int
     created: float
     supersedes: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,11 @@ def check_outcomes(outcomes: Sequence[Outcome], parcels: Sequence[Parcel]) -> No
 
 
 class Target(Protocol):
-    """Where parcels go. Constructing one opens nothing; one thread at a time calls its methods."""
+    """Where parcels go. Constructing one opens nothing; one thread at a time calls its methods.
+
+    Optional ability, found by name: ``understands(kind)`` says whether it can send what a run with
+    another configuration has left in the spool, as what it is. Without it such parcels are dropped.
+    """
 
     @property
     def window(self) -> int:

@@ -193,13 +193,33 @@ class Sender:
         if self._patience.open:
             count = 1 + sum(failures >= self._limit for failures in self._failures.values())
         try:
-            batch, dropped = self._backlog.take(count, self._clock.now())
+            while True:
+                batch, dropped = self._backlog.take(count, self._clock.now())
+                self._write_off(dropped)
+                if own := self._without_others(batch):
+                    return own
+                if not batch:
+                    return []
         except BaseException as error:  # a disk, or a lack of memory
             log.debug("%s: what waits cannot be read", self._name, exc_info=error)
             self._patience.fail(_sentence(error), self._clock.monotonic())
             return []
-        self._write_off(dropped)
-        return batch
+
+    def _without_others(self, batch: Sequence[Waiting]) -> list[Waiting]:
+        """What the target can send; the others were made for another one, and are given up."""
+        understands = getattr(self._target, "understands", None)
+        others = [
+            one
+            for one in batch
+            if one.parcel.kind and not (understands and understands(one.parcel.kind))
+        ]
+        if others:
+            self._backlog.settle([one.number for one in others])
+            for one in others:
+                self._ledger.drop("other_kind", one.parcel.samples)
+                kind = one.parcel.kind
+                self._report(kind, f"samples of an earlier configuration are given up: {kind}")
+        return [one for one in batch if one not in others]
 
     def _one_by_one(self, parcels: Sequence[Parcel]) -> Sequence[Outcome]:
         """Send to a target that was away, or over one of these was not pleased."""

@@ -86,7 +86,10 @@ class SeriesDocuments:
     """
 
     def __init__(self, max_size: int) -> None:
-        self._max_size = max_size
+        self._most = max_size
+        #: Length of a message in bytes from which on the next one begins; may be made smaller
+        #: between two batches. What is longer by itself is a message all the same.
+        self.max_size = max_size
         self._heads: list[_Head] = []
         self._known: dict[tuple[Any, ...], _Head] = {}
         self._blocks: list[tuple[Series, ...]] | None = None
@@ -109,7 +112,7 @@ class SeriesDocuments:
                 texts[position] = f"{head.text or head.refuse()}{_number(value)}{ending.text}"
             except ValidationError as error:
                 refused.append((position, str(error)))
-        bodies = _cut(texts, self._max_size, "[]", refused)
+        bodies = _cut(texts, self._most, "[]", refused, self.max_size)
         time = _time_of(metrics, now)
         parcels = [Parcel(body, samples, time) for body, samples in bodies]
         return Encoding(parcels, [Rejected(metrics[at], reason) for at, reason in refused])
@@ -219,7 +222,11 @@ def _time_of(metrics: Sequence[Metric], now: float) -> float:
 
 
 def _cut(
-    texts: dict[int, str], max_size: int, brackets: str, refused: list[tuple[int, str]]
+    texts: dict[int, str],
+    max_size: int,
+    brackets: str,
+    refused: list[tuple[int, str]],
+    usual_size: int | None = None,
 ) -> list[tuple[bytes, int]]:
     """Join texts to documents that are not too long.
 
@@ -228,6 +235,7 @@ def _cut(
         max_size: of a document, in bytes.
         brackets: what a document begins and ends with.
         refused: gets the positions of texts that no document has room for.
+        usual_size: of a document, where that is less; a single text may be longer.
 
     Returns:
         Documents, and how many texts are in each.
@@ -239,7 +247,7 @@ def _cut(
         if len(text) + len(brackets) > max_size:
             refused.append((position, f"it takes more than the {max_size} bytes of a message"))
             continue
-        if size + len(text) > max_size:
+        if size + len(text) > (usual_size or max_size) and documents[-1]:
             documents.append([])
             size = len(brackets)
         documents[-1].append(text)

@@ -5,7 +5,7 @@ from wca.storage.http_client.answers import Answer, judge, not_now
 from wca.storage.http_client.auth import HttpAuth
 from wca.storage.http_client.compression import Compression, gzip_quickly
 from wca.storage.http_client.fields import refuse_headers
-from wca.storage.http_client.target import HttpTarget, Judge
+from wca.storage.http_client.target import HttpTarget, Judge, Way
 
 __all__ = [
     "Answer",
@@ -13,6 +13,7 @@ __all__ = [
     "HttpAuth",
     "HttpTarget",
     "Judge",
+    "Way",
     "gzip_quickly",
     "judge",
     "not_now",

@@ -1,6 +1,7 @@
 """Messages to a web service, one POST each."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -20,7 +21,7 @@ from wca.version import __version__
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["HttpTarget", "Judge"]
+__all__ = ["HttpTarget", "Judge", "Way"]
 
 #: Says what becomes of a message by the answer to it; see ``judge``.
 Judge = Callable[[Parcel, Answer], Outcome]
@@ -31,6 +32,19 @@ MOST_ANSWER = 64 * 1024
 MOST_REDIRECTS = 3
 _FOLLOWED = (307, 308)
 _GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How messages of one kind are sent.
+
+    Args:
+        headers: besides those of all messages, in whose place they go.
+        judge: see ``HttpTarget``.
+    """
+
+    headers: Mapping[str, str]
+    judge: Judge
 
 
 class HttpTarget:
@@ -48,6 +62,7 @@ class HttpTarget:
         proxy: URL of a proxy, which may hold a user name and a password for it.
         client: the ``User-Agent``.
         judge: what an answer says of the message; called for every answer.
+        others: by kind, how to send messages that a run with another configuration has left.
         clock: time.
 
     Raises:
@@ -67,6 +82,7 @@ class HttpTarget:
         proxy: str | None = None,
         client: str = f"wca/{__version__}",
         judge: Judge = judge,
+        others: "Mapping[str, Way]" = MappingProxyType({}),
         clock: Clock | None = None,
     ) -> None:
         check_url(url)
@@ -88,7 +104,8 @@ class HttpTarget:
         secure = any((one or "").startswith("https:") for one in (url, proxy))
         self._ssl = (ssl or SSL()) if secure else None
         self._proxy = proxy
-        self._judge = judge
+        self._way = Way({}, judge)
+        self._others = others
         self._clock = clock or SystemClock()
         self._deadline = Deadline(self._clock)
         self._session: requests.Session | None = None
@@ -96,6 +113,10 @@ class HttpTarget:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.place})"
+
+    def understands(self, kind: str) -> bool:
+        """Whether messages of another kind can be sent here."""
+        return kind in self._others
 
     def open(self, timeout: float) -> None:
         """Read the certificates anew; the connection is a part of the first ``send``.
@@ -154,6 +175,8 @@ class HttpTarget:
     def _deliver(self, parcel: Parcel, headers: dict[str, str], timeout: float) -> Outcome:
         if parcel.body.startswith(_GZIP) and not self._encoded:
             headers = {**headers, "Content-Encoding": "gzip"}
+        way = self._others[parcel.kind] if parcel.kind else self._way
+        headers = {**headers, **way.headers}
         url = self._url
         for _ in range(1 + MOST_REDIRECTS):
             answer = self._post(url, parcel.body, headers, timeout)
@@ -161,7 +184,7 @@ class HttpTarget:
             if next_url is None:
                 break
             url = next_url
-        outcome = self._judge(parcel, answer)
+        outcome = way.judge(parcel, answer)
         return None if outcome is None else _without(outcome, answer.hidden)
 
     def _post(self, url: str, body: bytes, headers: dict[str, str], timeout: float) -> Answer:

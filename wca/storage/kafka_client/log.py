@@ -72,8 +72,12 @@ class Complaints(logging.Handler):
             _LOGGER.propagate = True
 
     def last(self) -> str | None:
-        """The last warning since ``listen``; None: there was none."""
+        """The last warning since ``listen`` or ``clear``; None: there was none."""
         return self._last
+
+    def clear(self) -> None:
+        """Forget the last warning."""
+        self._last = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record of our threads."""

@@ -1,6 +1,7 @@
 """A topic of Apache Kafka as a target: one producer, one connection to each broker in use."""
 
 import contextlib
+import itertools
 import socket
 import threading
 import time
@@ -11,13 +12,15 @@ from urllib.parse import urlsplit
 from wca.errors import StartError
 from wca.security import SSL
 from wca.storage.delivery.parcel import Outcome, Parcel, Refused, Unavailable
+from wca.storage.encoding.cutting import Cut, SizeLimit, cut_json, cut_text
 from wca.storage.kafka_client.log import Complaints
+from wca.storage.kafka_client.pieces import TOO_LARGE, Pieces
 from wca.storage.kafka_client.probe import LookUp, Probe
 
 if TYPE_CHECKING:
     from wca.storage.kafka_client.producer import Producer
 
-__all__ = ["KafkaTarget"]
+__all__ = ["KafkaTarget", "kind_of"]
 
 #: Messages that the producer holds at once, at most: its memory is bounded by it.
 WINDOW = 8
@@ -39,8 +42,13 @@ class KafkaTarget:
     itself is stored once. When it does not get to know what became of a record in time, it is given
     up and the next ``open`` makes another one: such a record may be stored twice.
 
+    A record that is too large for the topic is sent in pieces, and those after it are made smaller.
+    What another configuration has left goes to the topic that it was made for.
+
     Args:
         topic: where records go.
+        encoding: what they are: ``prometheus`` or ``json``.
+        limit: their size; made smaller when the topic takes less.
         brokers: ``host:port`` of brokers that know the others.
         key: of every record; None: records are spread over the partitions.
         settings: of ``kafka.KafkaProducer``, without what is given here.
@@ -56,6 +64,8 @@ class KafkaTarget:
     def __init__(
         self,
         topic: str,
+        encoding: str,
+        limit: SizeLimit,
         brokers: Sequence[str],
         *,
         key: str | None,
@@ -67,6 +77,10 @@ class KafkaTarget:
         look_up: LookUp = socket.getaddrinfo,
     ) -> None:
         self._topic = topic
+        self._encoding = encoding
+        self._limit = limit
+        self._pieces = Pieces(topic, limit, WINDOW, self._window)
+        self._topics: dict[str, Outcome] = {}  # others than ours, and why nothing goes there
         self._brokers = list(brokers)
         self._key = None if key is None else key.encode()
         self._settings = settings
@@ -85,6 +99,10 @@ class KafkaTarget:
         self._closed = threading.Event()
         self._opening = False
 
+    def understands(self, kind: str) -> bool:
+        """Whether it is a record of some topic, in one of the encodings."""
+        return _parse_kind(kind) is not None
+
     def open(self, timeout: float) -> None:
         """Connect to the cluster and look the topic up.
 
@@ -94,6 +112,7 @@ class KafkaTarget:
         if self._closed.is_set():
             raise Unavailable("the storage is closed")
         self._abandon()
+        self._topics.clear()
         make = self._make_producer or _kafka_producer()
         end = time.monotonic() + timeout
         silence = self._probe.silence(end)
@@ -122,12 +141,16 @@ class KafkaTarget:
             Unavailable: none of them was acknowledged.
         """
         end = time.monotonic() + timeout
-        outcomes = self._send(parcels, end)
-        if len(parcels) > 1 and any(isinstance(one, Refused) for one in outcomes):
-            outcomes = [
-                outcome if outcome is None else self._send_alone(parcel, end)
-                for parcel, outcome in zip(parcels, outcomes, strict=True)
-            ]
+        outcomes: list[Outcome] = []
+        for large, group in itertools.groupby(parcels, self._is_large):
+            some = list(group)
+            if large:
+                outcomes += [self._send_in_pieces(one, end, refused=False) for one in some]
+                continue
+            for parcel, outcome in zip(some, self._window(some, end), strict=True):
+                refused = isinstance(outcome, Refused) and outcome.label == TOO_LARGE
+                cut = refused and parcel.samples > 1
+                outcomes.append(self._send_in_pieces(parcel, end, refused=True) if cut else outcome)
         absent = [one for one in outcomes if isinstance(one, Unavailable)]
         if len(absent) == len(outcomes):
             raise absent[0]
@@ -139,6 +162,35 @@ class KafkaTarget:
         if not self._opening:
             self._abandon(timeout)
             self._complaints.forget()
+
+    def _is_large(self, parcel: Parcel) -> bool:
+        """Whether it is to be sent in pieces, as far as is known."""
+        known = len(parcel.body) > self._limit.most and parcel.samples > 1
+        return known or self._pieces.begun(parcel)
+
+    def _send_in_pieces(self, parcel: Parcel, end: float, *, refused: bool) -> Outcome:
+        encoding, _ = self._kind(parcel)
+        return self._pieces.send(parcel, _CUTS[encoding], end, refused=refused)
+
+    def _kind(self, parcel: Parcel) -> tuple[str, str]:
+        """Encoding and topic."""
+        other = _parse_kind(parcel.kind) if parcel.kind else None
+        return other or (self._encoding, self._topic)
+
+    def _window(self, parcels: Sequence[Parcel], end: float) -> list[Outcome]:
+        """Send parcels at once; what becomes of each, whatever becomes of the others."""
+        if end <= time.monotonic():
+            return [Unavailable(self._expired)] * len(parcels)
+        try:
+            outcomes = self._send(parcels, end)
+        except Unavailable as absent:
+            return [absent] * len(parcels)
+        if len(parcels) > 1 and any(isinstance(one, Refused) for one in outcomes):
+            outcomes = [
+                outcome if outcome is None else self._send_alone(parcel, end)
+                for parcel, outcome in zip(parcels, outcomes, strict=True)
+            ]
+        return outcomes
 
     def _send(self, parcels: Sequence[Parcel], end: float) -> list[Outcome]:
         if self._producer is None:
@@ -159,24 +211,27 @@ class KafkaTarget:
         return outcome
 
     def _begin(self, parcels: Sequence[Parcel]) -> "list[Any]":
-        """Hand parcels to the producer: a future for each, or what the producer raised."""
+        """Hand parcels to the producer: a future for each, or an outcome."""
         begun: list[Any] = []
         for parcel in parcels:
-            failed = begun and isinstance(begun[-1], Exception) and not _too_large(begun[-1])
+            failed = begun and isinstance(begun[-1], Unavailable)
             begun.append(begun[-1] if failed else self._begin_one(parcel))
         return begun
 
     def _begin_one(self, parcel: Parcel) -> Any:
         assert self._producer is not None  # noqa: S101 - open() has made it
+        _, topic = self._kind(parcel)
+        if topic != self._topic and (outcome := self._find_other_topic(topic)) is not None:
+            return outcome
         time_ms = round(parcel.created * 1000)
         try:
-            return self._producer.send(self._topic, parcel.body, self._key, timestamp_ms=time_ms)
+            return self._producer.send(topic, parcel.body, self._key, timestamp_ms=time_ms)
         except Exception as error:  # noqa: BLE001 - becomes the outcome
-            return error
+            return self._judged(error)
 
     def _outcome(self, future: Any, end: float) -> Outcome:
-        if isinstance(future, Exception):
-            return self._judged(future)
+        if isinstance(future, (Refused, Unavailable)):
+            return future
         try:
             future.get(max(0.0, end - time.monotonic()))
         except Exception as error:  # noqa: BLE001 - becomes the outcome
@@ -190,7 +245,7 @@ class KafkaTarget:
             return Refused(
                 f"a message is larger than topic {self._topic} takes: {error}; raise "
                 "max.message.bytes of the topic, or lower max.request.size in extra_config",
-                label="too_large",
+                label=TOO_LARGE,
             )
         if name in _PERMANENT:
             return Refused(f"topic {self._topic} refuses a message: {name}: {error}")
@@ -212,6 +267,25 @@ class KafkaTarget:
                 ) from error
             what = f"topic {self._topic} cannot be looked up"
             raise Unavailable(self._sentence(what, error)) from error
+
+    def _find_other_topic(self, topic: str) -> Outcome:
+        """Look up a topic that another configuration has named; None: it is there."""
+        assert self._producer is not None  # noqa: S101 - the caller has made it
+        if topic not in self._topics:
+            self._complaints.clear()
+            try:
+                self._producer.partitions_for(topic)
+            except Exception as error:  # noqa: BLE001 - becomes the outcome
+                if "not found" not in (self._complaints.last() or ""):
+                    what = f"topic {topic} cannot be looked up"
+                    return Unavailable(self._sentence(what, error), suspect=True)
+                self._topics[topic] = Refused(
+                    f"there is no topic {topic}, for which an earlier configuration has made them",
+                    label="other_kind",
+                )
+            else:
+                self._topics[topic] = None
+        return self._topics[topic]
 
     def _settings_until(self, end: float) -> dict[str, Any]:
         left = max(1, round((end - time.monotonic()) * 1000))
@@ -261,6 +335,10 @@ class KafkaTarget:
                 producer.abandon(timeout)
 
 
+_KIND = "Kafka"
+#: How records of each encoding are cut.
+_CUTS: dict[str, Cut] = {"prometheus": cut_text, "json": cut_json}
+
 #: Errors of a broker that no second try will change, by the names that kafka-python gives them.
 #: Source: https://kafka.apache.org/protocol#protocol_error_codes
 _PERMANENT = frozenset(
@@ -274,6 +352,18 @@ _PERMANENT = frozenset(
         "UnsupportedForMessageFormatError",
     }
 )
+
+
+def kind_of(encoding: str, topic: str) -> str:
+    """What a record is called in the spool."""
+    return f"{_KIND} {encoding} {topic}"
+
+
+def _parse_kind(kind: str) -> tuple[str, str] | None:
+    """Encoding and topic of a record; None: it is none."""
+    name, _, rest = kind.partition(" ")
+    encoding, _, topic = rest.partition(" ")
+    return (encoding, topic) if name == _KIND and encoding in _CUTS and topic else None
 
 
 def _too_large(error: Exception) -> bool:

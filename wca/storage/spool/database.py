@@ -48,13 +48,15 @@ class Database:
     Args:
         path: the file; an empty or missing one becomes a spool.
         survives: what a transaction that has ended survives.
+        kind: what bodies are that do not say so themselves.
 
     Raises:
         StartError: the file is in order, but not for this agent.
     """
 
-    def __init__(self, path: str, survives: Survives) -> None:
+    def __init__(self, path: str, survives: Survives, kind: str) -> None:
         self._path = path
+        self._kind = kind
         _make_file(path)
         try:
             # Statements begin and end transactions themselves; callers come one at a time.
@@ -100,10 +102,12 @@ class Database:
     def insert(self, number: int, parcel: Parcel) -> None:
         """Keep a parcel; its time must be a finite number."""
         created = parcel.created + 0.0  # SQLite knows no negative zero
+        facts = created, parcel.samples, parcel.supersedes, parcel.kind or self._kind
         self._run(
-            "INSERT INTO parcels VALUES (?, ?, ?, ?, ?, ?, ?)",
-            *(number, created, parcel.samples, len(parcel.body), parcel.supersedes),
-            *(_checksum(number, created, parcel.samples, parcel.supersedes, parcel.body),),
+            "INSERT INTO parcels"
+            " (number, created, samples, supersedes, kind, bytes, checksum, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            *(number, *facts, len(parcel.body), _checksum(number, *facts, parcel.body)),
             parcel.body,
         )
 
@@ -115,17 +119,18 @@ class Database:
     def read(self, number: int) -> Parcel | None:
         """A parcel; None: it is not what was written."""
         rows = self._run(
-            "SELECT created, samples, supersedes, body, checksum FROM parcels WHERE number = ?",
+            "SELECT created, samples, supersedes, kind, body, checksum FROM parcels"
+            " WHERE number = ?",
             number,
         )
         if not rows:
             return None
-        created, samples, supersedes, body, checksum = rows[0]
+        created, samples, supersedes, kind, body, checksum = rows[0]
         if not (isinstance(body, bytes) and isinstance(created, float)):
             return None
-        if _checksum(number, created, samples, supersedes, body) != checksum:
+        if _checksum(number, created, samples, supersedes, kind, body) != checksum:
             return None
-        return Parcel(body, samples, created, supersedes)
+        return Parcel(body, samples, created, supersedes, "" if kind == self._kind else kind)
 
     def totals(self) -> Totals:
         """Everything summed up."""
@@ -165,7 +170,8 @@ class Database:
         """Each name that a parcel carries, once."""
         query = (
             "SELECT supersedes FROM parcels INDEXED BY by_name"
-            " WHERE supersedes != '' AND supersedes > ? ORDER BY supersedes LIMIT 1"
+            " WHERE supersedes != '' AND kind != '' AND supersedes > ?"
+            " ORDER BY supersedes LIMIT 1"
         )
         name = ""
         while found := self._run(query, name):
@@ -176,7 +182,8 @@ class Database:
         """Parcels of a name in their order; the table may change between two of them."""
         query = (
             f"SELECT {_COLUMNS} FROM parcels INDEXED BY by_name"  # noqa: S608 - constants
-            " WHERE supersedes != '' AND supersedes = ? AND number > ? ORDER BY number LIMIT 1"
+            " WHERE supersedes != '' AND kind != '' AND supersedes = ? AND number > ?"
+            " ORDER BY number LIMIT 1"
         )
         number = -(2**63)
         while found := self._entries(query, name, number):
@@ -249,5 +256,10 @@ def _make_file(path: str) -> None:
             raise Damaged("it is empty, and the log beside it is not")
 
 
-def _checksum(number: int, created: float, samples: int, supersedes: str, body: bytes) -> int:
-    return crc32(f"{number} {created!r} {samples} {supersedes}".encode(), crc32(body))
+def _checksum(
+    number: int, created: float, samples: int, supersedes: str, kind: str, body: bytes
+) -> int:
+    text = f"{number} {created!r} {samples} {supersedes}"
+    if kind:  # of version 1 there is none
+        text += f" {kind}"
+    return crc32(text.encode(), crc32(body))

@@ -26,12 +26,16 @@ class SpoolFile:
     Args:
         place: where the file is.
         survives: what a transaction survives.
+        kind: what bodies are that do not say so themselves.
         clock: time, for the names of damaged files.
     """
 
-    def __init__(self, place: Place, survives: Survives, clock: Clock) -> None:
+    def __init__(self, place: Place, survives: Survives, kind: str, clock: Clock) -> None:
         self.place = place
+        #: Files that were given up since the start of the agent.
+        self.damaged = 0
         self._survives = survives
+        self._kind = kind
         self._clock = clock
         self._owner: int | None = None
         self._database: Database | None = None
@@ -112,6 +116,7 @@ class SpoolFile:
             "the spool %s is damaged (%s), an empty one takes its place: %s samples are lost",
             *(self.place.path, damage, "an unknown number of" if samples is None else samples),
         )
+        self.damaged += 1
         self._spoilt = True
         database, self._database = self._database, None
         if database is not None:
@@ -134,7 +139,7 @@ class SpoolFile:
     def _open(self) -> "tuple[Database, Totals]":
         from wca.storage.spool.database import Database  # SQLite's module takes 2 MB
 
-        database = Database(self.place.path, self._survives)
+        database = Database(self.place.path, self._survives, self._kind)
         try:
             totals = database.totals()
             if self._survives is Survives.POWER_CUT:

@@ -30,10 +30,17 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
         "CREATE INDEX by_age ON parcels (created, samples, bytes)",
         "CREATE INDEX by_name ON parcels (supersedes) WHERE supersedes != ''",
     ),
+    # What a body is. Parcels of version 1 do not say so, and their names may be those of counters
+    # that have begun anew in between: they replace one another no more.
+    1: (
+        "ALTER TABLE parcels ADD COLUMN kind TEXT NOT NULL DEFAULT ''",
+        "DROP INDEX by_name",
+        "CREATE INDEX by_name ON parcels (supersedes) WHERE supersedes != '' AND kind != ''",
+    ),
 }
 
 #: The version this agent writes, and the newest it reads.
-VERSION = 1
+VERSION = 2
 
 
 def prepare(connection: sqlite3.Connection, path: str) -> None:

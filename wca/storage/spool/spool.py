@@ -49,6 +49,8 @@ class Spool:
         survives: what a returned ``put`` survives: the end of the process, or that of the machine.
         when_full: what makes room.
         history: whether the target keeps one state beside the next; see ``MemoryQueue``.
+        kind: what bodies are, in the words of the storage. A later run that has another one knows
+            by it what it has found; see ``Parcel``.
         clock: time, for the names of damaged files.
     """
 
@@ -62,9 +64,10 @@ class Spool:
         survives: Survives = Survives.KILL,
         when_full: WhenFull = WhenFull.MERGE,
         history: bool = True,
+        kind: str = "messages",
         clock: Clock | None = None,
     ) -> None:
-        self._file = SpoolFile(Place(path), survives, clock or SystemClock())
+        self._file = SpoolFile(Place(path), survives, kind, clock or SystemClock())
         self._max_bytes = max_bytes
         self._max_age = max_age
         self._newest_first = order is Order.NEWEST
@@ -74,6 +77,11 @@ class Spool:
         self._taken: dict[int, Parcel] = {}
         self._given_up: set[int] = set()  # rows that count no more and are still in the file
         self._losses: list[Dropped] = []  # not yet reported
+
+    @property
+    def damaged(self) -> int:
+        """Damaged files that were put aside since the start of the agent."""
+        return self._file.damaged
 
     def problems(self) -> list[str]:
         """What would keep this process from using the file, in sentences; changes nothing."""
