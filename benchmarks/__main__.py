@@ -20,6 +20,7 @@ TABLES = (
     "pushing",
     "kafka",
     "broker-away",
+    "discovery",
 )
 
 
@@ -55,6 +56,7 @@ def main() -> int:
         "pushing": _print_pushing,
         "kafka": _print_kafka,
         "broker-away": _print_broker_away,
+        "discovery": _print_discovery,
     }
     print_table[args.table](args)
     return 0
@@ -166,6 +168,18 @@ def _print_broker_away(args: argparse.Namespace) -> None:
     from benchmarks import broker_away
 
     broker_away.measure(args.seconds, 10_000)
+
+
+def _print_discovery(args: argparse.Namespace) -> None:
+    from benchmarks import discovery
+
+    sizes = args.tasks or [100, 1000, 5000]
+    print(discovery.HEADER)
+    for row in discovery.rows(sizes, args.rounds):
+        print(row, flush=True)
+    print(f"\n{discovery.STEADY_HEADER}")
+    for row in discovery.steady_rows(sizes, min(args.seconds, 60)):
+        print(row, flush=True)
 
 
 if __name__ == "__main__":

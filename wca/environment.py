@@ -1,9 +1,12 @@
 """The environment variables that the agent reads, and what they mean.
 
-===================  ==========================================================================
-``PYTHONPATH``       folders in which ``--register`` finds plugin modules
-``PEX_PATH``         pex files whose modules ``--register`` finds, their dependencies included
-===================  ==========================================================================
+=================  ============================================================================
+``PYTHONPATH``     folders in which ``--register`` finds plugin modules
+``PEX_PATH``       pex files whose modules ``--register`` finds, their dependencies included
+``NOTIFY_SOCKET``  where systemd wants to hear that the agent has started, and how it is
+``WATCHDOG_USEC``  microseconds within which it wants a sign of life
+``WATCHDOG_PID``   the process from which
+=================  ============================================================================
 
 ``!Env`` in a configuration file reads whatever it names; nothing else reads any.
 """
@@ -13,7 +16,9 @@ import os
 import sys
 from collections.abc import Mapping
 
-__all__ = ["extend_import_path", "plugin_entries"]
+from wca.supervisor import Supervisor
+
+__all__ = ["extend_import_path", "plugin_entries", "supervisor"]
 
 
 def plugin_entries(environment: Mapping[str, str]) -> list[str]:
@@ -35,3 +40,8 @@ def extend_import_path() -> None:
     """
     importlib.import_module("ruamel")
     sys.path.extend(entry for entry in plugin_entries(os.environ) if entry not in sys.path)
+
+
+def supervisor() -> Supervisor:
+    """Whoever has started this process and wants to hear how it is; else nobody."""
+    return Supervisor.from_environment(os.environ)

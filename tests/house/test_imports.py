@@ -33,6 +33,7 @@ LAYERS: list[tuple[str, ...]] = [
         "wca.lazy",
         "wca.logger",
         "wca.naming",
+        "wca.supervisor",
         "wca.telemetry",
         "wca.version",
         "wca",
@@ -47,7 +48,7 @@ CONTRACTS = (
     "wca.collectors.api",
     "wca.http.api",
 )
-CONTRACT_IMPORTS = ("wca.errors", "wca.metrics", "wca.config.types", *CONTRACTS)
+CONTRACT_IMPORTS = ("wca.errors", "wca.supervisor", "wca.metrics", "wca.config.types", *CONTRACTS)
 
 IMPLEMENTATIONS = ("wca.nodes", "wca.storage", "wca.collectors", "wca.platforms")
 

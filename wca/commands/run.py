@@ -7,12 +7,13 @@ import os
 from wca.commands.options import add_config_options
 from wca.components import load_registry
 from wca.config import load_config
+from wca.environment import supervisor
 from wca.errors import StartError, UsageError, ValidationError
 from wca.gc_tuning import raise_gc_threshold
 from wca.linux.files import raise_descriptor_limit
 from wca.logger import DEFAULT_LEVELS, configure_logging, parse_levels
 from wca.runners import Runner
-from wca.runners.api import ExpectsExit, Limited
+from wca.runners.api import ExpectsExit, Limited, Reports
 from wca.version import __version__
 
 __all__ = ["add_arguments", "run"]
@@ -76,6 +77,11 @@ def _run(runner: Runner) -> int:
     name = type(runner).__name__
     if isinstance(runner, ExpectsExit):
         runner.expect_exit()
+    listening = supervisor()
+    if isinstance(runner, Reports):
+        runner.report_to(listening)
+    else:
+        listening.ready(f"{name} runs")
     try:
         result: object = runner.run()
     except (UsageError, StartError):

@@ -3,14 +3,16 @@
 from abc import ABC, abstractmethod
 from typing import Protocol, runtime_checkable
 
-__all__ = ["ExpectsExit", "Limited", "Runner"]
+from wca.supervisor import Supervisor
+
+__all__ = ["ExpectsExit", "Limited", "Reports", "Runner"]
 
 
 class Runner(ABC):
     """What ``runner:`` in a configuration file names.
 
     Optional abilities: ``stop_after(iterations)``, without which ``--once`` and ``--iterations``
-    are refused, and ``expect_exit()``; see the protocols below.
+    are refused, ``expect_exit()`` and ``report_to(supervisor)``; see the protocols below.
     """
 
     @abstractmethod
@@ -36,3 +38,11 @@ class ExpectsExit(Protocol):
 
     def expect_exit(self) -> None:
         """The program ends with the next ``run``."""
+
+
+@runtime_checkable
+class Reports(Protocol):
+    """A runner that says itself when it has started, and gives signs of life."""
+
+    def report_to(self, supervisor: Supervisor) -> None:
+        """Tell this one during the next ``run``; of a runner without this it is ready at once."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from wca.clock import Clock
 from wca.runners.schedule import Schedule
+from wca.supervisor import Supervisor
 from wca.telemetry import Telemetry
 
 __all__ = ["Job", "Loop", "Watchdog"]
@@ -124,9 +125,18 @@ class Watchdog:
         limit: seconds one job may take.
         clock: time.
         telemetry: where it is reported.
+        supervisor: gets a sign of life as long as the loop does not stand still.
     """
 
-    def __init__(self, loop: Loop, limit: float, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        limit: float,
+        clock: Clock,
+        telemetry: Telemetry,
+        supervisor: Supervisor | None = None,
+    ) -> None:
+        self._supervisor = supervisor or Supervisor()
         self._telemetry = telemetry
         self._loop = loop
         self._limit = limit
@@ -152,15 +162,21 @@ class Watchdog:
             if self._reported is not None and progress != self._reported:
                 self._reported = None
                 self._telemetry.success("loop")
+            self._supervisor.status("measuring")
+            self._supervisor.alive()
         elif progress != self._reported:
             self._reported = progress
             self._telemetry.count("wca_loop_stuck")
-            place = _place(self._watched)
-            self._telemetry.failure("loop", f"it has stood still for {still:.1f} s, in {place}")
+            words = f"it has stood still for {still:.1f} s, in {_place(self._watched)}"
+            self._telemetry.failure("loop", words)
+            self._supervisor.status(f"the loop stands still: {words}")
 
     def _watch(self) -> None:
         # Real time: it must not depend on the clock that the loop itself waits with.
-        while not self._ended.wait(max(self._limit / 3, 0.05)):
+        pause = max(self._limit / 3, 0.05)
+        if self._supervisor.patience is not None:
+            pause = min(pause, self._supervisor.patience / 2)
+        while not self._ended.wait(pause):
             self.look()
 
 

@@ -33,6 +33,7 @@ from wca.runners.serving import Health, serve
 from wca.runners.stages import Sample, Stage, Store, run_iteration
 from wca.runners.stop import StopEvent, StopSignals
 from wca.storage import LogStorage, Storage
+from wca.supervisor import Supervisor
 
 __all__ = ["MeasurementRunner"]
 
@@ -165,6 +166,7 @@ class MeasurementRunner(Runner):
         self._clock = SystemClock() if clock is None else clock
         self._iterations: int | None = None
         self._exit_expected = False
+        self._supervisor = Supervisor()
         self._wake = threading.Event()
         self._stop = StopEvent(self._wake)
 
@@ -187,6 +189,10 @@ class MeasurementRunner(Runner):
     def expect_exit(self) -> None:
         """The program ends with the next ``run``: see ``StopSignals``."""
         self._exit_expected = True
+
+    def report_to(self, supervisor: Supervisor) -> None:
+        """Tell this one that it has started, that it moves on, and that it ends."""
+        self._supervisor = supervisor
 
     def stop(self) -> None:
         """End ``run`` from another thread, as SIGTERM does."""
@@ -248,8 +254,10 @@ class MeasurementRunner(Runner):
         limit = max(STUCK_INTERVALS * self.interval, STUCK_SECONDS)
         health = Health(loop, limit, self._clock.monotonic)
         serve(self.http, engine.storages, health, engine.lifecycle)
-        with Watchdog(loop, limit, self._clock, telemetry):
+        self._supervisor.ready("measuring")
+        with Watchdog(loop, limit, self._clock, telemetry, self._supervisor):
             loop.run(self._iterations)
+        self._supervisor.stopping()
 
     def _stages(
         self,

@@ -10,7 +10,6 @@ resources and resizing.
 """
 
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 
 from wca.errors import ValidationError
 from wca.nodes.kubernetes_client.documents import Document, entries, section, text
@@ -18,7 +17,8 @@ from wca.nodes.kubernetes_client.quantities import parse_quantity, to_number
 
 __all__ = ["amounts", "pod_resources"]
 
-Amounts = Mapping[str, Fraction]
+#: Billionths by the name of the resource.
+Amounts = Mapping[str, int]
 #: What one container has asked for, of its specification and its status.
 _OfContainer = Callable[[Document, Document], Amounts]
 
@@ -52,7 +52,7 @@ def pod_resources(spec: Document, status: Document) -> dict[str, float | int | s
 
 
 def amounts(document: Document, name: str) -> Amounts:
-    """Amounts by the name of the resource; empty where there are none.
+    """Billionths by the name of the resource; empty where there are none.
 
     Raises:
         ValidationError: one of them cannot be read.
@@ -60,7 +60,7 @@ def amounts(document: Document, name: str) -> Amounts:
     return {key: _amount(key, value) for key, value in section(document, name).items()}
 
 
-def _amount(name: str, value: object) -> Fraction:
+def _amount(name: str, value: object) -> int:
     if isinstance(value, (int, float)) and not isinstance(value, bool):  # JSON may have it bare
         value = repr(value)
     if not isinstance(value, str):
@@ -68,7 +68,7 @@ def _amount(name: str, value: object) -> Fraction:
     return parse_quantity(value)
 
 
-def _requests(spec: Document, status: Document) -> dict[str, Fraction]:
+def _requests(spec: Document, status: Document) -> dict[str, int]:
     wanted = _aggregate(spec, status, lambda one, _: amounts(section(one, "resources"), "requests"))
     had = section(status, "resources")
     pod_had, pod_promised = amounts(had, "requests"), amounts(status, "allocatedResources")
@@ -84,7 +84,7 @@ def _requests(spec: Document, status: Document) -> dict[str, Fraction]:
     return _sum(requests, amounts(spec, "overhead"))
 
 
-def _limits(spec: Document, status: Document) -> dict[str, Fraction]:
+def _limits(spec: Document, status: Document) -> dict[str, int]:
     wanted = _aggregate(spec, status, lambda one, _: amounts(section(one, "resources"), "limits"))
     pod_had = amounts(section(status, "resources"), "limits")
     has = pod_had or _aggregate(spec, status, _has_limits)
@@ -96,14 +96,14 @@ def _limits(spec: Document, status: Document) -> dict[str, Fraction]:
     return _sum(limits, {name: overhead[name] for name in overhead if limits.get(name)})
 
 
-def _aggregate(spec: Document, status: Document, of: _OfContainer) -> dict[str, Fraction]:
+def _aggregate(spec: Document, status: Document, of: _OfContainer) -> dict[str, int]:
     """The sum over containers and sidecars, or what one moment of the start takes."""
     statuses = _statuses(status)
-    running: dict[str, Fraction] = {}
+    running: dict[str, int] = {}
     for container in entries(spec, "containers"):
         running = _sum(running, of(container, statuses.get(container.get("name"), {})))
-    sidecars: dict[str, Fraction] = {}
-    starting: dict[str, Fraction] = {}
+    sidecars: dict[str, int] = {}
+    starting: dict[str, int] = {}
     for container in entries(spec, "initContainers"):
         asked = of(container, statuses.get(container.get("name"), {}))
         if container.get("restartPolicy") == "Always":
@@ -146,7 +146,7 @@ def _infeasible(status: Document) -> bool:
     )
 
 
-def _of_pod(given: Amounts) -> dict[str, Fraction]:
+def _of_pod(given: Amounts) -> dict[str, int]:
     return {
         name: amount
         for name, amount in given.items()
@@ -154,13 +154,17 @@ def _of_pod(given: Amounts) -> dict[str, Fraction]:
     }
 
 
-def _sum(one: Amounts, other: Amounts) -> dict[str, Fraction]:
-    return {**one, **{name: one.get(name, Fraction(0)) + other[name] for name in other}}
+def _sum(one: Amounts, other: Amounts) -> dict[str, int]:
+    found = dict(one)
+    for name, amount in other.items():
+        found[name] = found.get(name, 0) + amount
+    return found
 
 
-def _most(*views: Amounts) -> dict[str, Fraction]:
-    found: dict[str, Fraction] = {}
+def _most(*views: Amounts) -> dict[str, int]:
+    found: dict[str, int] = {}
     for view in views:
         for name, amount in view.items():
-            found[name] = max(found.get(name, amount), amount)
+            if amount > found.get(name, amount - 1):
+                found[name] = amount
     return found

@@ -1,0 +1,128 @@
+"""What is shipped to run the agent with: complete, consistent, and with no more rights than said.
+
+A real kube-apiserver looks at the manifests in tests/nodes/kubernetes/test_real_apiserver.py.
+"""
+
+import configparser
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.services import program
+from wca.components import load_registry
+from wca.config import load_config
+
+DEPLOY = Path(__file__).parents[2] / "configs" / "deploy"
+BASE = DEPLOY / "kubernetes" / "base"
+CONFIGS = sorted(DEPLOY.glob("**/wca.yaml"))
+
+
+def objects(path):
+    return {one["kind"]: one for one in YAML(typ="safe").load_all(path.read_text()) if one}
+
+
+@pytest.fixture(scope="module")
+def pod():
+    return objects(BASE / "daemonset.yaml")["DaemonSet"]["spec"]["template"]["spec"]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.parent.name)
+def test_every_configuration_builds(path, monkeypatch):
+    monkeypatch.setenv("NODE_NAME", "node-1")
+    monkeypatch.setenv("HOST_IP", "192.0.2.1")
+    assert load_config(str(path), load_registry()).runner.run
+    assert path.read_text().startswith("# ")
+
+
+class TestKubernetes:
+    def test_the_account_may_list_and_watch_pods_and_nothing_else(self):
+        found = objects(BASE / "rbac.yaml")
+        assert found["ClusterRole"]["rules"] == [
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}
+        ]
+        assert found.keys() == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding"}
+
+    def test_the_agent_has_no_right_that_it_does_not_need(self, pod):
+        assert not {"hostPID", "hostIPC", "hostNetwork"} & pod.keys()
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert all(mount["readOnly"] for mount in container["volumeMounts"])
+
+    def test_it_sees_the_hosts_cgroups_where_it_looks_for_them(self, pod):
+        (container,) = pod["containers"]
+        mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        host_path = volumes[mounts["/sys/fs/cgroup"]]["hostPath"]
+        assert host_path == {"path": "/sys/fs/cgroup", "type": "Directory"}
+        assert container["args"] == ["--config", "/etc/wca/wca.yaml"]
+        assert "/etc/wca/wca.yaml" in mounts
+
+    def test_the_probes_ask_for_pages_that_the_agent_has_on_its_port(self, pod):
+        (container,) = pod["containers"]
+        assert container["readinessProbe"]["httpGet"]["path"] == "/-/ready"
+        assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+        (port,) = container["ports"]
+        assert f":{port['containerPort']}" in (BASE / "wca.yaml").read_text()
+
+
+class TestImage:
+    FILE = DEPLOY / "container" / "Dockerfile"
+
+    def test_what_the_build_needs_is_in_its_context(self):
+        ignored = self.FILE.with_name("Dockerfile.dockerignore").read_text().splitlines()
+        included = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+        root = DEPLOY.parents[1]
+        assert {name for name in included if not (root / name).exists()} == set()
+        builder = (root / "tools" / "build_pex.py").read_text()
+        (sources,) = re.findall(r"SOURCES = \((.*)\)", builder)
+        needed = {*re.findall(r'"([^"]+)"', sources), "Makefile", "tools", "configs"}
+        assert needed | {"requirements.txt", "requirements-dev.txt"} <= included
+
+    def test_it_runs_what_the_daemonset_gives_arguments_to(self, pod):
+        text = self.FILE.read_text()
+        assert 'ENTRYPOINT ["/opt/wca/bin/wca"]' in text
+        user = pod["securityContext"]["runAsUser"]
+        assert f"USER {user}:{pod['securityContext']['runAsGroup']}" in text
+
+
+class TestSystemd:
+    FILE = DEPLOY / "systemd" / "wca.service"
+
+    @pytest.fixture
+    def unit(self, tmp_path):
+        """The unit with a program that is there."""
+        path = tmp_path / self.FILE.name
+        path.write_text(self.FILE.read_text().replace("/usr/local/bin/wca", "/bin/true"))
+        return path
+
+    def analyze(self, *arguments):
+        systemd_analyze = program("systemd-analyze", package="systemd")
+        return subprocess.run(
+            [systemd_analyze, *arguments], capture_output=True, text=True, check=False
+        )
+
+    def test_systemd_understands_every_line(self, unit):
+        done = self.analyze("verify", "--man=no", str(unit))
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_little_is_left_that_the_agent_could_do_wrong(self, unit):
+        done = self.analyze("security", "--offline=yes", "--threshold=30", str(unit))
+        assert done.returncode == 0, done.stdout[-200:]
+
+    def test_it_has_the_capabilities_that_are_said_and_no_other(self):
+        parser = configparser.ConfigParser(strict=False, interpolation=None)
+        parser.optionxform = str
+        parser.read(self.FILE)
+        service = parser["Service"]
+        assert service["Type"] == "notify"
+        for name in ("AmbientCapabilities", "CapabilityBoundingSet"):
+            assert service[name].split() == ["CAP_PERFMON", "CAP_SYS_PTRACE"]
