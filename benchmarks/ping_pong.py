@@ -11,9 +11,9 @@ import os
 import signal
 import statistics
 from collections.abc import Iterator, Sequence
-from types import SimpleNamespace
 
 from benchmarks.cgroups import task_cgroups
+from benchmarks.collectors import attach, still_opens
 from wca.collectors.task_perf import TaskPerfCollector
 from wca.linux.cgroups import Cgroup, CgroupHierarchies
 from wca.linux.files import Kernel, raise_descriptor_limit
@@ -101,11 +101,14 @@ def _start(cgroup: Cgroup, work) -> int:
 
 
 @contextlib.contextmanager
-def _counting(kernel: Kernel, cgroups: Sequence[Cgroup], events: int) -> Iterator[None]:
+def _counting(kernel: Kernel, names: Sequence[str], events: int) -> Iterator[None]:
     """Count so many events of these groups, as the agent does."""
     collector = TaskPerfCollector(EVENTS[:events])
-    probes = [collector.attach(SimpleNamespace(cgroup=cgroup, node=kernel)) for cgroup in cgroups]
+    probes = attach(collector, kernel, names)
     try:
+        while still_opens(collector):
+            for probe in probes:
+                probe.read({})
         yield
     finally:
         for probe in probes:
@@ -133,7 +136,7 @@ def measure(tasks: int, pairs: int, events: int = len(EVENTS)) -> str:
             game.seconds()
             for number in range(pairs):
                 for on in (bool(number % 2), not number % 2):
-                    with _counting(kernel, cgroups, events) if on else contextlib.nullcontext():
+                    with _counting(kernel, names, events) if on else contextlib.nullcontext():
                         times[on].append(game.seconds())
         finally:
             game.close()

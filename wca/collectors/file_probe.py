@@ -84,16 +84,19 @@ class FileProbe:
 
     def _take(self, contents: list[bytes | None]) -> None:
         """Decode what changed, and keep what went wrong with it."""
+        known, decoders, names, taken = self._contents, self._decoders, self._names, self._values
         for position, content in enumerate(contents):
-            if content == self._contents[position]:
+            if content == known[position]:
                 continue
             try:
-                values = {} if content is None else self._decoders[position](content)
+                values = {} if content is None else decoders[position](content)
             except PLUGIN_ERRORS as error:
                 values = {}
                 self._failed.keep(error)
                 contents[position] = None  # asked again next time
-            self._put(position, values)
+            if tuple(values) != names[position]:
+                self._rename(position, tuple(values))
+            taken.update(values)
         if self.derived:
             self._derive()
         # Where names overlap, all is decoded each time, so that the last file wins each time.
@@ -103,18 +106,17 @@ class FileProbe:
         values: Measurements = {}
         for derive in self.derived:
             values.update(derive(self._values))
-        self._put(-1, values)
-
-    def _put(self, position: int, values: Measurements) -> None:
-        """Take over the numbers of one file; what it does not give any more must not stay."""
-        names = tuple(values)
-        if names != self._names[position]:
-            self._names[position] = _shared(names)
-            given = list(chain.from_iterable(self._names))
-            for name in self._values.keys() - given:
-                del self._values[name]
-            self._overlap = len(set(given)) < len(given)
+        if tuple(values) != self._names[-1]:
+            self._rename(-1, tuple(values))
         self._values.update(values)
+
+    def _rename(self, position: int, names: tuple[str, ...]) -> None:
+        """A file gives other numbers than before; what none gives any more must not stay."""
+        self._names[position] = _shared(names)
+        given = list(chain.from_iterable(self._names))
+        for name in self._values.keys() - given:
+            del self._values[name]
+        self._overlap = len(set(given)) < len(given)
 
 
 @lru_cache(maxsize=256)

@@ -55,17 +55,19 @@ class PerfProbe:
             WcaError: the events could not be opened, or not on a CPU that came online, which is
                 tried again the next time; what the other CPUs have counted was added.
         """
-        self._alive.read()
-        ended: set[int] = set()
+        news = False
         for tally in self._tallies.values():
-            ended |= tally.read()
-        failed = Postponed()
-        self._follow(ended, failed)
+            news = tally.read() or news
+        if not news:  # nothing runs in a group that was removed
+            self._alive.read()
+        self._round = self._online.look(self._round)
+        failed = None if self._is_in_step() else self._follow()
         if self._per_cpu:
             self._put_each(out)
         else:
             self._put_sum(out)
-        failed.raise_kept()
+        if failed is not None:
+            failed.raise_kept()
 
     def close(self) -> None:
         """Close all events; safe twice."""
@@ -74,19 +76,19 @@ class PerfProbe:
         self._alive.close()
         self._say("")
 
-    def _follow(self, ended: set[int], failed: Postponed) -> None:
-        """Open on CPUs that came, close on those that went.
+    def _is_in_step(self) -> bool:
+        """Whether events are open on the CPUs that are online, and on no others."""
+        if self._online.cpus is not self._cpus:
+            return False
+        return not any(tally.ended for tally in self._tallies.values())
 
-        Args:
-            ended: CPUs that went, and may be back.
-            failed: keeps why some could not be opened.
-        """
-        self._round = self._online.look(self._round)
+    def _follow(self) -> Postponed:
+        """Open on CPUs that came, close on those that went; why some could not be opened."""
+        failed = Postponed()
         now = self._online.cpus
-        if now is self._cpus and not ended:
-            return
-        gone = (set(self._cpus) - set(now)) | ended
-        for tally in self._tallies.values():
+        tallies = self._tallies.values()
+        gone = (set(self._cpus) - set(now)).union(*(tally.ended for tally in tallies))
+        for tally in tallies:
             tally.retire(gone)
         self._cpus = tuple(cpu for cpu in self._cpus if cpu not in gone)
         try:
@@ -97,6 +99,7 @@ class PerfProbe:
             if not self._tallies:
                 self._say("exhausted" if isinstance(error, Exhausted) else "failing")
             failed.keep(error)
+        return failed
 
     def _add(self, cpus: tuple[int, ...]) -> None:
         new = [cpu for cpu in cpus if cpu not in self._cpus]

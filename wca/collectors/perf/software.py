@@ -22,21 +22,23 @@ class SoftwareGroups:
         events: what each of them counts, in its order.
     """
 
-    __slots__ = ("_answers", "_events", "_leaders", "_size", "totals")
+    __slots__ = ("_answers", "_divided", "_leaders", "_names", "_size", "totals")
 
     def __init__(self, groups: Sequence[PerfGroup], events: tuple[PerfEvent, ...]) -> None:
         self._leaders = array("i", [group.leader for group in groups])
         self._size = groups[0].size
-        self._events = events
+        self._names = tuple(event.name for event in events)
+        self._divided = tuple((event.name, event.divisor) for event in events if event.divisor > 1)
         self._answers: list[bytes] = []
         #: What was counted so far, by name of the event.
-        self.totals: Measurements = {event.name: 0 for event in events}
+        self.totals: Measurements = dict.fromkeys(self._names, 0)
 
-    def read(self) -> bool:
+    def read(self) -> bool | None:
         """Bring ``totals`` up to date.
 
         Returns:
-            Whether that was possible. When a CPU went offline it is not, and all stays as it was.
+            Whether there was anything new; None where it is not possible, because a CPU went
+            offline, and all stays as it was.
 
         Raises:
             OSError: the kernel refuses to answer.
@@ -44,17 +46,17 @@ class SoftwareGroups:
         read, size = os.read, self._size
         answers = [read(leader, size) for leader in self._leaders]
         if answers == self._answers:
-            return True
-        sums = add_up(answers, len(self._events))
-        if sums is None:
             return False
+        sums = add_up(answers, len(self._names))
+        if sums is None:
+            return None
         self._answers = answers
-        self.totals = {
-            event.name: count if event.divisor == 1 else count / event.divisor
-            for event, count in zip(self._events, sums, strict=True)
-        }
+        totals: Measurements = dict(zip(self._names, sums, strict=True))
+        for name, divisor in self._divided:
+            totals[name] /= divisor
+        self.totals = totals
         return True
 
     def readings(self) -> list[GroupReading]:
         """What each group had counted in the last reading, if there was one."""
-        return readings_of(self._answers, len(self._events))
+        return readings_of(self._answers, len(self._names))

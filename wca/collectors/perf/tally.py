@@ -1,6 +1,6 @@
 """Sums of perf events: over the groups of one CPU, or of all CPUs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from wca.collectors.perf.software import SoftwareGroups
 from wca.linux.perf.counting import PerfGroup
@@ -9,6 +9,9 @@ from wca.linux.perf.scaling import ScaledGroup
 from wca.metrics import Measurements
 
 __all__ = ["CpuGroup", "Tally"]
+
+
+_NONE: frozenset[int] = frozenset()
 
 
 class CpuGroup:
@@ -33,7 +36,7 @@ class CpuGroup:
 class Tally:
     """Reads groups and adds them up. What a group has counted stays when it is closed."""
 
-    __slots__ = ("_groups", "_software", "_started", "_sums", "factors", "totals")
+    __slots__ = ("_groups", "_software", "_started", "_sums", "ended", "factors", "totals")
 
     def __init__(self) -> None:
         self._groups: list[CpuGroup] = []
@@ -46,6 +49,8 @@ class Tally:
         self.totals: Measurements = {}
         #: By how much groups that share counters were scaled in the last reading.
         self.factors: list[float] = []
+        #: CPUs that went offline, as their groups have shown in the last reading.
+        self.ended: Set[int] = _NONE
 
     def add(self, groups: Iterable[CpuGroup]) -> None:
         """Add groups up from now on."""
@@ -60,16 +65,18 @@ class Tally:
         if only and len(events) == 1 and all(one.software for one in self._groups):
             self._software = SoftwareGroups([one.group for one in self._groups], events.pop())
 
-    def read(self) -> set[int]:
-        """Bring ``totals`` and ``factors`` up to date.
+    def read(self) -> bool:
+        """Bring ``totals``, ``factors`` and ``ended`` up to date.
 
         Returns:
-            CPUs that went offline, as their groups show.
+            Whether there was anything new.
         """
-        if self._software is not None and self._software.read():
-            self.totals = self._software.totals
-            return set()
-        self._part()
+        if self._software is not None:
+            news = self._software.read()
+            if news is not None:
+                self.totals = self._software.totals
+                return news
+            self._part()
         self.factors = []
         news, ended = False, set()
         for one in self._groups:
@@ -86,7 +93,8 @@ class Tally:
                 ended.add(one.cpu)
         if news and len(self._started) < len(self._sums):
             self._leave_out_uncounted()
-        return ended
+        self.ended = ended or _NONE
+        return news
 
     def retire(self, cpus: Iterable[int]) -> None:
         """Read and close the groups of these CPUs; what they have counted stays in the sums."""

@@ -35,6 +35,8 @@ _FLAG_PID_CGROUP, _FLAG_FD_CLOEXEC = 4, 8
 _FORMAT_ENABLED, _FORMAT_RUNNING, _FORMAT_GROUP = 1, 2, 8
 _ATTR_DISABLED = 1
 _ANY_PROCESS = -1
+# How many events, time enabled, time running.
+_BEFORE_VALUES = 3
 # Events of a group that can be seen to be dissolved.
 _LEAST = 2
 # What one event alone answers: how many (1), time enabled, time running, value.
@@ -200,12 +202,13 @@ def add_up(answers: Sequence[bytes], events: int) -> list[int] | None:
     Returns:
         The sums; None where one of them has not counted all the time, or is no group any more.
     """
-    form = _form(group_size(events))
-    if any(len(answer) != form.size for answer in answers):
-        return None
-    _, enabled, running, *sums = map(sum, zip(*map(form.unpack, answers), strict=True))
+    width = _BEFORE_VALUES + group_size(events)
+    numbers = _as_numbers(answers, width)
     # None counts for longer than it is enabled.
-    return sums[:events] if enabled == running else None
+    if numbers is None or sum(numbers[1::width]) != sum(numbers[2::width]):
+        return None
+    first = _BEFORE_VALUES
+    return [sum(numbers[place::width]) for place in range(first, first + events)]
 
 
 def readings_of(answers: Sequence[bytes], events: int) -> list[GroupReading]:
@@ -240,6 +243,19 @@ def _open_event(event: PerfEvent, cgroup: int | None, cpu: int, leader: int) -> 
         code = ctypes.get_errno()
         raise OSError(code, f"perf event {event.name} on CPU {cpu}: {os.strerror(code)}")
     return descriptor
+
+
+def _as_numbers(answers: Sequence[bytes], width: int) -> tuple[int, ...] | None:
+    """The answers of groups, one behind the other; None where one is not so many numbers long."""
+    form = _forms(len(answers), width)
+    data = b"".join(answers)
+    # A group that was dissolved answers with less.
+    return form.unpack(data) if len(data) == form.size else None
+
+
+@functools.cache
+def _forms(groups: int, width: int) -> struct.Struct:
+    return struct.Struct(f"={groups * width}Q")
 
 
 @functools.cache
