@@ -147,8 +147,8 @@ def test_a_file_of_another_form_costs_its_container_and_nothing_goes_back(tmp_pa
 class Counted:
     """Files that count in a way that the test says, until they are gone."""
 
-    def __init__(self):
-        self.value, self.gone, self.open = 0, False, 0
+    def __init__(self, **others):
+        self.value, self.gone, self.open, self.others = 0, False, 0, others
 
     def attach(self, _group=None):
         if self.gone:
@@ -159,7 +159,7 @@ class Counted:
     def read(self, out):
         if self.gone:
             raise TargetGone("it has ended")
-        out |= {"kills": self.value, "other": self.value}
+        out |= {"kills": self.value, **self.others}
 
     def close(self):
         self.open -= 1
@@ -180,7 +180,7 @@ def test_the_sum_is_what_all_have_counted_that_ever_were_there(intervals):
     They are removed, or taken out of the list, or are out of the list in one interval alone.
     """
     lives = [0, 0, 0, 0]
-    living = {(0, 0): Counted()}  # the pod itself
+    living = {(0, 0): Counted(other=7)}  # the pod itself
     target = SimpleNamespace(task=None, containers=lambda: living)
     pod, made, truth, hidden = living[0, 0], [], 0, set()
     sums = ContainerSums(pod, target, lambda one: one.attach(), {"kills"})
@@ -196,7 +196,7 @@ def test_the_sum_is_what_all_have_counted_that_ever_were_there(intervals):
             truth += kills
         listed = [one for one in living if one[0] and one[0] not in hidden]
         target.task = SimpleNamespace(subcgroups_paths=listed)
-        assert read(sums) == {"kills": truth, "other": pod.value}
+        assert read(sums) == {"kills": truth, "other": 7}
         hidden = {number for number, how in ended.items() if how == "hidden"}
         for number in ended.keys() - hidden:
             one = living.pop((number, lives[number]), Counted())

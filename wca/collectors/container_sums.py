@@ -15,11 +15,11 @@ _REMEMBERED = 64
 _OWN: Hashable = ()
 
 
-class _Container:
-    """The files of one container, and what they counted last.
+class _Counting:
+    """The files of one group, and what they counted last.
 
     Args:
-        identity: of its groups: one that is made again under its path is another one.
+        identity: of the group: one that is made again under its path is another one.
         probe: reads the files.
     """
 
@@ -29,6 +29,13 @@ class _Container:
         self.identity = identity
         self.probe = probe
         self.counters: Measurements = {}
+
+    def take(self, counters: Measurements) -> bool:
+        """Take what was read; what could not be read stays as it was. Whether it is new."""
+        if counters == self.counters:
+            return False
+        self.counters = {**self.counters, **counters}
+        return True
 
 
 class ContainerSums:
@@ -41,7 +48,8 @@ class ContainerSums:
     Args:
         own: reads the files of the task's own group.
         target: knows which containers there are now.
-        attach: opens the files of a container's groups; raises NotAvailable and TargetGone.
+        attach: opens the files of a container's groups that give these counters and nothing else;
+            raises NotAvailable and TargetGone.
         names: the counters to sum; all other numbers are those of the own group.
     """
 
@@ -52,12 +60,13 @@ class ContainerSums:
         attach: Callable[[Cgroup], Probe],
         names: Iterable[str],
     ) -> None:
-        self._own = own
+        self._own = _Counting(_OWN, own)
         self._target = target
         self._attach = attach
-        self._names = frozenset(names)
-        self._containers: dict[str, _Container] = {}  # by path
+        self._names = tuple(names)
+        self._containers: dict[str, _Counting] = {}  # by path
         self._total: RunningTotal[Hashable, str] = RunningTotal(_REMEMBERED)
+        self._sums: Measurements = {}
         self._failed = Postponed()
 
     def read(self, out: Measurements) -> None:
@@ -68,24 +77,23 @@ class ContainerSums:
             Exception: what could not be read; the rest was added.
         """
         values: Measurements = {}
-        self._try_to(self._own, values)
-        current = {_OWN: self._counters(values)}
+        self._try_to(self._own.probe, values)
+        changed = self._own.take({name: values[name] for name in self._names if name in values})
         known = list(self._containers.items())
         for path, container in known:
-            self._read(path, container)
+            changed = self._read(path, container) or changed
         new = self._open_new()  # may have the path of one that has just been found to have ended
         for path, container in new:
-            self._read(path, container)
-        current.update((one.identity, one.counters) for _, one in (*known, *new))
-        counted = frozenset().union(*current.values())
-        sums = self._total.update(current)
+            changed = self._read(path, container) or changed
+        if changed:
+            self._add_up([self._own, *(container for _, container in (*known, *new))])
         out.update(values)
-        out.update((name, value) for name, value in sums.items() if name in counted)
+        out.update(self._sums)
         self._failed.raise_kept()
 
     def close(self) -> None:
         """Close all files; safe twice."""
-        self._own.close()
+        self._own.probe.close()
         for path in list(self._containers):
             self._close(path)
 
@@ -98,12 +106,15 @@ class ContainerSums:
         except PLUGIN_ERRORS as error:
             self._failed.keep(error)
 
-    def _counters(self, values: Measurements) -> Measurements:
-        return {name: value for name, value in values.items() if name in self._names}
+    def _add_up(self, groups: Iterable[_Counting]) -> None:
+        current = {one.identity: one.counters for one in groups}
+        counted = set().union(*current.values())
+        sums = self._total.update(current)
+        self._sums = {name: value for name, value in sums.items() if name in counted}
 
-    def _open_new(self) -> list[tuple[str, _Container]]:
+    def _open_new(self) -> list[tuple[str, _Counting]]:
         """Open the files of containers that are not known yet; where that fails, the next time."""
-        opened: list[tuple[str, _Container]] = []
+        opened: list[tuple[str, _Counting]] = []
         new = [one for one in self._target.task.subcgroups_paths if one not in self._containers]
         groups = self._target.containers() if new else {}
         for path in new:
@@ -114,21 +125,21 @@ class ContainerSums:
             except PLUGIN_ERRORS as error:
                 self._failed.keep(error)
                 continue
-            self._containers[path] = _Container((path, groups[path].identity()), probe)
+            self._containers[path] = _Counting((path, groups[path].identity()), probe)
             opened.append((path, self._containers[path]))
         return opened
 
-    def _read(self, path: str, container: _Container) -> None:
-        """Read one container; what cannot be read stays as it was. Close what has ended."""
+    def _read(self, path: str, container: _Counting) -> bool:
+        """Read one container, and close what has ended; whether it has counted something."""
         values: Measurements = {}
         try:
             self._try_to(container.probe, values)
         except TargetGone:
             self._close(path)
-            return
-        container.counters = {**container.counters, **self._counters(values)}
+            return False
         if path not in self._target.task.subcgroups_paths:  # this was its last reading
             self._close(path)
+        return container.take(values)
 
     def _close(self, path: str) -> None:
         self._containers.pop(path).probe.close()
