@@ -6,9 +6,19 @@ from dataclasses import dataclass
 import pytest
 
 from tests.http_receiver import Reply
+from tests.nodes.kubernetes.layout import make
+from tests.nodes.kubernetes.pods import container, pod
 from tests.nodes.mesos_answers import scalar, state, task
 from wca.components import BUILT_IN
-from wca.nodes import CgroupNode, MesosNode, Node, StaticNode, SystemdNode, UnionNode
+from wca.nodes import (
+    CgroupNode,
+    KubernetesNode,
+    MesosNode,
+    Node,
+    StaticNode,
+    SystemdNode,
+    UnionNode,
+)
 from wca.nodes.labels import TaskLabelRegexGenerator, TaskLabelResourceGenerator
 from wca.runners import MeasurementRunner
 from wca.testing import FakeClock, KernelTree, RecordingStorage
@@ -67,6 +77,21 @@ def mesos(tree, receiver):
     return Kind(MesosNode(receiver.url, kernel=tree.kernel), "a_b", "blue")
 
 
+def kubernetes(tree, receiver):
+    asked = container(requests={"cpu": "1500m", "memory": "1Gi"})
+    document = pod("job", containers=[asked], labels={"a.b": "blue"}, qos="Burstable")
+    make(tree.add_task, document)
+    receiver.reply(Reply(body=json.dumps({"kind": "PodList", "items": [document]}).encode()))
+    node = KubernetesNode(
+        client_token_path=None,
+        server_cert_ca_path=None,
+        kubelet_enabled=True,
+        kubelet_endpoint=receiver.url,
+        kernel=tree.kernel,
+    )
+    return Kind(node, "a_b", "blue")
+
+
 def union(tree, receiver):
     return Kind(
         UnionNode([StaticNode(tasks=[], kernel=tree.kernel), systemd(tree, receiver).node]),
@@ -75,7 +100,7 @@ def union(tree, receiver):
     )
 
 
-KINDS = {one.__name__: one for one in (static, cgroup, systemd, mesos, union)}
+KINDS = {one.__name__: one for one in (static, cgroup, systemd, mesos, kubernetes, union)}
 
 
 @pytest.fixture(params=KINDS)
