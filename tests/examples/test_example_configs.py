@@ -11,7 +11,10 @@ from wca.storage import LogStorage
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = sorted(path for path in CONFIGS.glob("*/*.yaml"))
-PLUGINS = ["hello_world_runner:HelloWorldRunner", "http_store:HTTPStorage"]
+PLUGINS = {
+    "extending": ["hello_world_runner:HelloWorldRunner", "http_store:HTTPStorage"],
+    "detecting": ["waits_for_cpu:WaitsForCpu"],
+}
 
 
 @pytest.fixture
@@ -19,7 +22,7 @@ def load(monkeypatch):
     monkeypatch.syspath_prepend(str(CONFIGS.parent / "examples"))
 
     def load_one(name):
-        plugins = PLUGINS if Path(name).parts[0] == "extending" else []
+        plugins = PLUGINS.get(Path(name).parts[0], [])
         return load_config(str(CONFIGS / name), load_registry(plugins))
 
     return load_one

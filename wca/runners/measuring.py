@@ -137,6 +137,18 @@ class Measuring:
         paces = (self.paces.of(interval) for interval in intervals)
         return next((pace.read_at for pace in paces if pace.read_at is not None), now)
 
+    def read_before(self, now: float) -> dict[str, float]:
+        """Monotonic time at which metrics were read that are not read in each iteration, by name.
+
+        Args:
+            now: monotonic time.
+        """
+        return {
+            metric: now - age
+            for name, age in self.states.ages(now).items()
+            for metric in _metrics_of(self.collectors[name])
+        }
+
     @property
     def names(self) -> list[str]:
         """The collectors that have a source here, in the order of the configuration."""
@@ -203,3 +215,8 @@ class Measuring:
 
     def _target(self, task: Task) -> Target:
         return Target(task, self._hierarchies.locate(task.cgroup_path), self._engine.kernel)
+
+
+def _metrics_of(collector: Collector) -> set[str]:
+    """Names of the metrics that a collector says it has."""
+    return {*collector.emits, *(entry.name for entry in collector.metrics)}

@@ -60,13 +60,17 @@ class CollectorStates:
     def measurements(self, now: float) -> Measurements:
         """State, cost and age of each collector, at this monotonic time."""
         values = self.costs.measurements(now)
-        ages = values.pop("wca_collector_age_seconds", {}) | self._ages(now)
-        states = {name: self._state(name) for name in self._collectors}
-        ages = {name: age for name, age in ages.items() if states[name] in _RUNNING}
+        values.pop("wca_collector_age_seconds", None)
+        ages = self.ages(now)
         if ages:
             values["wca_collector_age_seconds"] = ages
-        named = {name: {state: 1} for name, state in states.items()}
+        named = {name: {self._state(name): 1} for name in self._collectors}
         return {**values, "wca_collector_state": named}
+
+    def ages(self, now: float) -> dict[str, float]:
+        """How old the values are of collectors that are not read in each iteration, in seconds."""
+        ages = self.costs.ages(now) | self._ages(now)
+        return {name: age for name, age in ages.items() if self.runs(name)}
 
     def _state(self, name: str) -> str:
         if name in self.stopped:

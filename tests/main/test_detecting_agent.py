@@ -1,0 +1,60 @@
+"""The agent finds a real task that uses more CPU than it may."""
+
+import json
+import subprocess
+import sys
+
+from tests.main.agent import Agent, wait_until, write_config
+
+CONFIG = """
+runner: !DetectionRunner
+  interval: 200ms
+  node: !StaticNode
+    tasks: [{busy}, {idle}]
+    tasks_labels:
+      {busy}: {{app: batch}}
+  metrics_storage: !LogStorage {{output_filename: {folder}/metrics.txt}}
+  anomalies_storage: !LogStorage {{output_filename: {folder}/anomalies.txt}}
+  records: {folder}/records.jsonl
+  detector: !ThresholdDetector
+    rules:
+      - name: too much CPU
+        metric: task_cpu_usage_seconds
+        above: 0.1
+        for: 1s
+        window: 1s
+        resource: cpus
+"""
+
+
+def test_a_task_that_uses_too_much_cpu_is_an_anomaly_in_its_storage(real_cgroups, tmp_path):
+    busy, idle = real_cgroups.make("busy"), real_cgroups.make("idle")
+    config = write_config(tmp_path, CONFIG.format(busy=busy[1:], idle=idle[1:], folder=tmp_path))
+    anomalies, records = tmp_path / "anomalies.txt", tmp_path / "records.jsonl"
+    real_cgroups.worker(idle)
+    spin = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        real_cgroups.place(busy, spin.pid)
+        with Agent("-c", config) as agent:
+            wait_until(lambda: "anomaly{" in _text(anomalies), "the anomaly")
+            wait_until(lambda: records.exists() and records.read_text(), "its record")
+            agent.end()
+    finally:
+        spin.kill()
+        spin.wait()
+    assert agent.process.returncode == 0, agent.err
+    lines = _text(anomalies).splitlines()
+    found = [line for line in lines if line.startswith("anomaly{")]
+    for part in ('app="batch"', f'contended_task_id="{busy[1:]}"', 'resource="cpus"'):
+        assert all(part in line for line in found)
+    assert not [line for line in found if idle in line]
+    used = [float(line.split()[-2]) for line in lines if line.startswith("anomaly_value{")]
+    assert min(used) > 0.1
+    assert "anomaly{" not in _text(tmp_path / "metrics.txt")
+    record, *_ = [json.loads(line) for line in records.read_text().splitlines()]
+    assert record["verdict"] == "too much CPU"
+    assert record["evidence"]["task_cpu_usage_seconds per second"] > 0.1
+
+
+def _text(path):
+    return path.read_text() if path.exists() else ""
