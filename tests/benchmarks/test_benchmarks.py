@@ -234,3 +234,11 @@ def test_scrape_asks_another_process():
     done = program("benchmarks", "scrape", "--series", "100", "--rounds", "1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("| 100 | ") == 3
+
+
+def test_detectors_are_measured_with_what_they_are_shown():
+    done = program("benchmarks", "detectors", "--tasks", "20", "--rounds", "2")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if " | 20 | " in line]
+    assert len(rows) == 2
+    assert all(float(cell.strip(" |")) >= 0 for row in rows for cell in row[2:])

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.main.agent import Agent, wait_until, write_config
 
 CONFIG = """
@@ -58,3 +60,46 @@ def test_a_task_that_uses_too_much_cpu_is_an_anomaly_in_its_storage(real_cgroups
 
 def _text(path):
     return path.read_text() if path.exists() else ""
+
+
+PLUGINS = """
+import time
+from wca.detectors import AnomalyDetector
+
+class Hangs(AnomalyDetector):
+    def detect(self, platform, tasks_data):
+        while True:
+            try:
+                time.sleep(3600)
+            except Exception:
+                pass
+
+class HangsAside(Hangs):
+    blocking = True
+"""
+
+HANGING = """
+runner: !DetectionRunner
+  interval: 100ms
+  node: !StaticNode {{tasks: []}}
+  metrics_storage: !LogStorage {{output_filename: {folder}/metrics.txt}}
+  anomalies_storage: !LogStorage {{output_filename: {folder}/anomalies.txt}}
+  detector: !{detector} {{}}
+"""
+
+
+@pytest.mark.parametrize("detector", ["Hangs", "HangsAside"])
+def test_a_detector_that_never_returns_does_not_keep_the_agent_from_ending(tmp_path, detector):
+    (tmp_path / "parts.py").write_text(PLUGINS)
+    config = write_config(tmp_path, HANGING.format(folder=tmp_path, detector=detector))
+    metrics = tmp_path / "metrics.txt"
+    with Agent("-c", config, "-r", f"parts:{detector}", plugins=tmp_path) as agent:
+        wait_until(lambda: "wca_up{" in _text(metrics), "the first measurement")
+        if detector == "HangsAside":  # the loop goes on
+            wait_until(lambda: _text(metrics).count("wca_up{") > 20, "twenty measurements")
+            wait_until(
+                lambda: _text(tmp_path / "anomalies.txt").count("anomaly_count{") > 10, "ten"
+            )
+        took = agent.end()
+    assert agent.process.returncode == 0, agent.err
+    assert took < 10

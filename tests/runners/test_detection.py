@@ -1,5 +1,6 @@
 """DetectionRunner: what a detector sees, where its answers go, and what it cannot break."""
 
+import copy
 import json
 import logging
 import socket
@@ -166,7 +167,7 @@ def test_a_detector_sees_the_machine_the_time_and_the_tasks(run, tree):
 def test_what_a_detector_does_to_what_it_sees_disturbs_nobody(run, tree):
     class Spoils(Says):
         def detect(self, platform, tasks_data):
-            super().detect(platform, {name: vars(one).copy() for name, one in tasks_data.items()})
+            super().detect(platform, copy.deepcopy(tasks_data))
             for task in tasks_data.values():
                 for numbers in task.measurements.values():
                     if isinstance(numbers, dict):
@@ -183,6 +184,10 @@ def test_what_a_detector_does_to_what_it_sees_disturbs_nobody(run, tree):
     slow = Pages(interval=10.0)
     detector = Spoils()
     _, batches = run(detector, 3, node=node, extra_collectors=[slow])
+    for _, tasks in detector.seen:
+        assert tasks["a"].labels["app"] == "shop"
+        assert tasks["a"].resources == {"cpus": 2}
+        assert tasks["a"].measurements["task_mem_numa_pages"] == {"7": 5}
     for batch in batches:
         assert value(batch, "task_requested_cpus", app="shop") == 2
         assert value(batch, "task_mem_numa_pages", numa_node="7") == 5

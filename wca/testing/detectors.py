@@ -216,12 +216,12 @@ class DetectorContract:
         history = self.history()
         measurements = [next(iter(tasks.values())).measurements for _, tasks in history if tasks]
         with self.started() as detector:
-            for _ in range(2):  # the first time, what is kept once for all
-                before = _objects()
-                for number in range(_PASSING):
-                    task = a_task(f"task-{time.monotonic()}", measurements[number % len(history)])
-                    call_detect(detector, a_platform(float(number)), {task.task_id: task})
-                call_detect(detector, a_platform(float(_PASSING)), {})
+            for second in range(2 * _PASSING):
+                if second == _PASSING:  # what is kept once for all is there
+                    before = _objects()
+                task = a_task(f"task-{second}", measurements[second % len(measurements)])
+                call_detect(detector, a_platform(float(second)), {task.task_id: task})
+            call_detect(detector, a_platform(2.0 * _PASSING), {})
         assert _objects() - before < _OBJECTS_LEFT
 
     def test_close_is_safe_without_start_and_twice_and_leaves_nothing(self) -> None:
