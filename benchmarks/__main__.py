@@ -13,6 +13,7 @@ TABLES = (
     "reach",
     "collectors",
     "descriptors",
+    "detectors",
     "long-run",
     "ping-pong",
     "encoding",
@@ -49,6 +50,7 @@ def main() -> int:
         "reach": _print_reach,
         "collectors": _print_collectors,
         "descriptors": _print_descriptors,
+        "detectors": _print_detectors,
         "long-run": _print_long_run,
         "ping-pong": _print_ping_pong,
         "encoding": _print_encoding,
@@ -146,6 +148,14 @@ def _print_descriptors(args: argparse.Namespace) -> None:
     print(f"with four software events: {with_events:.1f} descriptors per task")
     for tasks in args.tasks or [100, 1000]:
         print(descriptors.fall_back(tasks, args.rounds), flush=True)
+
+
+def _print_detectors(args: argparse.Namespace) -> None:
+    from benchmarks import detectors
+
+    print(detectors.HEADER)
+    for row in detectors.rows(args.tasks or [100, 1000], args.rounds):
+        print(row, flush=True)
 
 
 def _print_long_run(args: argparse.Namespace) -> None:

@@ -112,10 +112,13 @@ class RealCgroups:
         """A process in the group."""
         worker = Worker()
         self._workers.append(worker)
-        for root in self._roots:
-            with open(f"{root}{path}/cgroup.procs", "w") as file:
-                file.write(str(worker.pid))
+        self.place(path, worker.pid)
         return worker
+
+    def place(self, path: str, pid: int) -> None:
+        """Put a process into the group; whoever started it ends it."""
+        for root in self._roots:
+            _write(f"{root}{path}/cgroup.procs", str(pid))
 
     def close(self) -> None:
         """End the processes and remove the groups."""

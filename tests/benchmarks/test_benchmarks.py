@@ -264,3 +264,11 @@ def test_kafka_compares_sending_and_storing_with_confluent_kafka_where_that_is_i
     assert [(row[1], row[2]) for row in measured] == expected
     assert all(float(number) > 0 for row in measured for number in row[3:7])
     assert ("confluent-kafka is not installed" in done.stdout) is not here
+
+
+def test_detectors_are_measured_with_what_they_are_shown():
+    done = program("benchmarks", "detectors", "--tasks", "20", "--rounds", "2")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if " | 20 | " in line]
+    assert len(rows) == 2
+    assert all(float(cell.strip(" |")) >= 0 for row in rows for cell in row[2:])

@@ -6,7 +6,8 @@ import pytest
 
 from wca.config.convert import MISSING, Converter
 from wca.config.expected import expected
-from wca.config.types import Ratio, Size
+from wca.config.types import Constraint, Ratio, Size
+from wca.errors import ValidationError
 
 
 class Budget(TypedDict, total=False):
@@ -59,3 +60,19 @@ def test_a_key_that_must_be_there_is_asked_for():
 
 def test_its_keys_are_named_in_documents():
     assert expected(Budget) == "a mapping with cpu, memory"
+
+
+class NotBoth(Constraint):
+    """Two keys that do not go together."""
+
+    def check(self, value):
+        if len(value) > 1:
+            raise ValidationError("write one of them")
+
+
+def test_a_constraint_on_the_whole_is_told_where_the_mapping_begins(refuse):
+    hint = list[Annotated[Budget, NotBoth()]]
+    assert (
+        refuse(hint, "[{}, {cpu: 2%, memory: 1MiB}]")
+        == "c.yaml:2:11: runner.x[1]: write one of them"
+    )

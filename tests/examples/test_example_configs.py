@@ -6,12 +6,17 @@ from pathlib import Path
 import pytest
 
 from wca.components import load_registry
-from wca.config import load_config
-from wca.storage import LogStorage
+from wca.config import load_component, load_config
+from wca.storage import LogStorage, Storage
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-FILES = sorted(path for path in CONFIGS.glob("*/*.yaml"))
-PLUGINS = ["hello_world_runner:HelloWorldRunner", "http_store:HTTPStorage"]
+ALL = sorted(CONFIGS.glob("*/*.yaml"))
+WRAPPING = [path for path in ALL if path.parent.name == "wrapping"]
+FILES = [path for path in ALL if path not in WRAPPING]
+PLUGINS = {
+    "extending": ["hello_world_runner:HelloWorldRunner", "http_store:HTTPStorage"],
+    "detecting": ["waits_for_cpu:WaitsForCpu"],
+}
 
 
 @pytest.fixture
@@ -19,7 +24,7 @@ def load(monkeypatch):
     monkeypatch.syspath_prepend(str(CONFIGS.parent / "examples"))
 
     def load_one(name):
-        plugins = PLUGINS if Path(name).parts[0] == "extending" else []
+        plugins = PLUGINS.get(Path(name).parts[0], [])
         return load_config(str(CONFIGS / name), load_registry(plugins))
 
     return load_one
@@ -34,13 +39,21 @@ def test_it_builds(load, path):
     assert callable(load(path.relative_to(CONFIGS)).runner.run)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", WRAPPING, ids=lambda path: path.name)
+def test_one_for_wca_wrap_builds(path, tmp_path):
+    copy = tmp_path / "storage.yaml"  # a checkout may be anybody's
+    copy.write_text(path.read_text())
+    copy.chmod(0o600)
+    assert load_component(str(copy), "storage", Storage, load_registry())
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
 def test_nobody_but_its_owner_may_write_it(path):
     assert not stat.S_IMODE(path.stat().st_mode) & stat.S_IWOTH
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in FILES if path.parent.name != "extending"], ids=lambda path: path.name
+    "path", [path for path in ALL if path.parent.name != "extending"], ids=lambda path: path.name
 )
 def test_it_begins_by_saying_what_it_does(path):
     assert path.read_text().startswith("# ")

@@ -15,9 +15,9 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.main",),
     ("wca.commands", "wca.environment"),
     ("wca.components",),
-    ("wca.runners",),
+    ("wca.runners", "wca.wrapping"),
     ("wca.containers", "wca.storage.outlet", "wca.http"),
-    ("wca.nodes", "wca.storage", "wca.collectors", "wca.platforms"),
+    ("wca.nodes", "wca.storage", "wca.collectors", "wca.detectors", "wca.platforms"),
     ("wca.http_client",),
     ("wca.linux",),
     ("wca.config",),
@@ -46,11 +46,15 @@ CONTRACTS = (
     "wca.nodes.api",
     "wca.storage.api",
     "wca.collectors.api",
+    "wca.detectors.api",
+    "wca.platforms.api",
     "wca.http.api",
 )
 CONTRACT_IMPORTS = ("wca.errors", "wca.supervisor", "wca.metrics", "wca.config.types", *CONTRACTS)
 
-IMPLEMENTATIONS = ("wca.nodes", "wca.storage", "wca.collectors", "wca.platforms")
+IMPLEMENTATIONS = ("wca.nodes", "wca.storage", "wca.collectors", "wca.detectors", "wca.platforms")
+#: What would let a detector know another time than the platform's, or answer by chance.
+CLOCKS_AND_CHANCE = {"time", "datetime", "random", "secrets", "wca.clock"}
 
 
 def modules():
@@ -148,6 +152,18 @@ def test_the_configuration_core_knows_no_component(name):
 @pytest.mark.parametrize("name", [n for n in MODULES if matches(n, "wca.linux")])
 def test_the_kernels_files_know_errors_only(name):
     assert all(matches(i, "wca.linux") or i == "wca.errors" for i in imports_of(name))
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if matches(n, "wca.detectors")])
+def test_a_detector_knows_no_clock_and_no_chance(name):
+    imported = set()
+    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    assert not imported & CLOCKS_AND_CHANCE
+    assert "os.urandom" not in MODULES[name].read_text()
 
 
 def test_a_name_that_a_package_resolves_lazily_is_seen():

@@ -15,6 +15,7 @@ ELSEWHERE = {
     "make bench ARGS=reach": "tests/benchmarks",
     "make bench ARGS=collectors": "tests/benchmarks",
     "make bench ARGS=descriptors": "tests/benchmarks",
+    "make bench ARGS=detectors": "tests/benchmarks",
     "make bench ARGS=long-run": "tests/benchmarks",
     "make bench ARGS=ping-pong": "tests/benchmarks",
     "make bench ARGS=encoding": "tests/benchmarks",

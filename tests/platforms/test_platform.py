@@ -134,3 +134,12 @@ def test_a_file_of_another_form_is_said_to_be_malformed(tree):
     tree.write(f"{CPU}/online", "many\n")
     with pytest.raises(Malformed, match="many"):
         read_platform(tree.kernel)
+
+
+def test_the_processor_has_the_name_of_its_family(tree):
+    fields = "vendor_id : GenuineIntel\ncpu family : 6\nmodel : 85\nstepping : 7\n"
+    tree.write("/proc/cpuinfo", fields)
+    platform = read_platform(tree.kernel)
+    assert (platform.cpu_model_number, platform.cpu_codename) == (85, "cascadelakex")
+    tree.write("/proc/cpuinfo", fields.replace("85", "1"))
+    assert read_platform(tree.kernel).cpu_codename is None

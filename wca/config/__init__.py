@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wca.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from wca.config.loader import Loaded, load_config, load_text
+    from wca.config.loader import Loaded, load_component, load_config, load_text
     from wca.config.registry import Registry, register
     from wca.config.types import (
         Constraint,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "register",
+    "load_component",
     "load_config",
     "load_text",
     "Loaded",
@@ -69,6 +70,7 @@ __getattr__ = lazy_names(
     {
         "register": "wca.config.registry",
         "Registry": "wca.config.registry",
+        "load_component": "wca.config.loader",
         "load_config": "wca.config.loader",
         "load_text": "wca.config.loader",
         "Loaded": "wca.config.loader",

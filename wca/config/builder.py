@@ -1,5 +1,6 @@
 """Marked nodes to objects: children first, every problem reported, nothing half built."""
 
+from collections.abc import Container
 from collections.abc import Mapping as AbcMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,11 +124,17 @@ class Builder:
         self._build_unused(node, path)
         return MISSING
 
-    def _build_unused(self, node: Node, path: Path) -> None:
-        """Build what no field takes: it may have problems of its own, and all are reported."""
+    def _build_unused(self, node: Node, path: Path, opened: Container[Node] = ()) -> None:
+        """Build what no field takes: it may have problems of its own, and all are reported.
+
+        Args:
+            node: of a component.
+            path: of the node.
+            opened: nodes below it that stand for what is below them.
+        """
         for key, child in children(node):
-            if key == "config" and child.tag.endswith("Config"):
-                self._build_unused(child, (*path, key))
+            if child in opened or (key == "config" and child.tag.endswith("Config")):
+                self._build_unused(child, (*path, key), opened)
             else:
                 self.build(child, (*path, key))
 
@@ -135,9 +142,8 @@ class Builder:
         self.components[id(built.node)] = built
         signature = signature_of(component.cls)
         before = len(self._problems)
-        built.fields, place = fields_of(
-            built.name, built.node, signature, built.path, self._problems
-        )
+        found = fields_of(built.name, built.node, signature, built.path, self._problems)
+        built.fields = found.entries
         parameters = {name: _parameter(name, signature) for name in built.fields}
         built.secrets = frozenset(name for name, one in parameters.items() if one.secret)
         built.secret_keys = {name: one.secret_keys for name, one in parameters.items()}
@@ -145,8 +151,8 @@ class Builder:
             name: self._argument(component, parameters[name], entry, built)
             for name, entry in built.fields.items()
         }
-        self._build_unused(built.node, built.path)
-        self._absent(component, signature, built, place)
+        self._build_unused(built.node, built.path, found.opened)
+        self._absent(component, signature, built, found.place)
         if len(self._problems) > before or any(map(_lacks_a_part, arguments.values())):
             return MISSING
         built.instance = self._construct(component, arguments, built)

@@ -361,6 +361,8 @@ def _kind(hint: Any) -> str:
     if get_origin(hint) in (Union, types.UnionType):
         kinds = [_kind(branch) for branch in get_args(hint) if branch is not type(None)]
         return kinds[0] if len(set(kinds)) == 1 else ""
+    if is_typeddict(hint):
+        return "mapping"
     return _KINDS.get(hint, "component" if isinstance(hint, type) else "")
 
 

@@ -1,13 +1,15 @@
 """The fields of one component as its class names them: old names, ``config:`` and typos."""
 
+from collections.abc import Iterator
 from collections.abc import Mapping as AbcMapping
+from dataclasses import dataclass
 
 from wca.config.hints import Signature
 from wca.config.nodes import Entry, Mapping, Node, Path, Scalar
 from wca.config.problems import Problems
 from wca.config.suggest import did_you_mean
 
-__all__ = ["OLD_NAMES", "fields_of"]
+__all__ = ["OLD_NAMES", "Fields", "fields_of"]
 
 #: Old name to present name of a field; see ``_present_name`` for when it applies.
 OLD_NAMES: AbcMapping[str, str] = {
@@ -17,12 +19,25 @@ OLD_NAMES: AbcMapping[str, str] = {
 }
 
 
+@dataclass(eq=False)
+class Fields:
+    """The fields of a component's node.
+
+    Args:
+        entries: by parameter name.
+        place: the node in which a missing field belongs.
+        opened: the nodes that stand for what is below them: ``config``, and those of base classes.
+    """
+
+    entries: dict[str, Entry]
+    place: Node
+    opened: list[Node]
+
+
 def fields_of(
     name: str, node: Node, signature: Signature, path: Path, problems: Problems
-) -> tuple[dict[str, Entry], Node]:
+) -> Fields:
     """The entries of a component's node by parameter name; what is wrong is reported.
-
-    The second value is the node in which a missing field belongs.
 
     Args:
         name: of the class.
@@ -31,19 +46,14 @@ def fields_of(
         path: of the node.
         problems: where unknown and doubled fields are reported.
     """
-    found: dict[str, Entry] = {}
-    entries = _entries(name, node, path, problems)
-    below = _config_node(name, entries, signature)
-    if below is not None:
-        entries = [entry for entry in entries if entry.value is not below]
-        entries += _entries(f"{name}Config", below, (*path, "config"), problems)
-    for entry in entries:
+    found = Fields({}, node, [])
+    for entry in _opened(name, node, signature, path, problems, found):
         field = _present_name(str(entry.key), signature)
         known = field in signature.parameters or signature.others is not None
         if not isinstance(entry.key, str) or not known:
             _report_unknown(name, entry, signature, path, problems)
             continue
-        first = found.setdefault(field, entry)
+        first = found.entries.setdefault(field, entry)
         if first is not entry:
             old = "" if entry.key == first.key else f" ({entry.key} and {first.key} are the same)"
             problems.add(
@@ -51,7 +61,35 @@ def fields_of(
                 (*path, entry.key),
                 f"the field {field!r} is given twice{old}, first at {first.mark}; remove one",
             )
-    return found, below or node
+    return found
+
+
+def _opened(
+    name: str, node: Node, signature: Signature, path: Path, problems: Problems, found: Fields
+) -> Iterator[Entry]:
+    """All entries, those of nodes that stand for what is below them in their place."""
+    for entry in _entries(name, node, path, problems):
+        inner = _stands_for_fields(name, entry, signature)
+        if not inner:
+            yield entry
+            continue
+        if inner == f"{name}Config" and found.place is node:
+            found.place = entry.value
+        found.opened.append(entry.value)
+        below = (*path, entry.key)
+        yield from _opened(inner, entry.value, signature, below, problems, found)
+
+
+def _stands_for_fields(name: str, entry: Entry, signature: Signature) -> str:
+    """The name of whose fields are below an entry: ``config: !FooConfig`` under ``!Foo``.
+
+    Likewise ``base_runner: !BaseRunner`` under what derives from it and takes its fields; empty for
+    an ordinary field.
+    """
+    if entry.key in signature.parameters:
+        return ""
+    expected = f"{name}Config" if entry.key == "config" else signature.bases.get(str(entry.key), "")
+    return expected if expected and entry.value.tag == f"!{expected}" else ""
 
 
 def _entries(name: str, node: Node, path: Path, problems: Problems) -> list[Entry]:
@@ -64,14 +102,6 @@ def _entries(name: str, node: Node, path: Path, problems: Problems) -> list[Entr
         return []
     problems.add(node.mark, path, f"!{name} takes fields (name: value), not a list")
     return []
-
-
-def _config_node(name: str, entries: list[Entry], signature: Signature) -> Node | None:
-    """``config: !FooConfig`` under ``!Foo`` stands for the fields below it."""
-    if "config" in signature.parameters:
-        return None
-    values = [entry.value for entry in entries if entry.key == "config"]
-    return next((value for value in values if value.tag == f"!{name}Config"), None)
 
 
 def _present_name(key: str, signature: Signature) -> str:
@@ -87,6 +117,9 @@ def _report_unknown(
 ) -> None:
     if entry.key == "config" and entry.value.tag.endswith("Config"):
         message = f"'config' under !{name} takes the tag !{name}Config"
+    elif entry.key in signature.bases:
+        base = signature.bases[str(entry.key)]
+        message = f"{entry.key!r} under !{name} takes the tag !{base}, whose fields are its own"
     else:
         hint = did_you_mean(str(entry.key), signature.parameters)
         message = f"!{name} has no field {str(entry.key)[:80]!r}{hint}"

@@ -73,11 +73,14 @@ class Signature:
         parameters: by name, in the order of the constructor; injected ones are left out.
         others: the hint of further fields, where the constructor has ``**kwargs``; else None.
         defect: why the class cannot be built from fields at all; empty when it can.
+        bases: field under which those of a base class may stand together, to the name of the class;
+            see ``wca.config.inherited``.
     """
 
     parameters: Mapping[str, Parameter]
     others: Parameter | None = None
     defect: str = ""
+    bases: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def as_constraint(hint: Any) -> Constraint | None:
@@ -123,7 +126,8 @@ def signature_of(cls: type) -> Signature:
             others = made
         elif parameter.kind is not parameter.VAR_POSITIONAL and not _mentions(made.hint, Injected):
             parameters[name] = made
-    return Signature(types.MappingProxyType(parameters), others)
+    bases = getattr(getattr(cls, "__init__"), "fields_of", {})  # noqa: B009 - mypy minds the dot
+    return Signature(types.MappingProxyType(parameters), others, bases=bases)
 
 
 def _parameter(cls: type, parameter: inspect.Parameter) -> Parameter:

@@ -2,10 +2,10 @@
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from wca.abilities import ability, ability_problems
 from wca.config import nodes
@@ -23,11 +23,12 @@ from wca.errors import PLUGIN_ERRORS, ConfigLoadError, ValidationError
 from wca.logger import check_level
 from wca.security import read_config
 
-__all__ = ["Loaded", "load_config", "load_text"]
+__all__ = ["Loaded", "load_component", "load_config", "load_text"]
 
 log = logging.getLogger(__name__)
 
 _TOP = ("runner", "loggers")
+_T = TypeVar("_T")
 _WRITE_RUNNER = "write runner: and the tag of a runner, such as: runner: !MeasurementRunner"
 
 
@@ -101,6 +102,44 @@ def load_text(
     return _load(root, name, reader, problems, registry, environ, here=here)
 
 
+def load_component(
+    path: str,
+    field: str,
+    kind: type[_T],
+    registry: Registry | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> _T:
+    """Build the one component that a file describes, for this machine; start nothing.
+
+    Args:
+        path: of the file.
+        field: under which the component stands, the only one of the file.
+        kind: what it has to be.
+        registry: see ``load_config``.
+        environ: see ``load_config``.
+
+    Raises:
+        ConfigLoadError: with all problems of the file.
+    """
+    problems = Problems()
+    reader = Reader(partial(read_config, check_owner=True), problems)
+    root = reader.file(path)
+    machine = Machine(problems, here=True)
+    builder = Builder(
+        registry or Registry(), problems, machine, os.environ if environ is None else environ
+    )
+    write = f"write {field}: and the tag of a {kind.__name__}"
+    top = _top(root, path, problems, (field,), write)
+    value = builder.build(top[field].value, (field,)) if field in top else MISSING
+    if value is not MISSING and not isinstance(value, kind):
+        message = f"expected a {kind.__name__}, got {describe(value)}; {write}"
+        problems.add(top[field].value.mark, (field,), message)
+    _check_components([one for one in builder.finished if one.instance is not MISSING], problems)
+    problems.raise_if_any()
+    return cast("_T", value)
+
+
 def _load(
     root: nodes.Node | None,
     name: str,
@@ -114,7 +153,7 @@ def _load(
     machine = Machine(problems, here=here)
     environ = os.environ if environ is None else environ
     builder = Builder(registry or Registry(), problems, machine, environ)
-    top = _top(root, name, problems)
+    top = _top(root, name, problems, _TOP, _WRITE_RUNNER)
     runner = _runner(top.get("runner"), builder, problems)
     loggers = _loggers(top.get("loggers"), builder, problems)
     built = [one for one in builder.finished if one.instance is not MISSING]
@@ -132,25 +171,35 @@ def _load(
     )
 
 
-def _top(root: nodes.Node | None, name: str, problems: Problems) -> dict[Any, nodes.Entry]:
-    """The entries of the top level, which is a mapping with ``runner`` and maybe ``loggers``."""
+def _top(
+    root: nodes.Node | None, name: str, problems: Problems, known: Sequence[str], write: str
+) -> dict[Any, nodes.Entry]:
+    """The entries of the top level, which is a mapping.
+
+    Args:
+        root: of the document.
+        name: of the file.
+        problems: where what is wrong is reported.
+        known: the fields that it may have; the first one it must have.
+        write: what to write where that is missing.
+    """
     if isinstance(root, nodes.Broken):
         return {}
     if root is None:
-        problems.add(nodes.Mark(name, 1, 1), (), f"the file is empty, {_WRITE_RUNNER}")
+        problems.add(nodes.Mark(name, 1, 1), (), f"the file is empty, {write}")
         return {}
     if not isinstance(root, nodes.Mapping) or root.tag:
-        problems.add(root.mark, (), f"expected a mapping, {_WRITE_RUNNER}")
+        problems.add(root.mark, (), f"expected a mapping, {write}")
         return {}
     entries = {entry.key: entry for entry in root.entries}
     for key, entry in entries.items():
-        if key not in _TOP:
-            near = nearest(str(key), _TOP)
-            hint = f"did you mean {near}?" if near else "indent it if it belongs to the runner"
+        if key not in known:
+            near = nearest(str(key), known)
+            hint = f"did you mean {near}?" if near else f"indent it if it belongs to the {known[0]}"
             message = f"the top level has no field {str(key)[:80]!r}, {hint}"
             problems.add(entry.mark, (key,), message)
-    if "runner" not in entries:
-        problems.add(root.mark, (), f"the field 'runner' is missing, {_WRITE_RUNNER}")
+    if known[0] not in entries:
+        problems.add(root.mark, (), f"the field {known[0]!r} is missing, {write}")
     return entries
 
 

@@ -20,6 +20,8 @@ def component_reference(cls: type) -> str:
         cls: the class; its docstring has Google's sections.
     """
     about, arguments = _docstring(cls)
+    for base in cls.__mro__[1:]:  # what a class takes from its base is described there
+        arguments = {**_docstring(base)[1], **arguments}
     lines = [about, ""]
     parameters = signature_of(cls).parameters.values()
     if parameters:

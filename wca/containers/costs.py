@@ -68,10 +68,17 @@ class Costs:
         Args:
             now: monotonic time.
         """
-        ages = {name: max(0.0, now - at) for name, at in self._read_at.copy().items()}
         values: Measurements = {
             "wca_collector_cpu_seconds": self._cpu.copy(),
             "wca_collector_duration_seconds": self._duration.copy(),
-            "wca_collector_age_seconds": ages,
+            "wca_collector_age_seconds": self.ages(now),
         }
         return {name: value for name, value in values.items() if value}
+
+    def ages(self, now: float) -> dict[str, float]:
+        """How old the values of some collectors are, in seconds.
+
+        Args:
+            now: monotonic time.
+        """
+        return {name: max(0.0, now - at) for name, at in self._read_at.copy().items()}

@@ -79,6 +79,11 @@ class Batch(Sequence[Metric]):
         self.blocks.append(series)
         self.values += values
 
+    def extend(self, other: "Batch") -> None:
+        """Add all samples of another batch of the same time."""
+        self.blocks += other.blocks
+        self.values += other.values
+
     def series(self) -> list[Series]:
         """The series of all values, in their order."""
         return [one for block in self.blocks for one in block]

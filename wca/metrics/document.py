@@ -38,6 +38,13 @@ its cgroup, such as `task_up`, `task_subcontainers` and `task_requested_cpus`.""
     ),
     MetricGranularity.PLATFORM: ("Machine", "What belongs to no task."),
     MetricGranularity.INTERNAL: ("Agent", "What the agent says about itself."),
+    MetricGranularity.ANOMALY: (
+        "Anomalies",
+        """\
+What a `DetectionRunner` stores under `anomalies_storage`, beside the metrics that a detector has of
+its own; see [detection](detection.md). What names a task by `contended_task_id` has all labels of
+that task as well.""",
+    ),
 }
 
 _COLUMNS = ("Name", "Prometheus", "cAdvisor", "Type", "Unit", "Labels", "Help", "Source", "Needs")

@@ -36,6 +36,7 @@ class MetricGranularity(enum.StrEnum):
     TASK = "task"
     PLATFORM = "platform"
     INTERNAL = "internal"
+    ANOMALY = "anomaly"
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Metric:
         type: ``gauge`` or ``counter``; None when unknown.
         help: one sentence for people.
         unit: what one unit of the value is.
-        granularity: ``task``, ``platform`` or ``internal``.
+        granularity: ``task``, ``platform``, ``internal`` or ``anomaly``.
         timestamp: Unix time in seconds at which the value was read; the loop sets one per sample.
         start_time: Unix time in seconds at which a counter began at zero, where known.
     """

@@ -64,6 +64,9 @@ PROMETHEUS_EXCEPTIONS: Mapping[_Key, PrometheusName] = MappingProxyType(
         ("wca_error_count", MetricType.COUNTER, MetricUnit.NUMERIC): PrometheusName(
             "wca_errors_total", MetricUnit.NUMERIC
         ),
+        ("anomaly_count", MetricType.COUNTER, MetricUnit.NUMERIC): PrometheusName(
+            "anomalies_total", MetricUnit.NUMERIC
+        ),
         ("memory_usage", MetricType.GAUGE, MetricUnit.BYTES): PrometheusName(
             "platform_mem_usage_bytes", MetricUnit.BYTES
         ),

@@ -15,7 +15,7 @@ __all__ = ["Renaming", "Row"]
 
 _TASK, _PART = "task_", "container_"
 _INFORMATION = "wca_information"
-_OTHERS = (MetricGranularity.PLATFORM, MetricGranularity.INTERNAL)
+_OTHERS = (MetricGranularity.PLATFORM, MetricGranularity.INTERNAL, MetricGranularity.ANOMALY)
 
 
 @dataclass(frozen=True, slots=True)

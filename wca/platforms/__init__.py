@@ -1,5 +1,6 @@
 """The machine: its topology, memory and clocks."""
 
-from wca.platforms.platform import Platform, read_platform
+from wca.platforms.api import Platform
+from wca.platforms.platform import read_platform
 
 __all__ = ["Platform", "read_platform"]

@@ -1,41 +1,15 @@
-"""What this machine is made of, as plugins see it."""
+"""Reads what this machine is made of."""
 
 import re
-from dataclasses import dataclass
 
 from wca.errors import NotAvailable
 from wca.linux.files import Kernel
 from wca.linux.parse import KeyedNumbers
+from wca.linux.perf.cpu_model import event_family, read_cpu_model
 from wca.linux.topology import Topology, read_numa, read_topology
+from wca.platforms.api import Platform
 
-__all__ = ["Platform", "read_platform"]
-
-
-@dataclass
-class Platform:
-    """One machine at one moment.
-
-    Args:
-        sockets: CPU sockets.
-        cores: physical cores.
-        cpus: logical CPUs that are online.
-        numa_nodes: NUMA nodes, those without CPUs included.
-        cpu_model: the CPU as its maker calls it; ``unknown`` where the kernel does not say.
-        topology: socket to core to CPUs; empty where the kernel does not say.
-        node_cpus: NUMA node to CPUs.
-        node_distances: relative cost of access from the first node to the second; 10 is local.
-        swap_enabled: whether there is swap space.
-    """
-
-    sockets: int
-    cores: int
-    cpus: int
-    numa_nodes: int
-    cpu_model: str
-    topology: dict[int, dict[int, list[int]]]
-    node_cpus: dict[int, set[int]]
-    node_distances: dict[int, dict[int, int]]
-    swap_enabled: bool
+__all__ = ["read_platform"]
 
 
 def read_platform(kernel: Kernel) -> Platform:
@@ -57,6 +31,8 @@ def read_platform(kernel: Kernel) -> Platform:
         cpus, cores = _counted(topology)
         sockets = 1
     numa = read_numa(kernel)
+    model = read_cpu_model(kernel)
+    family = event_family(model)
     return Platform(
         sockets=sockets,
         cores=cores,
@@ -67,6 +43,8 @@ def read_platform(kernel: Kernel) -> Platform:
         node_cpus=numa.cpus or {0: set(topology.cpus)},
         node_distances=numa.distances or {0: {0: 10}},
         swap_enabled=_swap_enabled(_content(kernel, "/proc/meminfo")),
+        cpu_model_number=model.model if model else None,
+        cpu_codename=family.rpartition("/")[2] if family else None,
     )
 
 

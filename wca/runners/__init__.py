@@ -6,8 +6,15 @@ from wca.lazy import lazy_names
 from wca.runners.api import Runner
 
 if TYPE_CHECKING:
+    from wca.runners.detection import DetectionRunner
     from wca.runners.measurement import MeasurementRunner
 
-__all__ = ["MeasurementRunner", "Runner"]
+__all__ = ["DetectionRunner", "MeasurementRunner", "Runner"]
 
-__getattr__ = lazy_names(__name__, {"MeasurementRunner": "wca.runners.measurement"})
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "DetectionRunner": "wca.runners.detection",
+        "MeasurementRunner": "wca.runners.measurement",
+    },
+)

@@ -227,9 +227,23 @@ class MeasurementRunner(Runner):
             with signals.interruptible(min(left, CLOSE_GRACE)):
                 engine.lifecycle.close(left)
 
-    def stages_after_export(self, engine: Engine) -> list[Stage]:
-        """What an iteration does with the metrics of its sample; runners that do more add here."""
+    def stages_after_export(
+        self,
+        engine: Engine,
+        measuring: Measuring,  # noqa: ARG002 - for runners that do more
+    ) -> list[Stage]:
+        """What an iteration does with the metrics of its sample; runners that do more add here.
+
+        Called once per run, before the first iteration; what has to be started is started here.
+        """
         return [Store(engine.outlet(self.metrics_storage, "metrics_storage"))]
+
+    def common_labels(self, engine: Engine) -> dict[str, str]:
+        """Labels of every metric that this runner stores."""
+        return engine.common_labels(self.extra_labels, optional=self.include_optional_labels)
+
+    def _sample(self) -> Sample:
+        return Sample(self._clock.now(), monotonic=self._clock.monotonic())
 
     def _loop(self, engine: Engine, log_counts: LogCounter) -> None:
         telemetry = engine.telemetry
@@ -246,7 +260,7 @@ class MeasurementRunner(Runner):
         names = [*measuring.collectors, "loop", "containers", *(stage.name for stage in stages)]
         telemetry.expect(names)
         measure = Job(
-            lambda: run_iteration(stages, Sample(self._clock.now()), telemetry),
+            lambda: run_iteration(stages, self._sample(), telemetry),
             self.interval,
             on_missed=lambda missed: telemetry.count("wca_overruns", missed),
         )
@@ -274,7 +288,7 @@ class MeasurementRunner(Runner):
             return measuring.read_at(COUNTERS, monotonic())
 
         export = Export(
-            engine.common_labels(self.extra_labels, optional=self.include_optional_labels),
+            self.common_labels(engine),
             Internal(engine, self.node, measuring, log_counts, governor),
             engine.information(),
             engine.telemetry,
@@ -285,7 +299,7 @@ class MeasurementRunner(Runner):
             Collect(measuring, engine.telemetry, monotonic, rediscover),
             *([Derive(counted_at, monotonic)] if self.enable_derived_metrics else []),
             export,
-            *self.stages_after_export(engine),
+            *self.stages_after_export(engine, measuring),
             *([governor] if governor else []),
         ]
 

@@ -125,7 +125,7 @@ class Measuring:
         """
         ages = dict.fromkeys(_OF_LISTS, discovery_interval)
         for one in self.collectors.values():
-            names = {*one.emits, *(entry.name for entry in one.metrics)}
+            names = _metrics_of(one)
             derived = {name for name, sources in SOURCES.items() if names.intersection(sources)}
             seconds = max(self.paces.base, one.interval or 0.0) * stretch
             ages |= dict.fromkeys(names | derived, seconds)
@@ -164,6 +164,18 @@ class Measuring:
         )
         paces = (self.paces.of(interval) for interval in intervals)
         return next((pace.read_at for pace in paces if pace.read_at is not None), now)
+
+    def read_before(self, now: float) -> dict[str, float]:
+        """Monotonic time at which metrics were read that are not read in each iteration, by name.
+
+        Args:
+            now: monotonic time.
+        """
+        return {
+            metric: now - age
+            for name, age in self.states.ages(now).items()
+            for metric in _metrics_of(self.collectors[name])
+        }
 
     @property
     def names(self) -> list[str]:
@@ -250,3 +262,8 @@ class Measuring:
     def _target(self, task: Task) -> Target:
         locate = self._hierarchies.locate
         return Target(task, locate(task.cgroup_path), self._engine.kernel, locate)
+
+
+def _metrics_of(collector: Collector) -> set[str]:
+    """Names of the metrics that a collector says it has."""
+    return {*collector.emits, *(entry.name for entry in collector.metrics)}

@@ -1,6 +1,7 @@
 """One interval on its way through the stages of a runner."""
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from wca.storage.outlet import Outlet
 from wca.telemetry import ITERATION, Telemetry
 
 __all__ = [
+    "ANOMALIES",
+    "METRICS",
     "Sample",
     "Stage",
     "Store",
@@ -37,17 +40,22 @@ class Sample:
         tasks: what was read of each task.
         parts: what was read of each container of the tasks.
         platform: what was read of the machine.
-        metrics: what is to be stored.
+        monotonic: monotonic time in seconds at which the interval began.
+        metrics: what was measured, as it is to be stored.
+        anomalies: what was detected.
     """
 
     timestamp: float
     tasks: list[TaskSample] = field(default_factory=list)
     parts: list[TaskSample] = field(default_factory=list)
     platform: Measurements = field(default_factory=dict)
+    monotonic: float = field(default=0.0, kw_only=True)
     metrics: Batch = field(init=False)
+    anomalies: Batch = field(init=False)
 
     def __post_init__(self) -> None:
         self.metrics = Batch(self.timestamp)
+        self.anomalies = Batch(self.timestamp)
 
 
 class Stage(Protocol):
@@ -59,21 +67,37 @@ class Stage(Protocol):
         """Take the sample a step further."""
 
 
+METRICS: Callable[[Sample], Batch] = operator.attrgetter("metrics")
+ANOMALIES: Callable[[Sample], Batch] = operator.attrgetter("anomalies")
+
+
 class Store:
-    """Hands the metrics to a storage.
+    """Hands batches of the sample to a storage, as one.
 
     Args:
         outlet: the storage's queue.
+        first: gives the batch that this storage takes.
+        others: give batches that it takes as well.
     """
 
     name = "store"
 
-    def __init__(self, outlet: Outlet) -> None:
+    def __init__(
+        self,
+        outlet: Outlet,
+        first: Callable[[Sample], Batch] = METRICS,
+        *others: Callable[[Sample], Batch],
+    ) -> None:
         self._outlet = outlet
+        self._first = first
+        self._others = others
 
     def run(self, sample: Sample) -> None:
-        """Give the batch away; it is not changed any more."""
-        self._outlet.put(sample.metrics)
+        """Give them away; they are not changed any more."""
+        whole = self._first(sample)
+        for other in self._others:
+            whole.extend(other(sample))
+        self._outlet.put(whole)
 
 
 def run_iteration(stages: Iterable[Stage], sample: Sample, telemetry: Telemetry) -> None:

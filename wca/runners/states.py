@@ -63,15 +63,20 @@ class CollectorStates:
     def measurements(self, now: float) -> Measurements:
         """State, cost and age of each collector, at this monotonic time."""
         values = self.costs.measurements(now)
-        ages = values.pop("wca_collector_age_seconds", {}) | self._ages(now)
-        states = {name: self._state(name) for name in self._collectors}
-        ages = {name: age for name, age in ages.items() if states[name] in _RUNNING}
+        values.pop("wca_collector_age_seconds", None)
+        ages = self.ages(now)
         if ages:
             values["wca_collector_age_seconds"] = ages
+        states = {name: self._state(name) for name in self._collectors}
         if unmeasured := self._unmeasured(states):
             values["wca_tasks_unmeasured"] = unmeasured
         named = {name: {state: 1} for name, state in states.items()}
         return {**values, "wca_collector_state": named}
+
+    def ages(self, now: float) -> dict[str, float]:
+        """How old the values are of collectors that are not read in each iteration, in seconds."""
+        ages = self.costs.ages(now) | self._ages(now)
+        return {name: age for name, age in ages.items() if self.runs(name)}
 
     def _unmeasured(self, states: Mapping[str, str]) -> Measurements:
         """How many tasks and containers the collectors that measure others have no numbers of."""

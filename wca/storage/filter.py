@@ -7,9 +7,9 @@ from typing import Annotated
 from wca.clock import Clock
 from wca.config.types import Injected, LabelName
 from wca.metrics import Metric
+from wca.metrics.patterns import LabelPatterns, NamePatterns
 from wca.storage.api import Storage
 from wca.storage.composing.composite import CompositeStorage
-from wca.storage.composing.patterns import LabelPatterns, NamePatterns
 from wca.storage.composing.rewriting import One, Rewriter
 
 __all__ = ["FilterStorage"]

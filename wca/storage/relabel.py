@@ -8,9 +8,9 @@ from typing import Annotated
 from wca.clock import Clock
 from wca.config.types import Injected, LabelName
 from wca.metrics import Metric
+from wca.metrics.patterns import NamePatterns
 from wca.storage.api import Storage
 from wca.storage.composing.composite import CompositeStorage
-from wca.storage.composing.patterns import NamePatterns
 from wca.storage.composing.relabelling import LabelRules, NameRules, Replacement
 from wca.storage.composing.rewriting import One, Rewriter
 

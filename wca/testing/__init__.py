@@ -7,6 +7,7 @@ from wca.lazy import lazy_names
 if TYPE_CHECKING:
     from wca.testing.clock import FakeClock
     from wca.testing.databases import DatabaseContract
+    from wca.testing.detectors import DetectorContract
     from wca.testing.exposition import check_exposition
     from wca.testing.kernel import KernelTree
     from wca.testing.nodes import NodeContract
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DatabaseContract",
+    "DetectorContract",
     "FakeClock",
     "KernelTree",
     "NodeContract",
@@ -31,6 +33,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "DatabaseContract": "wca.testing.databases",
+        "DetectorContract": "wca.testing.detectors",
         "FakeClock": "wca.testing.clock",
         "KernelTree": "wca.testing.kernel",
         "NodeContract": "wca.testing.nodes",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Required, TypedDict
 
 from wca.config.types import LabelName
 from wca.errors import ValidationError
-from wca.storage.composing.patterns import NamePatterns, compile_pattern
+from wca.metrics.patterns import NamePatterns, compile_pattern
 
 __all__ = ["LabelRules", "NameRules", "Replacement"]
 

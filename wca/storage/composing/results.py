@@ -7,7 +7,7 @@ from typing import Any
 
 from wca.errors import ValidationError
 from wca.metrics import Metric, MetricType, MetricUnit, Series
-from wca.storage.composing.patterns import compile_pattern
+from wca.metrics.patterns import compile_pattern
 from wca.storage.composing.statistics import LAST, MEAN, Latest, Statistic, Summary, parse_statistic
 
 __all__ = ["Plan", "Result", "Results"]

@@ -1,0 +1,48 @@
+"""Who is hurt, by what and by whom."""
+
+from typing import TYPE_CHECKING
+
+from wca.detectors.api import (
+    Anomaly,
+    AnomalyDetector,
+    ContendedResource,
+    ContentionAnomaly,
+    Detector,
+    Evidence,
+    Suspect,
+    TaskData,
+    TasksData,
+    TasksLabels,
+    TasksMeasurements,
+    TasksResources,
+)
+from wca.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from wca.detectors.nop import NOPAnomalyDetector
+    from wca.detectors.threshold import ThresholdDetector
+
+__all__ = [
+    "Anomaly",
+    "AnomalyDetector",
+    "ContendedResource",
+    "ContentionAnomaly",
+    "Detector",
+    "Evidence",
+    "NOPAnomalyDetector",
+    "Suspect",
+    "TaskData",
+    "TasksData",
+    "TasksLabels",
+    "TasksMeasurements",
+    "TasksResources",
+    "ThresholdDetector",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "NOPAnomalyDetector": "wca.detectors.nop",
+        "ThresholdDetector": "wca.detectors.threshold",
+    },
+)

@@ -1,0 +1,131 @@
+"""The stage that asks a detector and turns what it says into metrics and records."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Protocol
+
+from wca.detectors.encoding import Described, describe, labelled, record_of
+from wca.metrics import CATALOGUE, Metric
+from wca.metrics.batch import Batch, Series
+from wca.runners.asking import Said
+from wca.runners.records import Records
+from wca.runners.stages import Sample
+from wca.runners.views import View, Views
+from wca.telemetry import Telemetry
+
+__all__ = ["Detect"]
+
+
+class Asks(Protocol):
+    """Asks a detector, in one way or another."""
+
+    def ask(self, view: View) -> Said | None:
+        """What it says, about this interval or an earlier one; None: nothing."""
+
+
+class Detect:
+    """Fills ``anomalies`` of the sample.
+
+    Args:
+        views: makes what the detector sees.
+        asks: gives what it says.
+        detector: its name, in reports and records.
+        common_labels: labels of every metric; they win over a task's own.
+        telemetry: where what makes no sense is reported.
+        aside: whether what the detector says may be about an earlier interval.
+        records: takes a record of each anomaly that begins; None: nobody does.
+    """
+
+    name = "detection"
+
+    def __init__(
+        self,
+        views: Views,
+        asks: Asks,
+        detector: str,
+        common_labels: Mapping[str, str],
+        telemetry: Telemetry,
+        *,
+        aside: bool = False,
+        records: Records | None = None,
+    ) -> None:
+        self._views = views
+        self._asks = asks
+        self._detector = detector
+        self._common = dict(common_labels)
+        self._telemetry = telemetry
+        self._aside = aside
+        self._records = records
+        self._said: Said | None = None
+        self._described: list[Described] = []
+        self._lasting: frozenset[Hashable] = frozenset()
+        self._count = 0
+        self._last_occurrence: float | None = None
+        self._columns = _Columns()
+
+    def run(self, sample: Sample) -> None:
+        """Ask, and describe the answer; without one only the counters are exported."""
+        view = self._views.of(sample)
+        said = self._asks.ask(view)
+        if said is not self._said:
+            self._said = said
+            self._take(said)
+        metrics: list[Metric] = []
+        if said is not None:
+            metrics = labelled(self._described, said.view.tasks) + said.answer.metrics
+        self._export([*metrics, *self._statistics(sample)], sample.anomalies)
+
+    def _take(self, said: Said | None) -> None:
+        """A new answer: count its anomalies and record those that were not in the one before."""
+        problems: list[str] = []
+        found = [] if said is None else describe(said.answer.anomalies, problems)
+        if problems:
+            self._telemetry.failure(self._detector, problems[0])
+        self._described = found
+        before, self._lasting = self._lasting, frozenset(one.key for one in found)
+        if said is None or not found:
+            return
+        self._count += len(found)
+        self._last_occurrence = said.view.platform.timestamp
+        for one in {one.key: one for one in found}.values():
+            if self._records is not None and one.key not in before:
+                self._records.add(self._record(one, said.view))
+
+    def _record(self, one: Described, view: View) -> dict[str, object]:
+        timestamp = view.platform.timestamp
+        return record_of(one, view.tasks, timestamp, self._detector, self._common)
+
+    def _statistics(self, sample: Sample) -> list[Metric]:
+        values: dict[str, float] = {"anomaly_count": self._count}
+        if self._last_occurrence is not None:
+            values["anomaly_last_occurrence"] = self._last_occurrence
+        if self._aside and self._said is not None:
+            age = sample.monotonic - self._said.view.platform.monotonic
+            values["anomaly_answer_age_seconds"] = age
+        return [_metric(name, value) for name, value in values.items()]
+
+    def _export(self, metrics: Sequence[Metric], out: Batch) -> None:
+        out.common = self._common
+        self._columns.add(metrics, self._common, out)
+
+
+class _Columns:
+    """Metrics to series; those that are the same as the last time are the same objects."""
+
+    def __init__(self) -> None:
+        self._heads: list[tuple[object, ...]] = []
+        self._series: tuple[Series, ...] = ()
+
+    def add(self, metrics: Sequence[Metric], common: Mapping[str, str], out: Batch) -> None:
+        heads = [
+            (one.name, {**one.labels, **common}, one.type, one.help, one.unit, one.granularity)
+            for one in metrics
+        ]
+        if heads != self._heads:
+            self._heads = list(heads)
+            self._series = tuple(Series(*head) for head in heads)
+        out.add(self._series, [one.value for one in metrics])
+
+
+def _metric(name: str, value: float) -> Metric:
+    entry = CATALOGUE[name]
+    return Metric(name, value, {}, entry.type, entry.help, entry.unit, entry.granularity)

@@ -1,0 +1,112 @@
+"""``DetectionRunner``: measures, and asks a detector what is wrong."""
+
+from typing import Annotated, Any
+
+from wca.config.inherited import takes_fields_of
+from wca.config.types import Path, Size
+from wca.detectors import AnomalyDetector
+from wca.detectors.calling import UsableDetector
+from wca.errors import ValidationError
+from wca.naming import named
+from wca.runners.asking import AskAside, AskHere
+from wca.runners.detect import Detect
+from wca.runners.engine import Engine
+from wca.runners.measurement import MeasurementRunner
+from wca.runners.measuring import Granularity, Measuring
+from wca.runners.records import Records
+from wca.runners.stages import ANOMALIES, METRICS, Stage, Store
+from wca.runners.views import Views
+from wca.storage import LogStorage, Storage
+from wca.storage.outputs import AppendedFile
+
+__all__ = ["DetectionRunner"]
+
+#: Bytes from which on a file of records is put aside.
+RECORDS_SIZE = 10 << 20
+
+
+class DetectionRunner(MeasurementRunner):
+    """Measures as MeasurementRunner does and asks a detector, once per interval, what is wrong.
+
+    It has all fields of MeasurementRunner; they may stand below ``measurement_runner:
+    !MeasurementRunner`` as well.
+
+    Args:
+        detector: finds anomalies in what was measured.
+        anomalies_storage: where anomalies go, with the detector's own metrics and their count; the
+            storage of ``metrics_storage`` gets one batch with all of it. Standard output when left
+            out.
+        records: a file that takes one line of JSON for each anomaly when it begins, with the
+            evidence for it; none: no records are kept.
+        records_size: size from which on that file is renamed to ``NAME.1``, and a new one begun.
+        granularity: as of MeasurementRunner, but not ``container``: a detector needs the numbers of
+            each task as a whole. With ``both`` it has those of the containers besides.
+    """
+
+    @takes_fields_of(MeasurementRunner)
+    def __init__(
+        self,
+        detector: Annotated[AnomalyDetector, UsableDetector()],
+        anomalies_storage: Storage | None = None,
+        records: Annotated[str, Path()] | None = None,
+        records_size: Annotated[int, Size(4096, None)] = RECORDS_SIZE,
+        granularity: Granularity = Granularity.POD,
+        **options: Any,
+    ) -> None:
+        super().__init__(granularity=granularity, **options)
+        UsableDetector().check(detector)
+        if self.granularity is Granularity.CONTAINER:
+            raise ValidationError(
+                "granularity: container leaves the detector without the numbers of tasks that have "
+                "containers: write both"
+            )
+        self.detector = detector
+        if anomalies_storage is None:  # one standard output, where both are left out
+            given = options.get("metrics_storage") is not None
+            anomalies_storage = LogStorage() if given else self.metrics_storage
+        self.anomalies_storage = anomalies_storage
+        self.records = records
+        self.records_size = records_size
+
+    def check(self) -> list[str]:
+        """What keeps this machine from giving what the options ask for."""
+        records = [] if self.records is None else AppendedFile(self.records).problems()
+        return super().check() + [f"records: {problem}" for problem in records]
+
+    def stages_after_export(self, engine: Engine, measuring: Measuring) -> list[Stage]:
+        """Store the metrics, ask the detector, store the anomalies."""
+        metrics = engine.outlet(self.metrics_storage, "metrics_storage")
+        anomalies = engine.outlet(self.anomalies_storage, "anomalies_storage")
+        detect = self._detect(engine, measuring)
+        if anomalies is metrics:
+            return [detect, Store(metrics, METRICS, ANOMALIES)]
+        return [Store(metrics, METRICS), detect, Store(anomalies, ANOMALIES)]
+
+    def _detect(self, engine: Engine, measuring: Measuring) -> Detect:
+        ((name, detector),) = named([self.detector]).items()
+        engine.lifecycle.start(detector, name)
+        nested = [entry.name for entry in measuring.catalogue.values() if entry.levels]
+        monotonic = engine.clock.monotonic
+        views = Views(engine.platform, nested, lambda: measuring.read_before(monotonic()))
+        asks: AskHere | AskAside
+        if detector.blocking:
+            asks = AskAside(detector, name, self.interval, engine.telemetry)
+            engine.lifecycle.start(asks, name)
+        else:
+            asks = AskHere(detector, name, self.interval, engine.telemetry, monotonic)
+        return Detect(
+            views,
+            asks,
+            name,
+            self.common_labels(engine),
+            engine.telemetry,
+            aside=detector.blocking,
+            records=self._records(engine),
+        )
+
+    def _records(self, engine: Engine) -> Records | None:
+        if self.records is None:
+            return None
+        records = Records(self.records, self.records_size, engine.telemetry)
+        engine.lifecycle.start(records, "records")
+        return records
