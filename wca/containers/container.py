@@ -202,7 +202,8 @@ class Container:
         read: Measurements = {}
         here: dict[str, float] = {}
         self._probes.read_apart(read, lambda name, cpu, _seconds: here.update({name: cpu}))
-        self._cpu_seconds = self._probes.cpu_seconds or None
+        if here or self._cpu_seconds is not None:  # a clock of large steps may say 0 of a reading
+            self._cpu_seconds = self._probes.cpu_seconds
         spent.update(here)
         # In the order of the last time: as long as it stays, so do the series.
         return {name: read[name] for name in self.last if name in read} | read
