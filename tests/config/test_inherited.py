@@ -50,6 +50,12 @@ class MostRunner(MoreRunner):
         super().__init__(**options)
 
 
+class WantsRunner(BaseRunner):
+    @takes_fields_of(BaseRunner)
+    def __init__(self, wanted: int, **options: Any) -> None:
+        super().__init__(**options)
+
+
 class OtherRunner(MoreRunner):
     """Has a constructor of its own, and none of the fields."""
 
@@ -99,6 +105,18 @@ runner: !MostRunner
 )
 def test_what_is_wrong_is_said_once_and_where(only_problem, text, expected):
     assert expected in only_problem(f"runner: !MoreRunner {text}", MoreRunner, BaseRunner)
+
+
+def test_a_field_that_is_missing_belongs_where_the_others_of_its_class_are(problems):
+    text = """\
+runner: !WantsRunner
+  base_runner: !BaseRunner
+    interval: 2s
+"""
+    assert problems(text, WantsRunner) == [
+        "c.yaml:1:9: runner: !WantsRunner needs the field 'wanted' (a whole number)",
+        "c.yaml:2:16: runner: !WantsRunner needs the field 'node' (text)",
+    ]
 
 
 def test_what_a_field_that_nobody_takes_contains_is_built_still(problems):

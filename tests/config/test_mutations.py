@@ -17,8 +17,15 @@ from wca.config.reader import Reader
 from wca.errors import ConfigLoadError
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
-CONFIGS = sorted((REPOSITORY / "configs").glob("**/*.yaml"))
-EXAMPLES = ("hello_world_runner:HelloWorldRunner", "http_storage:HTTPStorage")
+#: Those for `wca wrap` describe no runner.
+CONFIGS = sorted(
+    path for path in (REPOSITORY / "configs").glob("**/*.yaml") if path.parent.name != "wrapping"
+)
+EXAMPLES = (
+    "hello_world_runner:HelloWorldRunner",
+    "http_storage:HTTPStorage",
+    "waits_for_cpu:WaitsForCpu",
+)
 ENVIRON = {"WCA_DEMO_TASK": "/demo"}
 
 
@@ -33,7 +40,7 @@ def registries():
 @pytest.fixture
 def registry(registries, request):
     path = request.node.callspec.params["path"] if hasattr(request.node, "callspec") else None
-    return registries[path is not None and path.parent.name == "extending"]
+    return registries[path is not None and path.parent.name in ("extending", "detecting")]
 
 
 @dataclass

@@ -10,7 +10,7 @@ from wca.config.arguments import Arguments
 from wca.config.convert import MISSING
 from wca.config.environment import EnvProblem, resolve
 from wca.config.expected import expected
-from wca.config.fields import fields_of
+from wca.config.fields import Fields, fields_of
 from wca.config.hints import UNANNOTATED, Parameter, Signature, signature_of
 from wca.config.machine import Machine
 from wca.config.nodes import Broken, Entry, Node, Path, Scalar, Sequence, children
@@ -152,7 +152,7 @@ class Builder:
             for name, entry in built.fields.items()
         }
         self._build_unused(built.node, built.path, found.opened)
-        self._absent(component, signature, built, found.place)
+        self._absent(component, signature, built, found)
         if len(self._problems) > before or any(map(_lacks_a_part, arguments.values())):
             return MISSING
         built.instance = self._construct(component, arguments, built)
@@ -168,7 +168,7 @@ class Builder:
         return self._arguments.convert(component, parameter, value, entry, path)
 
     def _absent(
-        self, component: Component, signature: Signature, built: Built, place: Node
+        self, component: Component, signature: Signature, built: Built, found: Fields
     ) -> None:
         """What a file does not give: required fields, defaults, methods of an abstract class."""
         for parameter in signature.parameters.values():
@@ -176,9 +176,10 @@ class Builder:
                 continue
             self._arguments.check_default(parameter, built.node, (*built.path, parameter.name))
             if parameter.required:
+                base = found.base if parameter.name in signature.taken else None
                 message = f"!{built.name} needs the field {parameter.name!r}"
                 words = "" if parameter.hint is UNANNOTATED else f" ({expected(parameter.hint)})"
-                self._problems.add(place.mark, built.path, message + words)
+                self._problems.add((base or found.place).mark, built.path, message + words)
         missing = abstract_methods(component.cls)
         if missing:
             message = f"!{built.name} is an abstract class, it lacks {', '.join(missing)}()"

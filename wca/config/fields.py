@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Mapping as AbcMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wca.config.hints import Signature
 from wca.config.nodes import Entry, Mapping, Node, Path, Scalar
@@ -26,12 +26,14 @@ class Fields:
     Args:
         entries: by parameter name.
         place: the node in which a missing field belongs.
+        base: the node in which one of a base class belongs; None: in the same.
         opened: the nodes that stand for what is below them: ``config``, and those of base classes.
     """
 
     entries: dict[str, Entry]
     place: Node
-    opened: list[Node]
+    base: Node | None = None
+    opened: list[Node] = field(default_factory=list)
 
 
 def fields_of(
@@ -46,20 +48,20 @@ def fields_of(
         path: of the node.
         problems: where unknown and doubled fields are reported.
     """
-    found = Fields({}, node, [])
+    found = Fields({}, node)
     for entry in _opened(name, node, signature, path, problems, found):
-        field = _present_name(str(entry.key), signature)
-        known = field in signature.parameters or signature.others is not None
+        name_now = _present_name(str(entry.key), signature)
+        known = name_now in signature.parameters or signature.others is not None
         if not isinstance(entry.key, str) or not known:
             _report_unknown(name, entry, signature, path, problems)
             continue
-        first = found.entries.setdefault(field, entry)
+        first = found.entries.setdefault(name_now, entry)
         if first is not entry:
             old = "" if entry.key == first.key else f" ({entry.key} and {first.key} are the same)"
             problems.add(
                 entry.mark,
                 (*path, entry.key),
-                f"the field {field!r} is given twice{old}, first at {first.mark}; remove one",
+                f"the field {name_now!r} is given twice{old}, first at {first.mark}; remove one",
             )
     return found
 
@@ -73,7 +75,9 @@ def _opened(
         if not inner:
             yield entry
             continue
-        if inner == f"{name}Config" and found.place is node:
+        if inner.removesuffix("Config") in signature.bases.values():
+            found.base = entry.value
+        else:
             found.place = entry.value
         found.opened.append(entry.value)
         below = (*path, entry.key)

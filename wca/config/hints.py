@@ -75,12 +75,14 @@ class Signature:
         defect: why the class cannot be built from fields at all; empty when it can.
         bases: field under which those of a base class may stand together, to the name of the class;
             see ``wca.config.inherited``.
+        taken: names of the parameters that are fields of base classes.
     """
 
     parameters: Mapping[str, Parameter]
     others: Parameter | None = None
     defect: str = ""
     bases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
 
 
 def as_constraint(hint: Any) -> Constraint | None:
@@ -126,8 +128,10 @@ def signature_of(cls: type) -> Signature:
             others = made
         elif parameter.kind is not parameter.VAR_POSITIONAL and not _mentions(made.hint, Injected):
             parameters[name] = made
-    bases = getattr(getattr(cls, "__init__"), "fields_of", {})  # noqa: B009 - mypy minds the dot
-    return Signature(types.MappingProxyType(parameters), others, bases=bases)
+    init = getattr(cls, "__init__")  # noqa: B009 - mypy minds the dot
+    bases: Mapping[str, str] = getattr(init, "fields_of", {})
+    taken: frozenset[str] = getattr(init, "fields_taken", frozenset())
+    return Signature(types.MappingProxyType(parameters), others, bases=bases, taken=taken)
 
 
 def _parameter(cls: type, parameter: inspect.Parameter) -> Parameter:

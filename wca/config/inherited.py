@@ -44,16 +44,16 @@ def takes_fields_of(base: type) -> Callable[[_F], _F]:
             for name, one in signature_of(base).parameters.items()
             if name not in names
         ]
-        bases = {_WORD.sub("_", base.__name__).lower(): base.__name__, **_bases_of(base)}
+        bases = {
+            _WORD.sub("_", base.__name__).lower(): base.__name__,
+            **signature_of(base).bases,
+        }
         marks: dict[str, Any] = {
             "__signature__": inspect.Signature([*own, *taken]),
             "fields_of": bases,
+            "fields_taken": frozenset(one.name for one in taken),
         }
         vars(init).update(marks)
         return init
 
     return decorate
-
-
-def _bases_of(base: type) -> dict[str, str]:
-    return dict(signature_of(base).bases)
