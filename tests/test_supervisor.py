@@ -133,6 +133,15 @@ def test_a_loop_that_stands_still_gives_no_sign_of_life(listen):
     assert manager.next() == ["WATCHDOG=1"]
 
 
+def test_signs_of_life_come_twice_as_often_as_they_are_wanted():
+    loop = Loop([Job(lambda: None, 1.0)], FakeClock(), threading.Event())
+    pauses = [
+        Watchdog(loop, 3.0, FakeClock(), Telemetry(), Supervisor(address, patience)).pause
+        for address, patience in (("@x", 0.5), ("@x", 60.0), ("@x", None), (None, 0.5))
+    ]
+    assert pauses == [0.25, 1.0, 1.0, 1.0]
+
+
 @pytest.fixture
 def started(listen, tmp_path):
     """An agent as systemd would start it, and its manager."""

@@ -140,6 +140,9 @@ class Watchdog:
         self._telemetry = telemetry
         self._loop = loop
         self._limit = limit
+        patience = math.inf if self._supervisor.patience is None else self._supervisor.patience
+        #: Seconds between two looks.
+        self.pause = min(max(limit / 3, 0.05), patience / 2)
         self._clock = clock
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -173,10 +176,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         # Real time: it must not depend on the clock that the loop itself waits with.
-        pause = max(self._limit / 3, 0.05)
-        if self._supervisor.patience is not None:
-            pause = min(pause, self._supervisor.patience / 2)
-        while not self._ended.wait(pause):
+        while not self._ended.wait(self.pause):
             self.look()
 
 

@@ -169,6 +169,15 @@ class TestCredentials:
         write_pair(own, certificates.client_cert, certificates.client_key)
         assert len(asking.get_tasks()) == 2
 
+    def test_after_a_refusal_the_certificates_are_read_again(self, shop, node):
+        asking = node(shop)
+        asking.get_tasks()
+        connections = shop.connections
+        with shop.failing(lambda handler: handler.error(401, "Unauthorized")):
+            asking.get_tasks()
+        asking.get_tasks()
+        assert shop.connections == connections + 1
+
     def test_the_default_token_is_left_out_where_there_is_none(
         self, shop, node, certificates, monkeypatch, tmp_path
     ):

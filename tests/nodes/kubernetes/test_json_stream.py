@@ -93,6 +93,16 @@ def test_an_entry_without_end_is_given_up(monkeypatch):
         list(read_lines([b"x" * 2000]))
 
 
+def test_it_may_be_cut_anywhere():
+    document = {"a": -12.5e-7, "items": [34, {"b": [True, None]}, '\u00e9"', 1e300], "c": False}
+    data = json.dumps(document, ensure_ascii=False).encode()
+    for first in range(len(data)):
+        for second in range(first, len(data)):
+            pieces = [data[:first], data[first:second], data[second:]]
+            read = list(read_list(filter(None, pieces), "items"))
+            assert read == list(members(document)), pieces
+
+
 def test_entries_are_given_before_the_rest_has_come():
     def pieces():
         yield b'{"items":[{"a":1},'

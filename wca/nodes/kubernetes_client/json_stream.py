@@ -14,6 +14,8 @@ __all__ = ["Broken", "read_lines", "read_list"]
 #: MiB as its database has it.
 _LONGEST = 16 * 2**20
 _SPACE = " \t\n\r"
+#: Behind what reads as a number it may be the begin of a longer one; "" is what has not come yet.
+_MAY_GO_ON = ("", ".", "e", "E", "+", "-")
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -107,7 +109,7 @@ class _Text:
         while True:
             try:
                 found, end = _decode(self._text, self._at)
-                if end < len(self._text) or self._ended:  # or a number may go on
+                if self._ended or self._text[end : end + 1] not in _MAY_GO_ON:
                     self._at = end
                     return found
             except RecursionError:
