@@ -17,9 +17,12 @@ from wca.config.reader import Reader
 from wca.errors import ConfigLoadError
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
-#: Those for `wca wrap` describe no runner.
+#: Folders of files that describe no runner: what `wca wrap` and what Kubernetes takes.
+OTHERS = ("wrapping", "deploy")
 CONFIGS = sorted(
-    path for path in (REPOSITORY / "configs").glob("**/*.yaml") if path.parent.name != "wrapping"
+    path
+    for path in (REPOSITORY / "configs").glob("**/*.yaml")
+    if path.relative_to(REPOSITORY / "configs").parts[0] not in OTHERS
 )
 EXAMPLES = (
     "hello_world_runner:HelloWorldRunner",
