@@ -228,7 +228,7 @@ def test_close_gives_up_in_time_on_a_disk_that_does_not_answer(method, caplog):
     start = time.monotonic()
     parts.dispatch.close(0.3)
     assert time.monotonic() - start < 10
-    assert "a storage did not end in time: its disk does not answer" in caplog.text
+    assert "a storage did not end in time: its disk, or its target, hangs" in caplog.text
     balanced(parts.ledger)
     disk.gate.set()
     storing.join(60)

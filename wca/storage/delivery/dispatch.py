@@ -88,7 +88,7 @@ class Dispatch:
             return
         if not ended:
             self._sender.abandon()
-            log.error("%s did not end in time: its disk does not answer", self._name)
+            log.error("%s did not end in time: its disk, or its target, hangs", self._name)
 
     def _end(self, timeout: float) -> None:
         """Hurry the thread and wait for it, then close; each step may wait for a disk."""
