@@ -55,12 +55,11 @@ class PerfProbe:
             WcaError: the events could not be opened, or not on a CPU that came online, which is
                 tried again the next time; what the other CPUs have counted was added.
         """
-        news, in_step = False, True
+        self._alive.read()
+        in_step = True
         for tally in self._tallies.values():
-            news = tally.read() or news
+            tally.read()
             in_step = in_step and not tally.ended
-        if not news:  # nothing runs in a group that was removed
-            self._alive.read()
         self._round = self._online.look(self._round)
         in_step = in_step and self._online.cpus is self._cpus
         failed = None if in_step else self._follow()
