@@ -178,8 +178,9 @@ def _files_of(cgroup: Cgroup, paths: Iterable[str]) -> Iterable[tuple[str, str]]
 def _room(tasks: int, collectors: Sequence[Collector]) -> int | None:
     """Files that may be kept open beside the perf events; None: there is room for all."""
     events = [len(one.event_names) for one in collectors if isinstance(one, TaskPerfCollector)]
-    cpus = len(os.sched_getaffinity(0))
-    room = descriptor_limit() - sum(events) * cpus * tasks - RESERVED
+    # Beside them the node and what waits for the end of tasks have a file of each.
+    of_each = sum(events) * len(os.sched_getaffinity(0)) + 2
+    room = descriptor_limit() - of_each * tasks - RESERVED
     return room if room < FILES * tasks else None
 
 

@@ -85,6 +85,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.collectors.node_cpu:NodeCpuCollector", "CPU time of the machine"),
     Entry("wca.collectors.node_memory:NodeMemoryCollector", "memory of the machine"),
     Entry("wca.collectors.node_memory_hardware:NodeMemoryHardwareCollector", "memory modules"),
+    Entry("wca.collectors.node_optane:NodeOptaneCollector", "Intel Optane modules", "compat"),
     Entry("wca.collectors.node_vmstat:NodeVmstatCollector", "counters of /proc/vmstat"),
     Entry("wca.collectors.node_psi:NodePsiCollector", "pressure stall information of the machine"),
     Entry("wca.collectors.node_zoneinfo:NodeZoneinfoCollector", "numbers of /proc/zoneinfo"),

@@ -41,7 +41,10 @@ def test_what_is_only_tried_does_not_belong_to_a_set_of_the_users_own():
     ("options", "names"),
     [
         ({"rdt_enabled": True}, ["TaskResctrlCollector"]),
-        ({"gather_hw_mm_topology": True}, ["NodeMemoryHardwareCollector"]),
+        (
+            {"gather_hw_mm_topology": True},
+            ["NodeMemoryHardwareCollector", "NodeOptaneCollector"],
+        ),
         ({"event_names": ["task_cycles"]}, ["TaskPerfCollector"]),
         ({"uncore_event_names": ["platform_cas_count_reads"]}, ["NodeUncoreCollector"]),
         ({"zoneinfo": True}, ["NodeZoneinfoCollector"]),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from wca.collectors.api import INTERVAL, Collector, NodeTarget, NotAvailable, Probe, TaskTarget
+from wca.collectors.constant import ConstantProbe
 from wca.config.types import Injected
 from wca.errors import StartError
 from wca.linux.dmidecode import MemoryModule, parse_memory_modules, run_dmidecode
@@ -67,24 +68,13 @@ class NodeMemoryHardwareCollector(Collector):
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:  # noqa: ARG002 - see the contract
         """Read the modules. Raises NotAvailable."""
-        return _Constant(self._read() if self._values is None else self._values)
+        return ConstantProbe(self._read() if self._values is None else self._values)
 
     def _read(self) -> Measurements:
         modules = parse_memory_modules(self._run())
         if not modules:
             raise NotAvailable("dmidecode tells of no memory module")
         return _measurements(modules)
-
-
-class _Constant:
-    def __init__(self, values: Measurements) -> None:
-        self._values = values
-
-    def read(self, out: Measurements) -> None:
-        out.update(self._values)
-
-    def close(self) -> None:
-        pass  # nothing is open
 
 
 def _measurements(modules: Sequence[MemoryModule]) -> Measurements:

@@ -1,19 +1,16 @@
 """The memory modules of the machine, from what ``dmidecode --quiet -t memory`` prints."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from wca.errors import NotAvailable
+from wca.linux.programs import SYSTEM_FOLDERS, run_program
 
 __all__ = ["MemoryModule", "ModuleKind", "parse_memory_modules", "run_dmidecode"]
 
 ModuleKind = Literal["ram", "nvm", "hbm", "cxl"]
 
-# Where system programs are; the agent may run as root, so that PATH is not asked.
-_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
 _TIMEOUT = 10.0
 _SECTION = "Memory Device"
 # dmidecode counts in binary units, whatever it calls them.
@@ -43,7 +40,7 @@ class MemoryModule:
     speed: float | None
 
 
-def run_dmidecode(folders: Sequence[str] = _FOLDERS, timeout: float = _TIMEOUT) -> str:
+def run_dmidecode(folders: Sequence[str] = SYSTEM_FOLDERS, timeout: float = _TIMEOUT) -> str:
     """What dmidecode prints of the memory; it needs root.
 
     Args:
@@ -53,26 +50,10 @@ def run_dmidecode(folders: Sequence[str] = _FOLDERS, timeout: float = _TIMEOUT) 
     Raises:
         NotAvailable: it is not installed, takes too long, or cannot tell.
     """
-    places = (os.path.join(folder, "dmidecode") for folder in folders)
-    program = next((place for place in places if os.access(place, os.X_OK)), None)
-    if program is None:
-        raise NotAvailable("dmidecode is not installed (package dmidecode)")
-    import subprocess
-
-    command = [program, "--quiet", "-t", "memory"]
-    try:
-        done = subprocess.run(  # noqa: S603 - an absolute path and fixed arguments
-            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise NotAvailable(f"dmidecode did not answer within {timeout:g} s") from None
-    except OSError as error:
-        raise NotAvailable(f"dmidecode cannot be run: {error.strerror}") from None
-    out = done.stdout.decode(errors="replace")
-    if done.returncode:
-        said = (done.stderr.decode(errors="replace") or out).strip().splitlines()
-        raise NotAvailable(f"dmidecode failed: {said[-1] if said else done.returncode}")
-    return out
+    arguments = ("--quiet", "-t", "memory")
+    return run_program(
+        "dmidecode", arguments, package="dmidecode", folders=folders, timeout=timeout
+    )
 
 
 def parse_memory_modules(text: str) -> list[MemoryModule]:

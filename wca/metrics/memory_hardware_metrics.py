@@ -8,6 +8,7 @@ __all__ = ["MEMORY_HARDWARE_METRICS"]
 
 _PLATFORM = MetricGranularity.PLATFORM
 _NEEDS = "dmidecode and root"
+_OPTANE = "ipmctl and root"
 
 MEMORY_HARDWARE_METRICS: tuple[MetricMetadata, ...] = (
     MetricMetadata(
@@ -39,5 +40,47 @@ MEMORY_HARDWARE_METRICS: tuple[MetricMetadata, ...] = (
         f"modules on one channel share it. {READ_ONCE}",
         "dmidecode -t memory, Configured Memory Speed times Data Width",
         needs=_NEEDS,
+    ),
+    *(
+        MetricMetadata(
+            name, MetricType.GAUGE, unit, _PLATFORM, help_, f"ipmctl show {source}", levels, _OPTANE
+        )
+        for name, unit, help_, source, levels in (
+            (
+                "platform_mem_mode_size_bytes",
+                MetricUnit.BYTES,
+                "Optane persistent memory that serves as main memory (Memory Mode).",
+                "-memoryresources",
+                (),
+            ),
+            (
+                "platform_capacity_per_nvdimm_bytes",
+                MetricUnit.BYTES,
+                "Capacity of one Optane module, where all have the same.",
+                "-dimm",
+                (),
+            ),
+            (
+                "platform_avg_power_per_nvdimm_watts",
+                MetricUnit.WATTS,
+                "Average power that one Optane module may use, where all have the same.",
+                "-dimm",
+                (),
+            ),
+            (
+                "platform_nvdimm_read_bandwidth_bytes_per_second",
+                MetricUnit.BYTES_PER_SECOND,
+                "What the Optane modules of a socket can read at most, by size and power budget.",
+                "-dimm, -region",
+                ("socket",),
+            ),
+            (
+                "platform_nvdimm_write_bandwidth_bytes_per_second",
+                MetricUnit.BYTES_PER_SECOND,
+                "What the Optane modules of a socket can write at most, by size and power budget.",
+                "-dimm, -region",
+                ("socket",),
+            ),
+        )
     ),
 )

@@ -28,6 +28,7 @@ class MetricUnit(enum.StrEnum):
     SECONDS = "seconds"
     TICKS = "ticks"
     TIMESTAMP = "timestamp"
+    WATTS = "watts"
 
 
 class MetricGranularity(enum.StrEnum):

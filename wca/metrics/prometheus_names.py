@@ -26,6 +26,7 @@ _UNITS: dict[str, tuple[str, float, str]] = {
     MetricUnit.SECONDS: ("seconds", 1.0, MetricUnit.SECONDS),
     MetricUnit.TICKS: ("seconds", _TICKS_PER_SECOND, MetricUnit.SECONDS),
     MetricUnit.TIMESTAMP: ("timestamp_seconds", 1.0, MetricUnit.SECONDS),
+    MetricUnit.WATTS: ("watts", 1.0, MetricUnit.WATTS),
     "percent": ("ratio", 100.0, MetricUnit.NUMERIC),  # of plugins
 }
 

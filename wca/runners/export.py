@@ -89,9 +89,10 @@ class Export:
         """Export tasks or containers; the exporters used, and how many were left out."""
         used: _Known = {}
         left_out = 0
+        limited = self._limit is not None
         for one in samples:
             # From the first that does not fit on, so that the same ones stay out.
-            if left_out or not self._fits(one.measurements, out):
+            if limited and (left_out or not self._fits(one.measurements, out)):
                 left_out += 1
                 continue
             task = one.container.task

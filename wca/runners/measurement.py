@@ -75,7 +75,8 @@ class MeasurementRunner(Runner):
             their events are counted.
         rdt_enabled: cache occupancy and memory bandwidth of each task: true refuses to start where
             they cannot be measured, false leaves them out, nothing measures them where they are.
-        gather_hw_mm_topology: memory modules, see NodeMemoryHardwareCollector; as rdt_enabled.
+        gather_hw_mm_topology: memory modules, see NodeMemoryHardwareCollector; as rdt_enabled. True
+            measures those of Intel Optane as well, where they are, see NodeOptaneCollector.
         zoneinfo: all numbers of /proc/zoneinfo, or those of a regular expression, see
             NodeZoneinfoCollector.
         vmstat: all numbers of vmstat, or those of a regular expression, see NodeVmstatCollector.

@@ -162,6 +162,9 @@ def _required(options: Options) -> Iterator[_Wanted]:
         from wca.collectors.node_memory_hardware import NodeMemoryHardwareCollector
 
         yield "gather_hw_mm_topology", lambda: NodeMemoryHardwareCollector(required=True)
+        from wca.collectors.node_optane import NodeOptaneCollector
+
+        yield "gather_hw_mm_topology", NodeOptaneCollector  # most machines have no such modules
 
 
 def _tried(options: Options) -> Iterator[Collector]:

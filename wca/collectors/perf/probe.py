@@ -55,13 +55,14 @@ class PerfProbe:
             WcaError: the events could not be opened, or not on a CPU that came online, which is
                 tried again the next time; what the other CPUs have counted was added.
         """
-        news = False
+        self._alive.read()
+        in_step = True
         for tally in self._tallies.values():
-            news = tally.read() or news
-        if not news:  # nothing runs in a group that was removed
-            self._alive.read()
+            tally.read()
+            in_step = in_step and not tally.ended
         self._round = self._online.look(self._round)
-        failed = None if self._is_in_step() else self._follow()
+        in_step = in_step and self._online.cpus is self._cpus
+        failed = None if in_step else self._follow()
         if self._per_cpu:
             self._put_each(out)
         else:
@@ -75,12 +76,6 @@ class PerfProbe:
             tally.close()
         self._alive.close()
         self._say("")
-
-    def _is_in_step(self) -> bool:
-        """Whether events are open on the CPUs that are online, and on no others."""
-        if self._online.cpus is not self._cpus:
-            return False
-        return not any(tally.ended for tally in self._tallies.values())
 
     def _follow(self) -> Postponed:
         """Open on CPUs that came, close on those that went; why some could not be opened."""

@@ -33,12 +33,11 @@ class SoftwareGroups:
         #: What was counted so far, by name of the event.
         self.totals: Measurements = dict.fromkeys(self._names, 0)
 
-    def read(self) -> bool | None:
+    def read(self) -> bool:
         """Bring ``totals`` up to date.
 
         Returns:
-            Whether there was anything new; None where it is not possible, because a CPU went
-            offline, and all stays as it was.
+            Whether that was possible. When a CPU went offline it is not, and all stays as it was.
 
         Raises:
             OSError: the kernel refuses to answer.
@@ -46,10 +45,10 @@ class SoftwareGroups:
         read, size = os.read, self._size
         answers = [read(leader, size) for leader in self._leaders]
         if answers == self._answers:
-            return False
+            return True
         sums = add_up(answers, len(self._names))
         if sums is None:
-            return None
+            return False
         self._answers = answers
         totals: Measurements = dict(zip(self._names, sums, strict=True))
         for name, divisor in self._divided:

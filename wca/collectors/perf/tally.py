@@ -65,17 +65,12 @@ class Tally:
         if only and len(events) == 1 and all(one.software for one in self._groups):
             self._software = SoftwareGroups([one.group for one in self._groups], events.pop())
 
-    def read(self) -> bool:
-        """Bring ``totals``, ``factors`` and ``ended`` up to date.
-
-        Returns:
-            Whether there was anything new.
-        """
+    def read(self) -> None:
+        """Bring ``totals``, ``factors`` and ``ended`` up to date."""
         if self._software is not None:
-            news = self._software.read()
-            if news is not None:
+            if self._software.read():
                 self.totals = self._software.totals
-                return news
+                return
             self._part()
         self.factors = []
         news, ended = False, set()
@@ -94,7 +89,6 @@ class Tally:
         if news and len(self._started) < len(self._sums):
             self._leave_out_uncounted()
         self.ended = ended or _NONE
-        return news
 
     def retire(self, cpus: Iterable[int]) -> None:
         """Read and close the groups of these CPUs; what they have counted stays in the sums."""

@@ -202,13 +202,13 @@ def add_up(answers: Sequence[bytes], events: int) -> list[int] | None:
     Returns:
         The sums; None where one of them has not counted all the time, or is no group any more.
     """
-    width = _BEFORE_VALUES + group_size(events)
-    numbers = _as_numbers(answers, width)
-    # None counts for longer than it is enabled.
-    if numbers is None or sum(numbers[1::width]) != sum(numbers[2::width]):
+    form, slices = _form_of_several(len(answers), events)
+    data = b"".join(answers)
+    if len(data) != form.size:  # a group that was dissolved answers with less
         return None
-    first = _BEFORE_VALUES
-    return [sum(numbers[place::width]) for place in range(first, first + events)]
+    numbers = form.unpack(data)
+    enabled, running, *sums = [sum(numbers[one]) for one in slices]
+    return sums if enabled == running else None  # none counts for longer than it is enabled
 
 
 def readings_of(answers: Sequence[bytes], events: int) -> list[GroupReading]:
@@ -245,17 +245,12 @@ def _open_event(event: PerfEvent, cgroup: int | None, cpu: int, leader: int) -> 
     return descriptor
 
 
-def _as_numbers(answers: Sequence[bytes], width: int) -> tuple[int, ...] | None:
-    """The answers of groups, one behind the other; None where one is not so many numbers long."""
-    form = _forms(len(answers), width)
-    data = b"".join(answers)
-    # A group that was dissolved answers with less.
-    return form.unpack(data) if len(data) == form.size else None
-
-
 @functools.cache
-def _forms(groups: int, width: int) -> struct.Struct:
-    return struct.Struct(f"={groups * width}Q")
+def _form_of_several(groups: int, events: int) -> tuple[struct.Struct, list[slice]]:
+    """The answers of groups one behind the other: where in it times and values are."""
+    width = _BEFORE_VALUES + group_size(events)
+    places = range(1, _BEFORE_VALUES + events)
+    return struct.Struct(f"={groups * width}Q"), [slice(place, None, width) for place in places]
 
 
 @functools.cache

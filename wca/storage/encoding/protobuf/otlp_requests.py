@@ -26,6 +26,7 @@ _UNITS = {
     MetricUnit.BYTES_PER_SECOND.value: "By/s",
     MetricUnit.SECONDS.value: "s",
     MetricUnit.TIMESTAMP.value: "s",
+    MetricUnit.WATTS.value: "W",
     MetricUnit.NUMERIC.value: "",
     "": "",
 }
