@@ -234,3 +234,11 @@ def test_scrape_asks_another_process():
     done = program("benchmarks", "scrape", "--series", "100", "--rounds", "1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("| 100 | ") == 3
+
+
+def test_discovery_asks_servers_of_pods():
+    done = program("benchmarks", "discovery", "--tasks", "3", "--rounds", "1", "--seconds", "1")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| 3 | ")]
+    assert [row[1] for row in rows[1:]] == ["watch", "poll"]
+    assert all(float(cell.strip(" |")) > 0 for cell in rows[0][2:])
