@@ -272,3 +272,11 @@ def test_detectors_are_measured_with_what_they_are_shown():
     rows = [line.split(" | ") for line in done.stdout.splitlines() if " | 20 | " in line]
     assert len(rows) == 2
     assert all(float(cell.strip(" |")) >= 0 for row in rows for cell in row[2:])
+
+
+def test_discovery_asks_servers_of_pods():
+    done = program("benchmarks", "discovery", "--tasks", "3", "--rounds", "1", "--seconds", "1")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| 3 | ")]
+    assert [row[1] for row in rows[1:]] == ["watch", "poll"]
+    assert all(float(cell.strip(" |")) > 0 for cell in rows[0][2:])
