@@ -41,6 +41,11 @@ def test_labels_are_taken_by_name_or_pattern():
     assert safe_labels(labels, []) == {}
 
 
+def test_a_name_that_is_taken_is_left_to_what_has_it():
+    (name,) = safe_labels({"pod": "mine"}, taken={"pod"})
+    assert name.startswith("pod_")
+
+
 @given(st.dictionaries(st.text(alphabet="ab.-/_9é", max_size=4), st.text(max_size=2), max_size=12))
 def test_nothing_is_lost_and_every_name_can_be_exported(labels):
     safe = safe_labels(labels)

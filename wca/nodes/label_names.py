@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 __all__ = ["safe_labels", "safe_name"]
@@ -22,6 +22,7 @@ def safe_labels(
     labels: Mapping[str, str],
     allowed: Sequence[str] | None = None,
     name_of: Callable[[str], str] = safe_name,
+    taken: Collection[str] = (),
 ) -> dict[str, str]:
     """Labels under names that can be exported, in the order of their own names.
 
@@ -33,13 +34,14 @@ def safe_labels(
         allowed: names, or patterns as those of file names (``app.kubernetes.io/*``), of the labels
             to take; None: all.
         name_of: makes a name that can be exported.
+        taken: names that mean something else already, as if the first label had them.
     """
     safe: dict[str, str] = {}
     for name in sorted(labels):
         if allowed is not None and not any(fnmatchcase(name, pattern) for pattern in allowed):
             continue
         fit = name_of(name)
-        if fit in safe:
+        if fit in safe or fit in taken:
             fit = f"{fit.rstrip('_') or 'label'}_{zlib.crc32(name.encode()):08x}"
         safe[fit] = labels[name]
     return safe
