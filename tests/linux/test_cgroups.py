@@ -186,6 +186,16 @@ def test_the_callers_own_group_is_one_that_can_be_measured(tmp_path, layout, lin
     assert CgroupHierarchies(tree.kernel).own_cgroup_path() == own
 
 
+def test_a_process_that_is_not_there_is_gone_and_one_that_cannot_be_read_is_not(tmp_path):
+    tree = KernelTree(tmp_path)
+    hierarchies = CgroupHierarchies(tree.kernel)
+    with pytest.raises(TargetGone, match="there is no process 7"):
+        hierarchies.path_of_process(7)
+    tree.write("/proc/7/stat", "")
+    with pytest.raises(NotAvailable, match="/proc/7/cgroup does not exist"):
+        hierarchies.path_of_process(7)
+
+
 def test_on_this_machine_the_callers_own_group_exists():
     kernel = Kernel()
     hierarchies = CgroupHierarchies(kernel)

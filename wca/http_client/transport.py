@@ -25,7 +25,7 @@ from wca.security import SSL
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["new_session"]
+__all__ = ["TimedConnection", "new_session"]
 
 #: Bytes handed to the kernel at once: one record of TLS.
 _PIECE = 16 * 1024
@@ -89,15 +89,15 @@ def _keepalive(seconds: int) -> list[tuple[int, int, int]]:
 def _pools(deadline: Deadline) -> dict[str, Any]:
     """urllib3's pools, for connections with this deadline."""
     mine = {"deadline": deadline}
-    plain = type("TimedHTTPConnection", (_Timed, HTTPConnection), mine)
-    secure = type("TimedHTTPSConnection", (_Timed, HTTPSConnection), mine)
+    plain = type("TimedHTTPConnection", (TimedConnection, HTTPConnection), mine)
+    secure = type("TimedHTTPSConnection", (TimedConnection, HTTPSConnection), mine)
     return {
         "http": type("TimedPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("TimedTlsPool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
     }
 
 
-class _Timed(HTTPConnection):
+class TimedConnection(HTTPConnection):
     """Sets the time that is left before each operation of its socket."""
 
     deadline: ClassVar[Deadline]

@@ -318,10 +318,18 @@ class CgroupHierarchies:
             TargetGone: there is no such process.
             NotAvailable: its groups cannot be read.
         """
-        paths = parse_process_cgroups(self._kernel.read(f"/proc/{pid}/cgroup"))
+        paths = parse_process_cgroups(self._read_of_process(pid))
         by_name = {name: path for names, path in paths.items() for name in names}
         unified = paths.get(frozenset(), "/")
         for path in (*(by_name.get(name, "/") for name in _MEASURED), unified):
             if path != "/" and ".." not in path and not self.missing(self.locate(path)):
                 return path
         return "/"
+
+    def _read_of_process(self, pid: int | str) -> bytes:
+        try:
+            return self._kernel.read(f"/proc/{pid}/cgroup")
+        except NotAvailable:
+            if self._kernel.exists(f"/proc/{pid}"):
+                raise
+            raise TargetGone(f"there is no process {pid}") from None
