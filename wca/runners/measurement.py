@@ -99,6 +99,9 @@ class MeasurementRunner(Runner):
         clock: for tests: time.
     """
 
+    _iterations: int | None = None
+    _exit_expected = False
+
     def __init__(
         self,
         node: Node,
@@ -165,8 +168,6 @@ class MeasurementRunner(Runner):
         self.http = http
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
-        self._iterations: int | None = None
-        self._exit_expected = False
         self._supervisor = Supervisor()
         self._wake = threading.Event()
         self._stop = StopEvent(self._wake)
