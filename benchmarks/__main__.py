@@ -20,6 +20,7 @@ TABLES = (
     "pushing",
     "kafka",
     "broker-away",
+    "containers",
 )
 
 
@@ -55,6 +56,7 @@ def main() -> int:
         "pushing": _print_pushing,
         "kafka": _print_kafka,
         "broker-away": _print_broker_away,
+        "containers": _print_containers,
     }
     print_table[args.table](args)
     return 0
@@ -166,6 +168,16 @@ def _print_broker_away(args: argparse.Namespace) -> None:
     from benchmarks import broker_away
 
     broker_away.measure(args.seconds, 10_000)
+
+
+def _print_containers(args: argparse.Namespace) -> None:
+    from benchmarks.containers import measure_containers
+
+    print("| runtime | containers | first list, ms | next list, ms | of it CPU, ms | memory, MiB |")
+    print("|---|---|---|---|---|---|")
+    for row in measure_containers(args.tasks or [1, 10, 100], args.rounds):
+        times = " | ".join(f"{1000 * one:.2f}" for one in (row.first, row.again, row.cpu))
+        print(f"| {row.runtime} | {row.containers} | {times} | {row.memory} |")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ class Entry:
 BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.runners.measurement:MeasurementRunner", "measures tasks and the machine"),
     Entry("wca.nodes.static:StaticNode", "a fixed list of tasks, by cgroup"),
+    Entry("wca.nodes.container:ContainerNode", "containers of containerd, CRI-O, Docker", "beta"),
     Entry("wca.nodes.labels:TaskLabelRegexGenerator", "a task label made from another one"),
     Entry("wca.nodes.labels:TaskLabelResourceGenerator", "a task label made from a resource"),
     Entry("wca.storage.log:LogStorage", "Prometheus text to a file or standard output"),

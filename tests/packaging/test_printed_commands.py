@@ -19,6 +19,7 @@ ELSEWHERE = {
     "make bench ARGS=ping-pong": "tests/benchmarks",
     "make bench ARGS=encoding": "tests/benchmarks",
     "make bench ARGS=scrape": "tests/benchmarks",
+    "make bench ARGS=containers": "tests/benchmarks",
     "socat - tcp4-listen:8000,fork": "test_seed_commands.py",
     "sqlite3 -readonly /var/lib/wca/kafka.spool \"SELECT number, datetime(created, 'unixepoch'), "
     'samples, bytes, supersedes FROM parcels LIMIT 10"': "tests/storage/test_spool_files.py",
