@@ -18,7 +18,7 @@ SOURCES := $(shell find wca -type d -name __pycache__ -prune -o -type f -print) 
 	pyproject.toml setup.py requirements.txt README.md LICENSE \
 	tools/build_pex.py tools/pex_preamble.sh
 
-.PHONY: pex setup permissions test test-slow lint format bench peers bench-peers run docs lock clean
+.PHONY: pex setup permissions test test-slow lint format bench peers bench-peers run docs protobuf lock clean
 .DELETE_ON_ERROR:
 
 pex: permissions $(PEX)
@@ -83,6 +83,12 @@ docs: setup
 		$(BIN)/python -m wca docs $$page > docs/$$page.md.new && \
 		mv docs/$$page.md.new docs/$$page.md || exit 1; \
 	done
+
+# What is generated from the messages of Kubernetes' CRI. A newer grpcio-tools in the lock may ask for
+# a newer protobuf, which then is the least that pyproject.toml allows.
+protobuf: setup
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. \
+		wca/nodes/container_client/cri.proto
 
 lock: setup
 	$(BIN)/python tools/lock.py

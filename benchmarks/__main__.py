@@ -22,6 +22,7 @@ TABLES = (
     "kafka",
     "broker-away",
     "discovery",
+    "containers",
 )
 
 
@@ -59,6 +60,7 @@ def main() -> int:
         "kafka": _print_kafka,
         "broker-away": _print_broker_away,
         "discovery": _print_discovery,
+        "containers": _print_containers,
     }
     print_table[args.table](args)
     return 0
@@ -190,6 +192,16 @@ def _print_discovery(args: argparse.Namespace) -> None:
     print(f"\n{discovery.STEADY_HEADER}")
     for row in discovery.steady_rows(sizes, min(args.seconds, 60)):
         print(row, flush=True)
+
+
+def _print_containers(args: argparse.Namespace) -> None:
+    from benchmarks.containers import measure_containers
+
+    print("| runtime | containers | first list, ms | next list, ms | of it CPU, ms | memory, MiB |")
+    print("|---|---|---|---|---|---|")
+    for row in measure_containers(args.tasks or [1, 10, 100], args.rounds):
+        times = " | ".join(f"{1000 * one:.2f}" for one in (row.first, row.again, row.cpu))
+        print(f"| {row.runtime} | {row.containers} | {times} | {row.memory} |")
 
 
 if __name__ == "__main__":

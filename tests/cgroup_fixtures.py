@@ -106,7 +106,7 @@ class RealCgroups:
         for root in self._roots:
             folder = root + path
             self._made.remove(folder)
-            _remove_group(folder)
+            remove_group(folder)
 
     def worker(self, path: str) -> Worker:
         """A process in the group."""
@@ -125,7 +125,7 @@ class RealCgroups:
         for worker in self._workers:
             worker.stop()
         for folder in reversed(self._made):
-            _remove_group(folder)
+            remove_group(folder)
         for folder, name in reversed(self._switched_on):
             if os.path.exists(folder):  # the machine's own groups are left as they were
                 _write(f"{folder}/cgroup.subtree_control", f"-{name}")
@@ -156,7 +156,8 @@ def _write(path: str, text: str) -> None:
         file.write(text)
 
 
-def _remove_group(folder: str) -> None:
+def remove_group(folder: str) -> None:
+    """Remove a group, once the processes that were ended have left it."""
     deadline = time.monotonic() + 5
     while True:
         try:

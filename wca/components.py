@@ -50,6 +50,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.nodes.systemd:SystemdNode", "services and scopes of systemd"),
     Entry("wca.nodes.mesos:MesosNode", "tasks of an Apache Mesos agent", "compat"),
     Entry("wca.nodes.union:UnionNode", "the tasks of several nodes together"),
+    Entry("wca.nodes.container:ContainerNode", "containers of containerd, CRI-O, Docker", "beta"),
     Entry("wca.nodes.labels:TaskLabelRegexGenerator", "a task label made from another one"),
     Entry("wca.nodes.labels:TaskLabelResourceGenerator", "a task label made from a resource"),
     Entry("wca.storage.log:LogStorage", "Prometheus text to a file or standard output"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import broker_away, collectors, descriptors, iteration, pushing
+from benchmarks import broker_away, collectors, containers, descriptors, iteration, pushing
 from benchmarks.cgroups import PARENT, parent_cgroup, task_cgroups
 from benchmarks.floor import observe, open_descriptors, perf_groups
 from benchmarks.long_run import long_run
@@ -153,6 +153,18 @@ WIDE = """\
   sched: true
   extra_collectors: [!TaskNetworkCollector ]
 """
+
+
+class TestContainers:
+    def test_each_runtime_has_a_row_for_each_number_of_containers(self):
+        rows = list(containers.measure_containers([1, 2], 2))
+        assert [(row.runtime, row.containers) for row in rows] == [
+            ("containerd", 1),
+            ("containerd", 2),
+            ("dockerd", 1),
+            ("dockerd", 2),
+        ]
+        assert all(row.first > 0 and row.again > 0 and row.memory > 0 for row in rows)
 
 
 class TestLongRun:

@@ -26,6 +26,7 @@ ELSEWHERE = {
     ),
     ".venv/bin/python -m benchmarks.cgroup_nodes": "tests/benchmarks",
     "make bench ARGS=discovery": "tests/benchmarks",
+    "make bench ARGS=containers": "tests/benchmarks",
     "socat - tcp4-listen:8000,fork": "test_seed_commands.py",
     "sqlite3 -readonly /var/lib/wca/kafka.spool \"SELECT number, datetime(created, 'unixepoch'), "
     'samples, bytes, kind FROM parcels LIMIT 10"': "tests/storage/test_spool_files.py",

@@ -7,6 +7,7 @@ from wca.nodes.api import Node, Task, TaskId, TaskSynchronizationException
 
 if TYPE_CHECKING:
     from wca.nodes.cgroup import CgroupNode
+    from wca.nodes.container import ContainerNode
     from wca.nodes.kubernetes import KubernetesNode
     from wca.nodes.mesos import MesosNode
     from wca.nodes.static import StaticNode
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CgroupNode",
+    "ContainerNode",
     "KubernetesNode",
     "MesosNode",
     "Node",
@@ -30,6 +32,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "CgroupNode": "wca.nodes.cgroup",
+        "ContainerNode": "wca.nodes.container",
         "KubernetesNode": "wca.nodes.kubernetes",
         "MesosNode": "wca.nodes.mesos",
         "StaticNode": "wca.nodes.static",

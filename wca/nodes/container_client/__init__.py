@@ -1,0 +1,1 @@
+"""What container runtimes tell of their containers: one module for each of their APIs."""
