@@ -22,6 +22,11 @@ from wca.nodes import Task
 
 __all__ = ["HEADER", "ARGUMENTS", "SOFTWARE_EVENTS", "attach", "built_in", "rows", "still_opens"]
 
+#: What dmidecode says of a server with 16 modules, which this machine may not be.
+MODULES = 16 * (
+    "Memory Device\n\tData Width: 64 bits\n\tSize: 32 GB\n\tType: DDR5\n"
+    "\tConfigured Memory Speed: 4800 MT/s\n\n"
+)
 #: Arguments of collectors that cannot do without.
 SOFTWARE_EVENTS = [
     "task_clock_seconds",
@@ -31,8 +36,9 @@ SOFTWARE_EVENTS = [
 ]
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "TaskPerfCollector": {"event_names": SOFTWARE_EVENTS},
-    "NodeUncoreCollector": {"event_names": ["platform_cas_count_reads"]},
+    "NodeUncoreCollector": {"event_names": ["msr/tsc/"]},  # a PMU that most machines have
     "TaskWssCollector": {"reset_cycles": 5},
+    "NodeMemoryHardwareCollector": {"run": lambda: MODULES},
 }
 WARM_UP = 2
 HEADER = (
@@ -52,7 +58,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of each round."""
+    """Seconds of processor time of each round."""
 
     floor: Sequence[float]
     read: Sequence[float]
@@ -164,14 +170,14 @@ def _times(floor: Floor, probes: Sequence[Probe], rounds: int, work: Callable[[]
     floors, reads = [], []
     for _ in range(rounds + WARM_UP):
         work()
-        start = time.perf_counter()
+        start = time.thread_time()
         floor.read()
-        floors.append(time.perf_counter() - start)
+        floors.append(time.thread_time() - start)
         work()
-        start = time.perf_counter()
+        start = time.thread_time()
         for probe in probes:
             probe.read({})
-        reads.append(time.perf_counter() - start)
+        reads.append(time.thread_time() - start)
     return Times(floors[WARM_UP:], reads[WARM_UP:])
 
 

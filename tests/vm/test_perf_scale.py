@@ -26,9 +26,29 @@ def test_the_numbers_for_the_documentation(scale):
     for form in ("sum", "each"):
         one = scale[form]
         print(
-            f"{form}: {one['descriptors']} descriptors, opened in {one['open']:.1f} s, "
+            f"{form}: {one['descriptors']} descriptors, opened in {one['open']:.1f} s "
+            f"(the longest round {one['longest round'] * 1e3:.0f} ms), "
             f"read in {one['read'] * 1e3:.0f} ms, closed in {one['close']:.1f} s"
         )
+
+    iteration = scale["iteration"]
+    whole = sum(iteration[stage] for stage in ("collect", "export", "store"))
+    print(
+        f"a whole iteration with the default collectors: {whole * 1e3:.0f} ms (collect "
+        f"{iteration['collect'] * 1e3:.0f}, export {iteration['export'] * 1e3:.0f}, store "
+        f"{iteration['store'] * 1e3:.0f}), {iteration['series']} series"
+    )
+
+
+def test_an_iteration_has_all_tasks_and_their_events(scale):
+    assert scale["iteration"]["tasks"] == scale["iteration"]["counted"] == TASKS
+    assert scale["iteration"]["series"] > TASKS * EVENTS
+
+
+@pytest.mark.parametrize("form", ["sum", "each"])
+def test_no_round_opens_the_events_of_more_tasks_than_fit_into_its_time(scale, form):
+    """On this machine one task takes longer than that: each round opens one."""
+    assert scale[form]["longest round"] < scale[form]["open"] / 10
 
 
 @pytest.mark.parametrize("form", ["sum", "each"])

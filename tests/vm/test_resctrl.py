@@ -31,7 +31,8 @@ print(json.dumps(answers(ResctrlFiles(), *(task.pid for task in tasks))))
 @pytest.fixture(scope="module")
 def seen(vm):
     """What the guest printed, from one boot."""
-    done = vm(guest_script("resctrl_tasks.py"), numa=True, rdt=True, timeout=100)
+    sources = ("wca", "benchmarks")
+    done = vm(guest_script("resctrl_tasks.py"), sources=sources, numa=True, rdt=True, timeout=100)
     assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -118,3 +119,14 @@ def test_tasks_without_a_group_wait_and_the_others_are_measured(seen):
     assert reasons[0].startswith("of 32 monitoring groups those that are not in use still have")
     assert seen["again the same"]
     assert seen["left"] == ["theirs"]
+
+
+def test_the_numbers_for_the_documentation(seen):
+    cost = seen["cost"]
+    assert cost["tasks"] == 31 - 3 - 6
+    assert 0 < cost["floor"] < cost["read"]
+    print(
+        f"\nTaskResctrlCollector, emulated: {cost['tasks']} tasks on two L3 domains, "
+        f"{cost['files']:.1f} files of each, floor {cost['floor']:.0f} us, read "
+        f"{cost['read']:.0f} us for each task, read / floor {cost['read'] / cost['floor']:.2f}"
+    )

@@ -11,6 +11,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+from benchmarks.floor import observe, open_descriptors
 from wca.collectors.task_resctrl import TaskResctrlCollector
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
@@ -179,9 +180,23 @@ def run_agent(seen):
     seen["agent"] = [agent.returncode, agent.stdout, agent.stderr, groups()]
 
 
+def cost(before, probes):
+    """What one task takes, beside its floor: the same files and folders and nothing else."""
+    floor = observe(before, lambda: [read(probe) for probe in probes])
+    rounds = {"floor": [], "read": []}
+    for _ in range(7):
+        for name, run in (("floor", floor.read), ("read", lambda: [read(one) for one in probes])):
+            start = time.perf_counter()
+            run()
+            rounds[name].append((time.perf_counter() - start) * 1e6 / len(probes))
+    medians = {name: sorted(times)[3] for name, times in rounds.items()}
+    return {**medians, "tasks": len(probes), "files": floor.files / len(probes)}
+
+
 def exhausted(seen):
     """More tasks than the processor can tell apart."""
     collector = TaskResctrlCollector()
+    before = open_descriptors()
     pids, probes = [], {}
     for number in range(40):
         name = f"many{number}"
@@ -199,10 +214,10 @@ def exhausted(seen):
         sorted(collector.waiting) == sorted(name for name, count in numbers.items() if not count),
         sorted(set(collector.waiting.values())),
     ]
-    start_of_round = time.perf_counter()
     again = {name: len(read(probe)) for name, probe in probes.items()}
-    seen["microseconds per task"] = (time.perf_counter() - start_of_round) * 1e6 / len(probes)
     seen["again the same"] = again == numbers
+    measured = [probe for name, probe in probes.items() if numbers[name]]
+    seen["cost"] = cost(before, measured)
     for probe in probes.values():
         probe.close()
     collector.close()
