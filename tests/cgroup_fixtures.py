@@ -95,7 +95,7 @@ class RealCgroups:
 
     def take(self, path: str, controller: str) -> None:
         """Remove the group of one controller, as if it was yet to be made."""
-        _remove_group(self.hierarchies.locate("/").directory(controller) + path)
+        remove_group(self.hierarchies.locate("/").directory(controller) + path)
 
     def give(self, path: str, controller: str) -> None:
         """Make the group that was taken."""

@@ -1,17 +1,20 @@
 """What is made of a task's resources and labels is made whatever kind of node has found it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
 from tests.http_receiver import Reply
+from tests.nodes.containers.fake_docker import FakeDocker
 from tests.nodes.kubernetes.layout import make
 from tests.nodes.kubernetes.pods import container, pod
 from tests.nodes.mesos_answers import scalar, state, task
 from wca.components import BUILT_IN
 from wca.nodes import (
     CgroupNode,
+    ContainerNode,
     KubernetesNode,
     MesosNode,
     Node,
@@ -34,11 +37,13 @@ class Kind:
         node: the node.
         source: a label that it gives.
         value: of this label.
+        end: ends what it asks.
     """
 
     node: Node
     source: str
     value: str
+    end: Callable[[], None] = lambda: None
 
 
 def static(tree, receiver):
@@ -92,6 +97,18 @@ def kubernetes(tree, receiver):
     return Kind(node, "a_b", "blue")
 
 
+def container_of_docker(tree, receiver):
+    runtime_id = "c" * 64
+    tree.add_task(f"/docker/{runtime_id}")
+    tree.write("/proc/300/cgroup", f"0::/docker/{runtime_id}\n")
+    server = FakeDocker(f"{tree.root}/docker.sock")
+    host = {"NanoCpus": 1_500_000_000, "Memory": GIB}
+    server.add(runtime_id, 300, host=host, Names=["/job"], Labels={"a.b": "blue"})
+    server.start()
+    node = ContainerNode(server.path, kernel=tree.kernel)
+    return Kind(node, "a_b", "blue", server.stop)
+
+
 def union(tree, receiver):
     return Kind(
         UnionNode([StaticNode(tasks=[], kernel=tree.kernel), systemd(tree, receiver).node]),
@@ -100,7 +117,15 @@ def union(tree, receiver):
     )
 
 
-KINDS = {one.__name__: one for one in (static, cgroup, systemd, mesos, kubernetes, union)}
+KINDS = {
+    "Static": static,
+    "Cgroup": cgroup,
+    "Systemd": systemd,
+    "Mesos": mesos,
+    "Kubernetes": kubernetes,
+    "Container": container_of_docker,
+    "Union": union,
+}
 
 
 @pytest.fixture(params=KINDS)
@@ -111,6 +136,7 @@ def kind(request, tmp_path, receiver):
     kind = KINDS[request.param](tree, receiver)
     kind.tree = tree
     yield kind
+    kind.end()
     tree.kernel.close()
 
 
@@ -158,5 +184,5 @@ def test_labels_are_made_of_resources_and_of_labels(batch, kind):
 
 def test_no_kind_of_node_is_missing_here():
     kinds = {one.tag for one in BUILT_IN if one.tag.endswith("Node")}
-    tested = {f"{name.capitalize()}Node" for name in KINDS}
+    tested = {f"{name}Node" for name in KINDS}
     assert kinds == tested
