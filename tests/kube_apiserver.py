@@ -8,15 +8,14 @@ As a context manager it is ended for certain, with whatever it has left::
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 
-import pytest
 import requests
 
+from tests.go_toolchain import go
 from tests.services import missing, program
 
 ROOT = Path(__file__).parents[1]
@@ -48,13 +47,18 @@ def built(name):
     }[name]
     path = BUILT / name
     if not path.exists():
-        go = shutil.which("go")
-        if go is None:
-            pytest.skip(f"{name} is built with Go, which is not installed")
         BUILT.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{name}.{os.getpid()}")
         # Without debugging symbols and C: the linker takes half of the time otherwise.
-        command = [go, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", str(partial), package]
+        command = [
+            go(MODULE / "go.mod"),
+            "build",
+            "-buildvcs=false",
+            "-ldflags=-s -w",
+            "-o",
+            str(partial),
+            package,
+        ]
         result = subprocess.run(
             ["nice", "-n", "19", *command],
             cwd=MODULE,
