@@ -17,7 +17,12 @@ from wca.config.reader import Reader
 from wca.errors import ConfigLoadError
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
-CONFIGS = sorted((REPOSITORY / "configs").glob("**/*.yaml"))
+#: configs/deploy has files of others beside the agent's.
+CONFIGS = sorted(
+    path
+    for path in (REPOSITORY / "configs").glob("**/*.yaml")
+    if re.search("^runner:", path.read_text(), re.MULTILINE)
+)
 EXAMPLES = ("hello_world_runner:HelloWorldRunner", "http_storage:HTTPStorage")
 ENVIRON = {"WCA_DEMO_TASK": "/demo"}
 

@@ -164,8 +164,7 @@ class MeasurementRunner(Runner):
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
         self._iterations: int | None = None
-        self._exit_expected = False
-        self._supervisor = Supervisor()
+        self._exit_expected, self._supervisor = False, Supervisor()
         self._wake = threading.Event()
         self._stop = StopEvent(self._wake)
 
