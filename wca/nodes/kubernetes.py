@@ -27,6 +27,11 @@ __all__ = ["KubernetesNode"]
 
 log = logging.getLogger(__name__)
 
+_WHICH_NODE = (
+    "the kube-apiserver knows the pods of all nodes: write this node's node_name, such as "
+    "!Env NODE_NAME, or its node_ip; or kubelet_enabled: true"
+)
+
 _ReadablePath = Annotated[str, Path(absolute=True, mode=os.R_OK)]
 
 
@@ -89,24 +94,20 @@ class KubernetesNode(PollingNode):
     ) -> None:
         clock = clock or SystemClock()
         super().__init__(keep, clock)
-        name, address = _given(node_name), _given(node_ip)
-        if not kubelet_enabled and name is None and address is None:
-            raise ValidationError(
-                "the kube-apiserver knows the pods of all nodes: write this node's node_name, such "
-                "as !Env NODE_NAME, or its node_ip; or kubelet_enabled: true"
-            )
         namespaces = None if monitored_namespaces == "all" else monitored_namespaces or ["default"]
+        name, address = _given(node_name), _given(node_ip)
         url = kubelet_endpoint if kubelet_enabled else _api_url(kubeapi_host, kubeapi_port)
         self._connection = Connection(
             url, ssl, server_cert_ca_path, client_token_path, timeout, clock
         )
-        by_address = address if name is None and not kubelet_enabled else None
-        reader = PodReader(namespaces, labels, by_address)
-        self._source: Kubelet | ApiServer = (
-            Kubelet(self._connection, reader)
-            if kubelet_enabled
-            else ApiServer(self._connection, reader, namespaces, name, clock)
-        )
+        self._source: Kubelet | ApiServer
+        if kubelet_enabled:
+            self._source = Kubelet(self._connection, PodReader(namespaces, labels))
+        elif name is None and address is None:
+            raise ValidationError(_WHICH_NODE)
+        else:
+            reader = PodReader(namespaces, labels, address if name is None else None)
+            self._source = ApiServer(self._connection, reader, namespaces, name, clock)
         self._driver = None if cgroup_driver is None else CgroupDriverType(cgroup_driver)
         self._cgroup_path_label = cgroup_path_label
         self._injected = kernel is not None
