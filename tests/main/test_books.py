@@ -27,7 +27,7 @@ runner: !MeasurementRunner
         http_endpoint: http://127.0.0.1:{closed}
         format: series
         queue: {{first_retry: 50ms}}
-        spool: {{path: {folder}/spool/waiting.db, max_bytes: 60kB}}
+        spool: {{path: {folder}/spool/waiting.db, max_bytes: 100kB}}
 """
 SAMPLE = re.compile(r'wca_(\w+)_samples\{.*?(?:reason="(\w+)",)?storage="([^"]*)".*?\} (\d+)')
 

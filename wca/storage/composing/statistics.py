@@ -73,7 +73,7 @@ class Latest(Summary):
 
     __slots__ = ()
 
-    def __init__(self, *, grows: bool) -> None:
+    def __init__(self, *, grows: bool = False) -> None:
         super().__init__(keep_values=False, grows=grows)
 
     def add(self, value: float) -> None:
