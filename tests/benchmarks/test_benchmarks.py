@@ -175,7 +175,7 @@ class TestLongRun:
         assert len(seen.resident) > 2
 
     @pytest.mark.slow
-    @pytest.mark.timeout(300)
+    @pytest.mark.timeout(600)
     def test_memory_and_descriptors_do_not_grow(self):
         seen = long_run(4000, 100, WIDE)
         assert seen.exit_code == 0
