@@ -160,6 +160,23 @@ def test_probes_of_files_become_one_that_reads_and_closes_what_they_did():
     assert [file.closed for file in files] == [True, True]
 
 
+class Looking(Other):
+    """A probe that looks for the end of its target, as long as nobody else does."""
+
+    looks = True
+
+    def leave_end_to_others(self, *, leave):
+        self.looks = not leave
+
+
+def test_a_probe_need_not_look_for_the_end_of_its_target_beside_one_that_reads_its_files():
+    looking = Looking()
+    join_file_probes({"C": looking, "A": FileProbe([(File(b"1\n"), number("a"))])})
+    assert not looking.looks
+    join_file_probes({"C": looking})
+    assert looking.looks
+
+
 @pytest.mark.parametrize("names", ["", "A", "C", "AC"])
 def test_where_there_is_nothing_to_join_the_probes_stay_as_they_are(names):
     known = {"A": FileProbe([(File(b"1\n"), number("a"))]), "C": Other()}

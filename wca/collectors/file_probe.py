@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
 from wca.collectors.api import Cgroup, NodeTarget, NotAvailable, Probe, Readable, TaskTarget
 from wca.collectors.decoders import Decoder
@@ -14,11 +14,21 @@ from wca.metrics import Measurements
 __all__ = [
     "Derivation",
     "FileProbe",
+    "LooksForEnd",
     "attach_files",
     "join_file_probes",
     "node_of",
     "task_cgroup",
 ]
+
+
+@runtime_checkable
+class LooksForEnd(Protocol):
+    """A probe that reads a file of its own for no other reason than to see the target's end."""
+
+    def leave_end_to_others(self, *, leave: bool) -> None:
+        """Whether a probe of files, which end with the target, is read beside this one."""
+
 
 #: Numbers that follow from those of several files; what cannot be told is left out.
 Derivation = Callable[[Measurements], Measurements]
@@ -128,12 +138,16 @@ def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
 def join_file_probes(probes: Mapping[str, Probe]) -> dict[str, Probe]:
     """The same probes, with all that read nothing but files put together as one.
 
-    For a task, the objects around a read cost more than the read itself.
+    For a task, the objects around a read cost more than the read itself. A probe that looks for the
+    end of the target need not do so beside one that reads its files.
 
     Args:
         probes: probes by name, of one target; the new one reads and closes the same files.
     """
     files = {name: probe for name, probe in probes.items() if isinstance(probe, FileProbe)}
+    for probe in probes.values():
+        if isinstance(probe, LooksForEnd):
+            probe.leave_end_to_others(leave=bool(files))
     if len(files) < 2:
         return dict(probes)
     joined = FileProbe(

@@ -3,6 +3,7 @@
 import os
 from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 
 from wca.errors import NotAvailable
 from wca.linux.files import OpenFile
@@ -31,8 +32,7 @@ class FileGroup:
         self.files = tuple(files)
         self._calls = next((file.calls for file in files if type(file) is KernelFile), Calls())
         self._descriptors = array("i", [_ALONE] * len(files))
-        self._sizes = array("l", bytes(array("l").itemsize * len(files)))
-        self._wholes = array("l", self._sizes)
+        self._sizes = self._wholes = (0,) * len(files)
         for position in range(len(files)):
             self._learn(position)
         self._count()
@@ -84,8 +84,14 @@ class FileGroup:
         file = self.files[position]
         if type(file) is KernelFile and file.calls is self._calls:
             self._descriptors[position] = file.descriptor
-            self._sizes[position] = file.size
-            self._wholes[position] = file.whole
+            self._sizes = _with(self._sizes, position, file.size)
+            self._wholes = _with(self._wholes, position, file.whole)
 
     def _count(self) -> None:
         self._plain = len(self.files) - self._descriptors.count(_ALONE)
+
+
+@lru_cache(maxsize=1024)
+def _with(numbers: tuple[int, ...], position: int, number: int) -> tuple[int, ...]:
+    """The numbers with another one in this place: one tuple for all groups of the same files."""
+    return (*numbers[:position], number, *numbers[position + 1 :])

@@ -1,7 +1,8 @@
 """From measurements (numbers by name) to metrics (numbers with labels and meaning)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from wca.metrics.batch import Batch, Series
@@ -59,7 +60,7 @@ class Exporter:
         self._catalogue = catalogue
         self._rename = rename
         self._made: dict[tuple[str, _Keys], Series] = {}
-        self._names: list[str] = []
+        self._names: tuple[str, ...] = ()
         self._nested: list[_Nested] = []
         self._series: tuple[Series, ...] | None = None  # None: to be put together anew
 
@@ -77,9 +78,9 @@ class Exporter:
             Misshapen: a value is nested deeper, or less deep, than its metric has levels; nothing
                 was added.
         """
-        names, values = list(measurements), list(measurements.values())
+        names, values = tuple(measurements), list(measurements.values())
         if names != self._names:
-            self._names, self._nested, self._series = names, self._nested_of(names), None
+            self._names, self._nested, self._series = _shared(names), self._nested_of(names), None
         for nested in self._nested:  # the last one first, so that positions before it stay
             position, entry = nested.position, nested.entry
             keys, numbers = _leaves(entry.name, len(entry.levels), values[position])
@@ -92,7 +93,7 @@ class Exporter:
             self._series = self._put_together()
         out.add(self._series, values)
 
-    def _nested_of(self, names: list[str]) -> list[_Nested]:
+    def _nested_of(self, names: Iterable[str]) -> list[_Nested]:
         entries = enumerate(map(self._catalogue.get, names))
         nested = [_Nested(at, entry) for at, entry in entries if entry and entry.levels]
         return nested[::-1]
@@ -125,6 +126,12 @@ class Exporter:
         if name in self._catalogue:
             return Misshapen(name, "the value is nested, but the metric has no levels")
         return Misshapen(name, "a nested value needs an entry with level names")
+
+
+@lru_cache(maxsize=256)
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """One tuple for all targets: what they share stays in the processor's caches."""
+    return names
 
 
 def _leaves(name: str, depth: int, value: Any) -> tuple[list[_Keys], list[float]]:

@@ -24,7 +24,17 @@ class PerfProbe:
         say: takes why the task is not counted yet, in a word; empty when it is, or has ended.
     """
 
-    __slots__ = ("_alive", "_cpus", "_online", "_open", "_per_cpu", "_round", "_say", "_tallies")
+    __slots__ = (
+        "_alive",
+        "_cpus",
+        "_looks",
+        "_online",
+        "_open",
+        "_per_cpu",
+        "_round",
+        "_say",
+        "_tallies",
+    )
 
     def __init__(
         self,
@@ -36,6 +46,7 @@ class PerfProbe:
         say: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self._alive = alive
+        self._looks = True
         self._online = online
         self._open = open_groups
         self._per_cpu = per_cpu
@@ -55,7 +66,8 @@ class PerfProbe:
             WcaError: the events could not be opened, or not on a CPU that came online, which is
                 tried again the next time; what the other CPUs have counted was added.
         """
-        self._alive.read()
+        if self._looks:
+            self._alive.read()
         in_step = True
         for tally in self._tallies.values():
             tally.read()
@@ -69,6 +81,10 @@ class PerfProbe:
             self._put_sum(out)
         if failed is not None:
             failed.raise_kept()
+
+    def leave_end_to_others(self, *, leave: bool) -> None:
+        """Whether a probe of files, which end with the target, is read beside this one."""
+        self._looks = not leave
 
     def close(self) -> None:
         """Close all events; safe twice."""
