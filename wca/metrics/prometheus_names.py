@@ -89,6 +89,12 @@ PROMETHEUS_EXCEPTIONS: Mapping[_Key, PrometheusName] = MappingProxyType(
             help="Unix time at which the source of a node has given its list of tasks.",
             from_age=True,
         ),
+        ("anomaly_answer_age_seconds", MetricType.GAUGE, MetricUnit.SECONDS): PrometheusName(
+            "anomaly_answer_timestamp_seconds",
+            MetricUnit.SECONDS,
+            help="Unix time of what the last answer of a detector on its own thread is about.",
+            from_age=True,
+        ),
         ("platform_dimm_count", MetricType.GAUGE, MetricUnit.NUMERIC): PrometheusName(
             "platform_dimms", MetricUnit.NUMERIC
         ),
