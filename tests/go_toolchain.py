@@ -18,6 +18,34 @@ CACHE = Path(__file__).parents[1] / ".cache" / "go"
 MODULE = "golang.org/toolchain@v0.0.1-go{version}.{system}-{machine}"
 
 
+def built(module, package, path, *flags, **environment):
+    """The path of a program of a module, built where it is not there yet; takes minutes then.
+
+    Args:
+        module: the folder of its ``go.mod``.
+        package: which program of it.
+        path: where it belongs.
+        flags: further ones of the compiler.
+        environment: further variables.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{os.getpid()}")
+        command = [go(module / "go.mod"), "build", "-buildvcs=false", *flags, "-o", str(partial)]
+        result = subprocess.run(
+            ["nice", "-n", "19", *command, package],
+            cwd=module,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode != 0:
+            missing(f"{path.name} cannot be built: {result.stderr[-2000:]}")
+        partial.rename(path)
+    return path
+
+
 def go(needed):
     """The path of a Go, of at least the version that a module asks for.
 

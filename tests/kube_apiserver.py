@@ -8,15 +8,14 @@ As a context manager it is ended for certain, with whatever it has left::
 
 import contextlib
 import os
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import requests
 
-from tests.go_toolchain import go
-from tests.services import missing, program
+from tests import go_toolchain
+from tests.services import free_port, program
 
 ROOT = Path(__file__).parents[1]
 MODULE = Path(__file__).parent / "kubernetes_apiserver"
@@ -45,32 +44,8 @@ def built(name):
         "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
         "kustomize": "sigs.k8s.io/kustomize/kustomize/v5",
     }[name]
-    path = BUILT / name
-    if not path.exists():
-        BUILT.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{name}.{os.getpid()}")
-        # Without debugging symbols and C: the linker takes half of the time otherwise.
-        command = [
-            go(MODULE / "go.mod"),
-            "build",
-            "-buildvcs=false",
-            "-ldflags=-s -w",
-            "-o",
-            str(partial),
-            package,
-        ]
-        result = subprocess.run(
-            ["nice", "-n", "19", *command],
-            cwd=MODULE,
-            env={**os.environ, "CGO_ENABLED": "0"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode != 0:
-            missing(f"{name} cannot be built: {result.stderr[-2000:]}")
-        partial.rename(path)
-    return path
+    # Without debugging symbols and C: the linker takes half of the time otherwise.
+    return go_toolchain.built(MODULE, package, BUILT / name, "-ldflags=-s -w", CGO_ENABLED="0")
 
 
 class KubeApiServer:
@@ -88,9 +63,9 @@ class KubeApiServer:
         self.etcd = etcd
         self.binary = binary
         self.certificates = certificates
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
-        self._etcd_port, self._peer_port = _free_port(), _free_port()
+        self._etcd_port, self._peer_port = free_port(), free_port()
         self._database = None
         self._process = None
         self.session = requests.Session()
@@ -251,9 +226,3 @@ class KubeApiServer:
                     return
             time.sleep(0.2)
         raise AssertionError(f"it is not ready after {_SECONDS} s: {self.log()[-3000:]}")
-
-
-def _free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]

@@ -9,7 +9,6 @@ As a context manager it is ended for certain, with whatever it has left::
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,8 +16,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from tests.go_toolchain import go
-from tests.services import missing, program
+from tests import go_toolchain
+from tests.services import free_port, program
 
 ROOT = Path(__file__).parents[1]
 MODULE = Path(__file__).parent / "prometheus3"
@@ -49,24 +48,8 @@ def start(folder, scrape=(), flags=(REMOTE_WRITE,), binary=None, interval="1s", 
 
 def prometheus3():
     """The path of a Prometheus 3, built where it is not there yet; takes minutes then."""
-    if not BUILT.exists():
-        binary = go(MODULE / "go.mod")
-        BUILT.parent.mkdir(parents=True, exist_ok=True)
-        partial = BUILT.with_name(f"prometheus.{os.getpid()}")
-        command = [binary, "build", "-buildvcs=false", "-tags", TAGS, "-o", str(partial)]
-        command.append("github.com/prometheus/prometheus/cmd/prometheus")
-        result = subprocess.run(
-            ["nice", "-n", "19", *command],
-            cwd=MODULE,
-            env={**os.environ, "GOTOOLCHAIN": "local"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode != 0:
-            missing(f"Prometheus 3 cannot be built: {result.stderr[-2000:]}")
-        partial.rename(BUILT)
-    return BUILT
+    package = "github.com/prometheus/prometheus/cmd/prometheus"
+    return go_toolchain.built(MODULE, package, BUILT, "-tags", TAGS, GOTOOLCHAIN="local")
 
 
 class Prometheus:
@@ -82,7 +65,7 @@ class Prometheus:
         self.folder = folder
         self.binary = binary
         self.flags = list(flags)
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
 
@@ -165,12 +148,6 @@ class Prometheus:
                 return
             time.sleep(0.05)
         raise AssertionError(f"Prometheus is not ready after {seconds} s: {self.log()[-2000:]}")
-
-
-def _free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 if __name__ == "__main__":

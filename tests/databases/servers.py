@@ -18,15 +18,6 @@ ZOOKEEPER = [
 ]
 
 
-def free_ports(count):
-    """Ports of 127.0.0.1 that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 @dataclass
 class Server:
     """A process that can be killed and started again, and ends with this one for certain.
@@ -80,7 +71,7 @@ def running(server):
 def etcd(folder, certificates=None):
     """An etcd; with certificates over TLS, asking its clients for theirs. Yields (server, url)."""
     program = services.program("etcd", package="etcd-server")
-    port, peer = free_ports(2)
+    port, peer = services.free_ports(2)
     scheme = "https" if certificates else "http"
     url = f"{scheme}://127.0.0.1:{port}"
     peers = f"http://127.0.0.1:{peer}"
@@ -122,7 +113,7 @@ def zookeeper(folder, certificates):
     java = services.program("java", package="default-jre-headless")
     if not all(Path(jar).exists() for jar in ZOOKEEPER):
         services.missing("ZooKeeper is not installed (Debian's package zookeeper)")
-    plain, secure = free_ports(2)
+    plain, secure = services.free_ports(2)
     identity = folder / "identity.pem"
     identity.write_text(
         Path(certificates.server_key).read_text() + Path(certificates.server_cert).read_text()

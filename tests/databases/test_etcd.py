@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.databases import servers
+from tests.services import free_port
 from wca.databases import DatabaseError, EtcdDatabase, TimeoutOnAllHosts
 from wca.errors import StartError, ValidationError
 from wca.security import SSL
@@ -20,7 +21,7 @@ from wca.security import SSL
 @pytest.fixture
 def refused():
     """An address where nobody listens."""
-    return f"http://127.0.0.1:{servers.free_ports(1)[0]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import tls_server
-from tests.databases import servers
+from tests.services import free_port
 from wca.databases import DatabaseError, ZookeeperDatabase
 from wca.errors import StartError, ValidationError
 from wca.security import SSL
@@ -32,7 +32,7 @@ def opened():
 @pytest.fixture
 def refused():
     """An address where nobody listens."""
-    return f"127.0.0.1:{servers.free_ports(1)[0]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 @pytest.fixture

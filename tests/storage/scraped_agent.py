@@ -2,12 +2,12 @@
 
 import contextlib
 import http.client
-import socket
 import urllib.error
 import urllib.request
 
 from tests.cgroup_fixtures import RealCgroups, need_root
 from tests.main.agent import Agent, wait_until, write_config
+from tests.services import free_port
 
 CONFIG = """
 runner: !MeasurementRunner
@@ -91,9 +91,3 @@ def scraped_agent(folder, **options):
             yield agent
     finally:
         cgroups.close()
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]

@@ -9,7 +9,8 @@ import pytest
 
 from tests import prometheus_server
 from tests.main.agent import wait_until
-from tests.storage.scraped_agent import free_port, scraped_agent
+from tests.services import free_port
+from tests.storage.scraped_agent import scraped_agent
 from wca.http import HttpServer
 from wca.metrics import Metric
 from wca.metrics.batch import Batch, Series

@@ -1,29 +1,23 @@
 """Questions to a service that answers with JSON. Imports requests when the first one is asked."""
 
 import json
-import threading
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from wca.clock import Clock, SystemClock
-from wca.errors import StartError, TaskSynchronizationException
+from wca.errors import TaskSynchronizationException
 from wca.http_client.deadline import Deadline
-from wca.http_client.words import failure_text, hung_up, quoted, shown_url
+from wca.http_client.kept import KeptSession
+from wca.http_client.words import quoted, shown_url
 from wca.security import SSL
-from wca.version import __version__
 
 if TYPE_CHECKING:
     import requests
 
 __all__ = ["JsonService"]
 
-_HEADERS = {
-    "User-Agent": f"wca/{__version__}",
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-}
 #: Bytes that are read at once.
 _PIECE = 64 * 1024
 _KNOWN = frozenset(status.value for status in HTTPStatus)
@@ -54,12 +48,11 @@ class JsonService:
         clock: Clock | None = None,
     ) -> None:
         self._timeout = timeout
-        self._ssl = ssl
         self._most_bytes = most_bytes
         self._deadline = Deadline(clock or SystemClock())
-        self._lock = threading.Lock()
-        self._session: requests.Session | None = None
-        self._kept = False
+        self._ssl = ssl
+        self._secure = False
+        self._session = KeptSession(self._deadline, self._tls)
 
     def ask(
         self,
@@ -97,15 +90,7 @@ class JsonService:
     def close(self) -> None:
         """End a question that waits, from any thread, and the connection; another may follow."""
         self._deadline.cut()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Close the session: the next one reads the certificates anew."""
-        with self._lock:
-            session, self._session = self._session, None
-        self._kept = False
-        if session is not None:
-            session.close()
+        self._session.let_go()
 
     def _exchange(
         self,
@@ -115,40 +100,19 @@ class JsonService:
         headers: Mapping[str, str],
         hidden: Collection[str],
     ) -> bytes:
-        import requests
-        import urllib3
+        def ask(session: "requests.Session") -> bytes:
+            with session.request(
+                method, url, data=data, headers=headers, stream=True, allow_redirects=False
+            ) as response:
+                body = self._body(response, url)
+                _check_status(response, url, body, hidden)
+                return body
 
-        while True:
-            session = self._opened(url)
-            try:
-                with session.request(
-                    method, url, data=data, headers=headers, stream=True, allow_redirects=False
-                ) as response:
-                    body = self._body(response, url)
-                    self._kept = True
-                    _check_status(response, url, body, hidden)
-                    return body
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                # A service closes a connection that has been idle for long, maybe just now.
-                again = self._kept and hung_up(error)
-                self._let_go()
-                if not again:
-                    reason = f"{shown_url(url)}: {failure_text(error, self._timeout)}"
-                    raise TaskSynchronizationException(reason) from None
+        self._secure = url.startswith("https:")
+        return self._session.use(shown_url(url), self._timeout, ask)
 
-    def _opened(self, url: str) -> "requests.Session":
-        from wca.http_client.transport import new_session
-
-        with self._lock:
-            if self._session is None:
-                secure = url.startswith("https:")
-                try:
-                    self._session = new_session(
-                        self._deadline, (self._ssl or SSL()) if secure else None, None, _HEADERS
-                    )
-                except StartError as error:
-                    raise TaskSynchronizationException(str(error)) from None
-            return self._session
+    def _tls(self) -> SSL | None:
+        return (self._ssl or SSL()) if self._secure else None
 
     def _body(self, response: "requests.Response", url: str) -> bytes:
         pieces: list[bytes] = []

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wca.clock import Clock
-from wca.errors import StartError, TaskSynchronizationException, ValidationError
+from wca.errors import TaskSynchronizationException, ValidationError
 from wca.http_client.deadline import Deadline
-from wca.http_client.words import failure_text, hung_up, quoted, shown_url
+from wca.http_client.kept import KeptSession
+from wca.http_client.words import failure_text, quoted, shown_url
 from wca.security import SSL
 from wca.security.token_file import read_token
-from wca.version import __version__
 
 if TYPE_CHECKING:
     import requests
@@ -79,10 +79,10 @@ class Connection:
         self._token_path = token_path
         self.timeout = timeout
         self._deadline = Deadline(clock)
+        self._session = KeptSession(self._deadline, self._tls, silence=_SILENCE)
         self._lock = threading.Lock()
-        self._session: requests.Session | None = None
         self._stream: Stream | None = None
-        self._interrupted = self._kept = False
+        self._interrupted = False
 
     def problems(self) -> list[str]:
         """What keeps this machine from asking as somebody known."""
@@ -108,23 +108,17 @@ class Connection:
             Refused: the answer is an error.
             TaskSynchronizationException: there is no answer.
         """
-        import requests
-        import urllib3
-
         place = shown_url(self._url + path)
         self._deadline.begin(self.timeout)
-        while True:
-            try:
-                return self._ask(place, path, dict(query or {}))
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                again, self._kept = self._kept and hung_up(error), False
-                self.let_go()
-                if not again:  # a server closes a connection that has been idle, maybe just now
-                    reason = failure_text(error, self.timeout)
-                    raise TaskSynchronizationException(f"{place}: {reason}") from None
-            except Refused:
-                self.let_go()  # certificates may have been renewed
-                raise
+
+        def ask(session: "requests.Session") -> Stream:
+            return self._ask(session, place, path, dict(query or {}))
+
+        try:
+            return self._session.use(place, self.timeout, ask)
+        except Refused:
+            self.let_go()  # certificates may have been renewed
+            raise
 
     def resume(self) -> None:
         """Ask again, after ``interrupt``."""
@@ -141,50 +135,33 @@ class Connection:
 
     def let_go(self) -> None:
         """Close the connection; the next question opens another one."""
-        with self._lock:
-            session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        self._session.let_go()
 
-    def _ask(self, place: str, path: str, query: dict[str, str]) -> "Stream":
+    def _ask(
+        self, session: "requests.Session", place: str, path: str, query: dict[str, str]
+    ) -> "Stream":
         token = self._token_or_none()
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        response = self._opened(place).get(
+        self._refuse_when_interrupted(place)
+        response = session.get(
             self._url + path, params=query, headers=headers, stream=True, allow_redirects=False
         )
         stream = Stream(response, place, self._deadline, self.timeout)
         if response.status_code != HTTPStatus.OK:
             with stream:
                 raise Refused(response.status_code, self._sentence(place, response, stream, token))
-        self._kept = True
         with self._lock:
             self._stream = stream
-            interrupted = self._interrupted
-        if interrupted:
+        try:
+            self._refuse_when_interrupted(place)
+        except TaskSynchronizationException:
             stream.close()
-            raise TaskSynchronizationException(f"{place} is not asked any more")
+            raise
         return stream
 
-    def _opened(self, place: str) -> "requests.Session":
-        from wca.http_client.transport import new_session
-
-        with self._lock:
-            if self._interrupted:
-                raise TaskSynchronizationException(f"{place} is not asked any more")
-            if self._session is None:
-                headers = {
-                    "User-Agent": f"wca/{__version__}",
-                    "Accept": "application/json",
-                    "Accept-Encoding": "identity",
-                }
-                try:
-                    self._session = new_session(
-                        self._deadline, self._tls(), None, headers, _SILENCE
-                    )
-                except StartError as error:
-                    raise TaskSynchronizationException(str(error)) from error
-                self._kept = False
-            return self._session
+    def _refuse_when_interrupted(self, place: str) -> None:
+        if self._interrupted:
+            raise TaskSynchronizationException(f"{place} is not asked any more")
 
     def _tls(self) -> SSL | None:
         if not self._secure:
