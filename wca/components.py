@@ -83,6 +83,8 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.collectors.task_sched:TaskSchedCollector", "scheduler counters of tasks"),
     Entry("wca.collectors.task_schedstat:TaskSchedstatCollector", "waits of tasks for a CPU"),
     Entry("wca.collectors.task_wss:TaskWssCollector", "working set of tasks", "beta"),
+    Entry("wca.collectors.task_work:TaskWorkCollector", "work of tasks, told by them", "beta"),
+    Entry("wca.collectors.work.counter_file:WorkCounterFile", "work of a task, in a file", "beta"),
     Entry("wca.collectors.node_cpu:NodeCpuCollector", "CPU time of the machine"),
     Entry("wca.collectors.node_memory:NodeMemoryCollector", "memory of the machine"),
     Entry("wca.collectors.node_memory_hardware:NodeMemoryHardwareCollector", "memory modules"),
