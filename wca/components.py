@@ -85,6 +85,8 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.collectors.task_wss:TaskWssCollector", "working set of tasks", "beta"),
     Entry("wca.collectors.task_work:TaskWorkCollector", "work of tasks, told by them", "beta"),
     Entry("wca.collectors.work.counter_file:WorkCounterFile", "work of a task, in a file", "beta"),
+    Entry("wca.collectors.work.endpoint:WorkEndpoint", "work of a task, on its page", "beta"),
+    Entry("wca.collectors.work.shared_page:WorkSharedPage", "work of many tasks, a page", "beta"),
     Entry("wca.collectors.node_cpu:NodeCpuCollector", "CPU time of the machine"),
     Entry("wca.collectors.node_memory:NodeMemoryCollector", "memory of the machine"),
     Entry("wca.collectors.node_memory_hardware:NodeMemoryHardwareCollector", "memory modules"),

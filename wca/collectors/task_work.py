@@ -25,14 +25,16 @@ class TaskWorkCollector(Collector):
     The kernel counts what a task uses, and only the application knows what for. With work, CPU time
     per unit of work tells a slow machine from a busy one; ``enable_derived_metrics`` adds it.
 
-    A task has the first of the sources that is for it. A reading that is not there, is not finite
-    or is negative gives no work, never 0. Where all sources are counter files, they are read in the
-    same moment as the counters of the task; with any other source on a thread of their own.
+    A reading that is not there, is not finite or is negative gives no work, never 0. After a
+    counter began anew, the work goes on from where it was, one reading later. Where all sources are
+    counter files, they are read in the same moment as the counters of the task; with any other
+    source all is read on a thread of its own.
 
     Source: files or Prometheus endpoints of the applications.
 
     Args:
-        sources: at least one: WorkCounterFile, or one of yours.
+        sources: at least one: WorkCounterFile, WorkEndpoint, WorkSharedPage, or one of yours; of
+            several that are for a task the first counts.
         interval: time between two readings; the runner's when left out.
 
     Raises:
@@ -57,7 +59,7 @@ class TaskWorkCollector(Collector):
 
     @property
     def unmeasured(self) -> Mapping[str, str]:
-        """Tasks whose source says nothing of their work just now, by id."""
+        """Tasks whose source says nothing just now, or cannot be read, by id."""
         return self._without.copy()
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
@@ -90,13 +92,11 @@ class _WorkProbe:
 
     def read(self, out: Measurements) -> None:
         values: Measurements = {}
-        try:
-            self._probe.read(values)
-        finally:
-            if WORK in values:
-                self._without.pop(self._task_id, None)
-            else:
-                self._without[self._task_id] = "silent"
+        self._without[self._task_id] = "failing"
+        self._probe.read(values)
+        self._without[self._task_id] = "silent"
+        if values:
+            del self._without[self._task_id]
         out.update(values)
 
     def close(self) -> None:

@@ -1,14 +1,19 @@
 """Paths and addresses with the labels of a task in them: ``/run/{task_name}/work``."""
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import quote
 
-from wca.config.types import Constraint, Path
+from wca.config.types import Constraint, Path, Str, Url
 from wca.errors import NotAvailable, ValidationError
 
-__all__ = ["PathTemplate", "fill", "fill_path", "labels_in"]
+__all__ = ["PathTemplate", "UrlTemplate", "fill", "fill_path", "fill_url", "labels_in"]
+
+#: Characters of an address.
+_LONGEST = 2000
 
 _FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
 
@@ -79,3 +84,69 @@ class PathTemplate(Constraint):
     def expected(self) -> str:
         """A sentence part for messages and documents."""
         return "the absolute path of a file, with labels as {task_name}"
+
+
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)
+_PARTS = re.compile(r"(https?://)([^/?#]*)(.*)", re.DOTALL)
+
+
+def fill_url(template: str, labels: Mapping[str, str]) -> str:
+    """The address for one task: no label changes more of it than the part where it stands.
+
+    Args:
+        template: of an address, with labels.
+        labels: of the task.
+
+    Raises:
+        NotAvailable: the task has no such label, or one that cannot stand there.
+    """
+    scheme, place, rest = _split(template)
+    known = {name: labels.get(name, "") for name in labels_in(template)}
+    hosts = {name: _host(name, known[name]) for name in labels_in(place) if known[name]}
+    quoted = {name: quote(value, safe="") for name, value in known.items()}
+    # An address of IPv6 gets its brackets here, where the template has none.
+    place = fill(place, hosts).replace("[[", "[").replace("]]", "]")
+    url = scheme + place + fill(rest, quoted)
+    try:
+        Url(max_size=_LONGEST).check(url)
+    except ValidationError:
+        raise NotAvailable(f"{template} would be no address: {url[:200]!r}") from None
+    return url
+
+
+def _host(name: str, value: str) -> str:
+    if ":" in value:
+        try:
+            return f"[{ipaddress.IPv6Address(value)}]"
+        except ValueError:
+            pass
+    if not _HOST.fullmatch(value):
+        raise NotAvailable(f"the label {name} of the task is no host: {value[:80]!r}")
+    return value
+
+
+def _split(template: str) -> tuple[str, str, str]:
+    parts = _PARTS.fullmatch(template)
+    if parts is None:
+        raise ValidationError(f"expected {UrlTemplate().expected()}, got {template[:200]!r}")
+    return parts[1], parts[2], parts[3]
+
+
+@dataclass(frozen=True)
+class UrlTemplate(Constraint):
+    """The address of a page, with labels of a task in it."""
+
+    base: ClassVar[Any] = str
+
+    def check(self, value: Any) -> None:
+        """Refuse what is no address whatever the labels are, and braces that are no label."""
+        Str(_LONGEST).check(value)
+        labels_in(value)
+        scheme, place, rest = _split(value)
+        if "@" in place:
+            raise ValidationError("user and password cannot stand in the address of a page")
+        Url(max_size=_LONGEST).check(scheme + _FIELD.sub("1", place) + _FIELD.sub("1", rest))
+
+    def expected(self) -> str:
+        """A sentence part for messages and documents."""
+        return "an address with labels, such as http://{pod_ip}:9100/metrics"
