@@ -165,20 +165,37 @@ def test_the_work_never_goes_back(tmp_path_factory, counts):
 # Whose file it is
 
 
-def test_a_task_without_the_label_has_no_work_and_the_reason_says_so(tmp_path):
-    with pytest.raises(NotAvailable, match="no label app, which"):
-        attach(collector_of(tmp_path, "{app}"), task())
+def test_a_task_without_the_label_has_no_work_and_the_log_says_why_once(tmp_path, caplog):
+    caplog.set_level("INFO")
+    collector = collector_of(tmp_path, "{app}")
+    probes = [attach(collector, task(task_id=one)) for one in ("id-1", "id-2")]
+    assert [read(probe) for probe in probes * 2] == [{}] * 4
+    assert collector.unmeasured == {"id-1": "unavailable", "id-2": "unavailable"}
+    (said,) = caplog.messages
+    assert "no work of task id-1: the task has no label app, which" in said
+
+
+def test_a_label_that_comes_later_is_used_from_then_on(tmp_path):
+    (tmp_path / "shop").write_text("5")
+    collector, target = collector_of(tmp_path, "{app}"), SimpleNamespace(task=task())
+    probe = collector.attach(target)
+    assert read(probe) == {}
+    target.task = task(app="shop")
+    assert read(probe) == {"task_work": 5}
+    assert collector.unmeasured == {}
+    probe.close()
 
 
 @pytest.mark.parametrize("name", ["..", ".", "../other", "/etc", "a/b", "a\0b", ""])
 def test_no_label_leads_out_of_its_folder(tmp_path, name):
-    with pytest.raises(NotAvailable):
-        attach(collector_of(tmp_path), task(name=name))
+    collector = collector_of(tmp_path)
+    assert read(attach(collector, task(name=name))) == {}
+    assert collector.unmeasured == {"id-1": "unavailable"}
 
 
-def test_two_labels_together_do_not_lead_out_either(tmp_path):
+def test_two_labels_together_do_not_lead_out_either():
     with pytest.raises(NotAvailable, match="no name of a file"):
-        attach(collector_of(tmp_path, "{a}{b}/work"), task(a=".", b="."))
+        fill_path("/run/{a}{b}/work", {"a": ".", "b": "."})
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "task_name"]), st.text(max_size=5)))

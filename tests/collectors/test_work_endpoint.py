@@ -242,6 +242,8 @@ def test_pages_of_many_tasks_are_fetched_at_the_same_time_within_a_bound():
 
     rounds = Rounds(3, time.monotonic)
     fetches = [rounds.add(get) for _ in range(9)]
+    for one in fetches:
+        one.is_new = False
     assert [rounds.page(one) for one in fetches] == [b"x"] * 9
     assert most == 3
     rounds.close()
@@ -264,10 +266,11 @@ def test_a_page_that_was_fetched_for_another_reading_is_fetched_anew():
     now, count = [0.0], itertools.count()
     rounds = Rounds(2, lambda: now[0])
     first, second = rounds.add(lambda: b"first"), rounds.add(lambda: b"%d" % next(count))
-    rounds.page(first)
+    assert [rounds.page(one) for one in (first, second)] == [b"first", b"0"]
+    rounds.page(first)  # as when this task is about to end
     second.coming.result(20)
     now[0] += 0.9
-    assert rounds.page(second) == b"1"
+    assert rounds.page(second) == b"2"
     rounds.close()
 
 
@@ -307,8 +310,16 @@ def test_a_task_whose_page_fails_costs_the_others_nothing(receivers):
     assert collector.unmeasured == {}
 
 
+def until_threads_end():
+    """Those of a pool end by themselves after what they waited for."""
+    for one in threading.enumerate():
+        if one.name.startswith("work"):
+            one.join(20)
+
+
 def test_nothing_is_left_open(receiver):
     receiver.reply(page("work 5"))
+    until_threads_end()
     before = open_things()
     collector = TaskWorkCollector([WorkEndpoint(receiver.url, "work", **PATIENT)])
     probe = attach(collector, task())
@@ -317,9 +328,7 @@ def test_nothing_is_left_open(receiver):
         probe.close()
         collector.close(1.0)
     receiver.reset()
-    end = time.monotonic() + 20
-    while open_things() != before and time.monotonic() < end:
-        time.sleep(0.01)  # the threads of the pool end by themselves
+    until_threads_end()
     assert open_things() == before
 
 

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 from tests.http_receiver import Reply
-from wca.collectors import NotAvailable
 from wca.collectors.task_work import TaskWorkCollector
 from wca.collectors.work.shared_page import WorkSharedPage
 from wca.errors import ValidationError, WcaError
@@ -67,9 +66,11 @@ def test_the_label_of_the_task_may_have_another_name(collector_of, file):
     assert read(attach(collector, "batch")) == {"task_work": 40}
 
 
-def test_a_task_without_the_label_has_no_work_and_the_reason_says_so(collector_of):
-    with pytest.raises(NotAvailable, match="no label app"):
-        attach(collector_of(), "x")
+def test_a_task_without_the_label_has_no_work(collector_of, file):
+    file.write_text(PAGE)
+    collector = collector_of()
+    assert read(attach(collector, "x")) == {}
+    assert collector.unmeasured == {"id-x": "unavailable"}
 
 
 def test_a_page_is_fetched_once_for_all_tasks_of_a_reading(collector_of, receiver):

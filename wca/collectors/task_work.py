@@ -1,6 +1,7 @@
 """The work of tasks, as their applications tell it."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import Annotated, cast
 
 from wca.abilities import ability
@@ -15,8 +16,11 @@ from wca.collectors.api import (
 from wca.collectors.work.api import SLI, WORK, WorkSource
 from wca.errors import ValidationError
 from wca.metrics import Measurements
+from wca.nodes.api import Task
 
 __all__ = ["TaskWorkCollector"]
+
+log = logging.getLogger(__name__)
 
 
 class TaskWorkCollector(Collector):
@@ -55,20 +59,31 @@ class TaskWorkCollector(Collector):
         self.sources = list(sources)
         # Of each collector by itself: files alone are not worth a thread, and better read in time.
         self.blocking = any(one.blocking for one in sources)  # type: ignore[misc]
-        self._without: dict[str, str] = {}  # reason by task
+        self._without: dict[str, str] = {}  # state by task
+        self._said: set[str] = set()
 
     @property
     def unmeasured(self) -> Mapping[str, str]:
-        """Tasks whose source says nothing just now, or cannot be read, by id."""
+        """Tasks without work just now, by id; those that lack a label are ``unavailable``."""
         return self._without.copy()
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Choose the source. Raises NotAvailable where none is for the task."""
-        task = cast("TaskTarget", target).task
+        task = cast("TaskTarget", target)
         for source in self.sources:
-            if source.is_for(task):
-                return _WorkProbe(source.attach(task), task.task_id, self._without)
+            if source.is_for(task.task):
+                return _WorkProbe(source, task, self._note)
         raise NotAvailable("no source of work is for this task")
+
+    def _note(self, task_id: str, state: str, reason: str = "") -> None:
+        """Take note of a task without work; no state: it has some, or has ended."""
+        if not state:
+            self._without.pop(task_id, None)
+            return
+        self._without[task_id] = state
+        if reason and reason not in self._said:
+            self._said.add(reason)
+            log.info("no work of task %s: %s", task_id, reason)
 
     def close(self, timeout: float) -> None:
         """Close the sources.
@@ -83,22 +98,42 @@ class TaskWorkCollector(Collector):
 
 
 class _WorkProbe:
-    """Notes whether the source of one task says anything of its work."""
+    """Reads the source of one task, and notes whether that says anything of its work.
 
-    def __init__(self, probe: Probe, task_id: str, without: dict[str, str]) -> None:
-        self._probe = probe
-        self._task_id = task_id
-        self._without = without
+    A label that the source needs may come after the task, as the address of a pod does: it is
+    looked for again with each list of the node.
+    """
+
+    def __init__(self, source: WorkSource, target: TaskTarget, note: Callable[..., None]) -> None:
+        self._source = source
+        self._target = target
+        self._note = note
+        self._task_id = target.task.task_id
+        self._tried: Task | None = None
+        self._probe: Probe | None = None
 
     def read(self, out: Measurements) -> None:
+        probe = self._probe or self._attached()
+        if probe is None:
+            return
         values: Measurements = {}
-        self._without[self._task_id] = "failing"
-        self._probe.read(values)
-        self._without[self._task_id] = "silent"
-        if values:
-            del self._without[self._task_id]
+        self._note(self._task_id, "failing")
+        probe.read(values)
+        self._note(self._task_id, "" if values else "silent")
         out.update(values)
 
     def close(self) -> None:
-        self._without.pop(self._task_id, None)
-        self._probe.close()
+        self._note(self._task_id, "")
+        if self._probe is not None:
+            self._probe.close()
+
+    def _attached(self) -> Probe | None:
+        task = self._target.task
+        if task is self._tried:
+            return None
+        try:
+            self._probe = self._source.attach(task)
+        except NotAvailable as missing:
+            self._tried = task
+            self._note(self._task_id, "unavailable", missing.reason)
+        return self._probe

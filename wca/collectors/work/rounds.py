@@ -23,13 +23,14 @@ class Fetch:
     def __init__(self, get: Callable[[], bytes]) -> None:
         self.get = get
         self.coming: Future[tuple[bytes, float]] | None = None
+        self.is_new = True
         self.rest = 0  # readings
         self.failures = 0  # in a row
         self.reason = ""
 
 
 class Rounds:
-    """Fetches the pages of all tasks when the first of them is asked for.
+    """Fetches the pages of all tasks when the first of them is asked for again.
 
     A target that does not answer is left alone for 1, 3, 7, ... readings, at most 31: many that
     hang do not hold up the others.
@@ -65,11 +66,8 @@ class Rounds:
         if fetch.rest:
             fetch.rest -= 1
             raise WcaError(fetch.reason)
-        if fetch.coming is None or self._is_old(fetch):
-            self._begin()
-        coming, fetch.coming = fetch.coming, None
-        if coming is None:  # it was removed
-            raise WcaError("it was closed")
+        coming = self._coming(fetch)
+        fetch.coming, fetch.is_new = None, False
         try:
             page, _ = coming.result()
         except WcaError as error:
@@ -86,12 +84,20 @@ class Rounds:
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _begin(self) -> None:
+    def _coming(self, fetch: Fetch) -> Future[tuple[bytes, float]]:
+        if fetch.coming is not None and not self._is_old(fetch):
+            return fetch.coming
+        coming = self._start(fetch)
+        for other in () if fetch.is_new else self._fetches:  # a new task is read by itself
+            if not other.rest and (other.coming is None or self._is_old(other)):
+                self._start(other)
+        return coming
+
+    def _start(self, fetch: Fetch) -> Future[tuple[bytes, float]]:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._at_once, "work")
-        for fetch in self._fetches:
-            if not fetch.rest and (fetch.coming is None or self._is_old(fetch)):
-                fetch.coming = self._pool.submit(self._timed, fetch.get)
+        fetch.coming = self._pool.submit(self._timed, fetch.get)
+        return fetch.coming
 
     def _is_old(self, fetch: Fetch) -> bool:
         """Whether it was fetched for another reading, which nobody has asked for since."""
