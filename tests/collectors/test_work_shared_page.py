@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from tests.http_receiver import Reply
+from wca.collectors import NotAvailable, WorkSource
 from wca.collectors.task_work import TaskWorkCollector
 from wca.collectors.work.shared_page import WorkSharedPage
 from wca.errors import ValidationError, WcaError
+from wca.metrics import CATALOGUE
 from wca.nodes.api import Task
 from wca.testing.clock import FakeClock
 
@@ -58,6 +60,28 @@ def test_each_task_has_the_series_with_its_label(collector_of, file):
     assert read(attach(collector, "x", app="shop")) == {"task_work": 7, "task_sli_normalized": 1.25}
     assert read(attach(collector, "y", app="batch")) == {"task_work": 40}
     assert read(attach(collector, "z", app="other")) == {}
+
+
+def test_it_gives_what_it_says_and_the_catalogue_knows(collector_of, file):
+    file.write_text(PAGE)
+    collector = collector_of(sli="sli_normalized")
+    assert read(attach(collector, "x", app="shop")).keys() == set(collector.emits)
+    assert set(collector.emits) <= CATALOGUE.keys()
+    assert TaskWorkCollector(collector.sources, interval=5.0).interval == 5.0
+
+
+def test_a_source_of_a_plugin_is_one_like_ours():
+    class Fixed(WorkSource):
+        blocking = False
+
+        def attach(self, task):
+            return SimpleNamespace(read=lambda out: out.update(task_work=len(task.name)))
+
+    collector = TaskWorkCollector([Fixed({"app": "s.*"})])
+    assert not collector.blocking
+    assert read(attach(collector, "shop", app="s")) == {"task_work": 4}
+    with pytest.raises(NotAvailable):
+        attach(collector, "shop", app="batch")
 
 
 def test_the_label_of_the_task_may_have_another_name(collector_of, file):

@@ -34,7 +34,8 @@ WORK_METRICS: tuple[MetricMetadata, ...] = (
         MetricType.GAUGE,
         MetricUnit.SECONDS,
         _TASK,
-        "CPU time that the task took for one unit of work since the sample before.",
+        "CPU time that the task took for one unit of work since the last sample in which some work "
+        "was done; absent in a sample without.",
         "derived from task_cpu_usage_seconds and task_work",
         needs=f"{_NEEDS}, enable_derived_metrics",
     ),
