@@ -83,3 +83,22 @@ def test_a_unit_of_work_costs_the_cpu_time_that_its_task_used_for_it(real_cgroup
     assert len(costs()) >= 12
     mean = sum(costs()) / len(costs())
     assert used / units / 2 < mean < 2 * used / units
+
+
+def test_a_page_that_cannot_be_had_is_said_once_and_costs_nothing_else(real_cgroups, tmp_path):
+    task = real_cgroups.make("shop")
+    real_cgroups.worker(task)
+    file = tmp_path / "f.prom"
+    source = f"!WorkSharedPage {{path: {file}, series_label: app, work: operations}}"
+    with agent_of(tmp_path, task, source) as agent:
+        wait_until(lambda: values(tmp_path, "task_cpu_usage_seconds"), "a sample")
+        file.write_text("<html>")
+        wait_until(lambda: max(values(tmp_path, "wca_failures"), default=0) > 3, "failures")
+        file.write_text('operations{app="shop"} 5\n')
+        wait_until(lambda: values(tmp_path, "task_work"), "work")
+        agent.end()
+    assert agent.process.returncode == 0
+    fails = [line for line in agent.err.splitlines() if "TaskWorkCollector fails" in line]
+    assert len(fails) == 1
+    assert "f.prom: it is no text of Prometheus" in fails[0]
+    assert "TaskWorkCollector works again" in agent.err

@@ -22,6 +22,9 @@ __all__ = ["TaskWorkCollector"]
 
 log = logging.getLogger(__name__)
 
+#: Reasons that were said, at most; then all of them may be said again.
+_MOST_SAID = 1000
+
 
 class TaskWorkCollector(Collector):
     """How much each task has done, and how well, in numbers that its application tells.
@@ -82,6 +85,8 @@ class TaskWorkCollector(Collector):
             return
         self._without[task_id] = state
         if reason and reason not in self._said:
+            if len(self._said) >= _MOST_SAID:
+                self._said.clear()
             self._said.add(reason)
             log.info("no work of task %s: %s", task_id, reason)
 
@@ -117,9 +122,12 @@ class _WorkProbe:
         if probe is None:
             return
         values: Measurements = {}
-        self._note(self._task_id, "failing")
-        probe.read(values)
-        self._note(self._task_id, "" if values else "silent")
+        state = "failing"
+        try:
+            probe.read(values)
+            state = "" if values else "silent"
+        finally:
+            self._note(self._task_id, state)
         out.update(values)
 
     def close(self) -> None:
