@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 import wca.linux
 from wca.collectors import Collector, NotAvailable
 from wca.collectors.file_probe import FileProbe
+from wca.collectors.work.counter_file import parse_count
+from wca.collectors.work.text import find_series
 from wca.components import BUILT_IN
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.parse import KeyedNumbers, Malformed
@@ -41,8 +43,10 @@ ARGUMENTS = {
     ],
 }
 
-#: Parsers that are methods.
+#: Parsers that are methods, and those of what applications write.
 METHODS = {
+    "wca.collectors.work.counter_file.parse_count": parse_count,
+    "wca.collectors.work.text.find_series": lambda data: find_series(data, ["work", "requests"]),
     "wca.linux.parse.KeyedNumbers.parse": KeyedNumbers([b"pgfault ", b"total="]).parse,
     "wca.linux.parse.KeyedNumbers.parse with a unit": KeyedNumbers([b"MemFree:"], b" kB").parse,
 }
@@ -52,6 +56,11 @@ REFUSING = {"wca.linux.zoneinfo.parse_zoneinfo#1", "wca.linux.zoneinfo.parse_zon
 
 #: A true content for each call, from which others are made.
 SEEDS = {
+    "wca.collectors.work.counter_file.parse_count": b"1234\n",
+    "wca.collectors.work.text.find_series": (
+        b'# HELP requests Answered.\n# TYPE requests counter\nrequests{code="200",path="/\\"a"} 5 17\n'
+        b'work 1.5e3 # {trace_id="x"} 0.5 1.5\n{"work","a.b"="c"} NaN\n# EOF\n'
+    ),
     "wca.linux.cpu_limits.parse_cpu_max#0": b"50000 100000\n",
     "wca.linux.cpu_limits.parse_cpu_weight#0": b"100\n",
     "wca.linux.cpu_limits.parse_quota#0": b"50000\n",
@@ -238,7 +247,7 @@ def collectors():
     found = {}
     for entry in BUILT_IN:
         module, _, name = entry.place.partition(":")
-        if module.startswith("wca.collectors."):
+        if module.startswith("wca.collectors.") and not module.startswith("wca.collectors.work."):
             kind = getattr(importlib.import_module(module), name)
             assert issubclass(kind, Collector)
             with contextlib.suppress(TypeError):  # it needs an argument: tested with the collector

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wca.metrics import CATALOGUE
-from wca.metrics.derived import COUNTERS, SOURCES, derived_measurements
+from wca.metrics.derived import (
+    COUNTERS,
+    CPU_PER_WORK,
+    SOURCES,
+    WORK_COUNTERS,
+    cpu_seconds_per_work,
+    derived_measurements,
+)
 
 
 def counters(cycles, instructions, references, misses):
@@ -94,10 +101,11 @@ def test_numbers_and_numbers_by_cpu_are_not_compared():
 
 
 def test_nothing_is_derived_from_what_is_not_announced():
-    assert {name for names in SOURCES.values() for name in names} == set(COUNTERS)
+    assert {name for names in SOURCES.values() for name in names} == {*COUNTERS, *WORK_COUNTERS}
     derived = derived_measurements(BEFORE, AFTER, 5.0)
-    assert derived.keys() == SOURCES.keys()
-    for name, sources in SOURCES.items():
+    of_events = {name: one for name, one in SOURCES.items() if name != CPU_PER_WORK}
+    assert derived.keys() == of_events.keys()
+    for name, sources in of_events.items():
         alone = {source: AFTER[source] for source in sources}
         assert derived_measurements(BEFORE, alone, 5.0)[name] == derived[name]
 
@@ -129,3 +137,11 @@ def test_by_cpu_it_is_the_same_as_for_each_cpu_alone(before, after, seconds):
 
 def of(counted, cpu):
     return {name: numbers[cpu] for name, numbers in counted.items() if cpu in numbers}
+
+
+@pytest.mark.parametrize(
+    ("after", "cost"),
+    [((12.0, 104), 0.5), ((12.0, 100), None), ((10.0, 104), None), ((9.0, 104), None)],
+)
+def test_work_costs_cpu_time_and_without_either_there_is_no_cost(after, cost):
+    assert cpu_seconds_per_work((10.0, 100), after) == cost

@@ -2,10 +2,9 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
-from wca.errors import StartError, TaskSynchronizationException
+from wca.errors import StartError, WcaError
 from wca.http_client.deadline import Deadline
 from wca.http_client.words import failure_text, hung_up
 from wca.security import SSL
@@ -14,18 +13,23 @@ from wca.version import __version__
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["JSON_HEADERS", "KeptSession"]
+__all__ = ["KeptSession", "NoAnswer", "asking_for"]
 
 T = TypeVar("T")
 
-#: Of a question whose answer is JSON; compression would let a short answer grow without bound.
-JSON_HEADERS: Mapping[str, str] = MappingProxyType(
-    {
-        "User-Agent": f"wca/{__version__}",
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-    }
-)
+
+class NoAnswer(WcaError):  # noqa: N818 - named for what happened
+    """There was no answer in time, or another one than 200; the sentence says what there was."""
+
+
+def asking_for(accept: str) -> Mapping[str, str]:
+    """Headers of a question.
+
+    Args:
+        accept: the types of answers that are understood, as the header of this name.
+    """
+    # Of what was compressed a short answer could be too long for any memory.
+    return {"User-Agent": f"wca/{__version__}", "Accept": accept, "Accept-Encoding": "identity"}
 
 
 class KeptSession:
@@ -45,7 +49,7 @@ class KeptSession:
         self,
         deadline: Deadline,
         ssl: Callable[[], SSL | None],
-        headers: Mapping[str, str] = JSON_HEADERS,
+        headers: Mapping[str, str],
         silence: int | None = None,
     ) -> None:
         self._deadline = deadline
@@ -65,7 +69,7 @@ class KeptSession:
             ask: asks; may be called twice. What it raises that is not of the connection passes.
 
         Raises:
-            TaskSynchronizationException: the service cannot be reached or breaks off.
+            NoAnswer: the service cannot be reached or breaks off.
         """
         import requests
         import urllib3
@@ -79,7 +83,7 @@ class KeptSession:
                 self.let_go()
                 if not again:
                     reason = failure_text(error, timeout)
-                    raise TaskSynchronizationException(f"{place}: {reason}") from None
+                    raise NoAnswer(f"{place}: {reason}") from None
             else:
                 self._kept = True
                 return answer
@@ -102,5 +106,5 @@ class KeptSession:
                         self._deadline, self._ssl(), None, self._headers, self._silence
                     )
                 except StartError as error:
-                    raise TaskSynchronizationException(str(error)) from None
+                    raise NoAnswer(str(error)) from None
             return self._session

@@ -5,7 +5,14 @@ from types import MappingProxyType
 
 from wca.metrics.metric import Measurements
 
-__all__ = ["COUNTERS", "SOURCES", "derived_measurements"]
+__all__ = [
+    "COUNTERS",
+    "CPU_PER_WORK",
+    "SOURCES",
+    "WORK_COUNTERS",
+    "cpu_seconds_per_work",
+    "derived_measurements",
+]
 
 _CYCLES, _INSTRUCTIONS = "task_cycles", "task_instructions"
 _REFERENCES, _MISSES = "task_cache_references", "task_cache_misses"
@@ -13,13 +20,18 @@ _REFERENCES, _MISSES = "task_cache_references", "task_cache_misses"
 #: The counters that something is derived from.
 COUNTERS = (_CYCLES, _INSTRUCTIONS, _REFERENCES, _MISSES)
 
-#: From which of them each metric is derived.
+#: What is derived of the work of an application, and from which counters.
+CPU_PER_WORK = "task_cpu_seconds_per_work"
+WORK_COUNTERS = ("task_cpu_usage_seconds", "task_work")
+
+#: From which counters each metric is derived.
 SOURCES = MappingProxyType(
     {
         "task_ips": (_INSTRUCTIONS,),
         "task_ipc": (_INSTRUCTIONS, _CYCLES),
         "task_cache_misses_per_kilo_instructions": (_MISSES, _INSTRUCTIONS),
         "task_cache_hit_ratio": (_MISSES, _REFERENCES),
+        CPU_PER_WORK: WORK_COUNTERS,
     }
 )
 
@@ -47,6 +59,17 @@ def derived_measurements(
         for name, value in _derived(gained, seconds).items():
             values.setdefault(name, {})[cpu] = value
     return values
+
+
+def cpu_seconds_per_work(before: tuple[float, float], after: tuple[float, float]) -> float | None:
+    """CPU time for one unit of work between two samples; None: no work, or a counter began anew.
+
+    Args:
+        before: CPU seconds and units of work of the earlier sample.
+        after: the same of the later one.
+    """
+    seconds, work = after[0] - before[0], after[1] - before[1]
+    return seconds / work if seconds > 0 and work > 0 else None
 
 
 def _cpus(values: Iterable[object]) -> list[str]:

@@ -2,34 +2,22 @@
 
 import json
 from collections.abc import Collection, Mapping
-from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from wca.clock import Clock, SystemClock
+from wca.clock import Clock
 from wca.errors import TaskSynchronizationException
-from wca.http_client.deadline import Deadline
-from wca.http_client.kept import KeptSession
-from wca.http_client.words import quoted, shown_url
+from wca.http_client.service import HttpService, NoAnswer
+from wca.http_client.words import shown_url
 from wca.security import SSL
-
-if TYPE_CHECKING:
-    import requests
 
 __all__ = ["JsonService"]
 
-#: Bytes that are read at once.
-_PIECE = 64 * 1024
-_KNOWN = frozenset(status.value for status in HTTPStatus)
-_CREDENTIALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_JSON = "application/json"
 
 
 class JsonService:
-    """Asks one service over HTTP, over a connection that is kept. One thread asks at a time.
-
-    A question ends with its timeout, whatever the service does; so do the connection, the handshake
-    and the answer that belong to it. Redirections are not followed, and nothing is taken from the
-    environment: no proxy, no ``.netrc``.
+    """Asks one service over HTTP, as ``HttpService`` does. One thread asks at a time.
 
     Args:
         timeout: seconds for each question and its answer.
@@ -47,12 +35,7 @@ class JsonService:
         most_bytes: int = 64 << 20,
         clock: Clock | None = None,
     ) -> None:
-        self._timeout = timeout
-        self._most_bytes = most_bytes
-        self._deadline = Deadline(clock or SystemClock())
-        self._ssl = ssl
-        self._secure = False
-        self._session = KeptSession(self._deadline, self._tls)
+        self._service = HttpService(timeout, _JSON, ssl, most_bytes=most_bytes, clock=clock)
 
     def ask(
         self,
@@ -76,9 +59,11 @@ class JsonService:
                 200 with JSON; says in a sentence what the service did.
         """
         data = None if question is None else json.dumps(question).encode()
-        typed = {} if data is None else {"Content-Type": "application/json"}
-        self._deadline.begin(self._timeout)
-        body = self._exchange(method, url, data, {**typed, **headers}, hidden)
+        typed = {} if data is None else {"Content-Type": _JSON}
+        try:
+            body = self._service.ask(method, url, data, {**typed, **headers}, hidden)
+        except NoAnswer as error:
+            raise TaskSynchronizationException(str(error)) from None
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:  # a UnicodeDecodeError is a ValueError
@@ -89,56 +74,4 @@ class JsonService:
 
     def close(self) -> None:
         """End a question that waits, from any thread, and the connection; another may follow."""
-        self._deadline.cut()
-        self._session.let_go()
-
-    def _exchange(
-        self,
-        method: str,
-        url: str,
-        data: bytes | None,
-        headers: Mapping[str, str],
-        hidden: Collection[str],
-    ) -> bytes:
-        def ask(session: "requests.Session") -> bytes:
-            with session.request(
-                method, url, data=data, headers=headers, stream=True, allow_redirects=False
-            ) as response:
-                body = self._body(response, url)
-                _check_status(response, url, body, hidden)
-                return body
-
-        self._secure = url.startswith("https:")
-        return self._session.use(shown_url(url), self._timeout, ask)
-
-    def _tls(self) -> SSL | None:
-        return (self._ssl or SSL()) if self._secure else None
-
-    def _body(self, response: "requests.Response", url: str) -> bytes:
-        pieces: list[bytes] = []
-        length = 0
-        while piece := response.raw.read(_PIECE, decode_content=False):
-            pieces.append(piece)
-            length += len(piece)
-            if length > self._most_bytes:
-                raise TaskSynchronizationException(
-                    f"{shown_url(url)} answers with more than {self._most_bytes} bytes"
-                )
-        return b"".join(pieces)
-
-
-def _check_status(
-    response: "requests.Response", url: str, body: bytes, hidden: Collection[str]
-) -> None:
-    status = response.status_code
-    if status == HTTPStatus.OK:
-        return
-    phrase = f" {HTTPStatus(status).phrase}" if status in _KNOWN else ""
-    said = quoted(body, hidden)
-    words = f"{shown_url(url)} answers {status}{phrase}{f': {said}' if said else ''}"
-    if 300 <= status < 400:
-        where = shown_url(response.headers.get("location", "")) or "nowhere"
-        words = f"{shown_url(url)} redirects to {where}, which is not followed"
-    if status in _CREDENTIALS:
-        words += " (the credentials are not accepted)"
-    raise TaskSynchronizationException(words)
+        self._service.close()

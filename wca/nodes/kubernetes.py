@@ -63,6 +63,8 @@ class KubernetesNode(PollingNode):
             ``all``: every pod.
         labels: labels of pods to take, by name or pattern (``app.kubernetes.io/*``); left out: all.
         cgroup_path_label: add the label ``cgroup_path``, of which cAdvisor's ``id`` is made.
+        pod_ip_label: add the label ``pod_ip``, the pod's address as soon as it has one, for
+            WorkEndpoint.
         keep: how long the last list is used while no other can be had.
         kernel: for tests: what kernel files are read through.
         clock: for tests: time.
@@ -87,6 +89,7 @@ class KubernetesNode(PollingNode):
         monitored_namespaces: list[Annotated[str, Str()]] | Literal["all"] | None = None,
         labels: list[Annotated[str, Str()]] | None = None,
         cgroup_path_label: bool = False,
+        pod_ip_label: bool = False,
         keep: Annotated[float, Duration(0, 86400)] = 300.0,
         *,
         kernel: Annotated[Kernel | None, Injected()] = None,
@@ -110,6 +113,7 @@ class KubernetesNode(PollingNode):
             self._source = ApiServer(self._connection, reader, namespaces, name, clock)
         self._driver = None if cgroup_driver is None else CgroupDriverType(cgroup_driver)
         self._cgroup_path_label = cgroup_path_label
+        self._pod_ip_label = pod_ip_label
         self._injected = kernel is not None
         self._cgroups = PodCgroups(kernel or Kernel(), clock.monotonic, self._driver)
         self._absent: set[str] = set()
@@ -161,6 +165,8 @@ class KubernetesNode(PollingNode):
             self._absent.remove(pod.task_id)
             log.info("pod %s has a cgroup now", pod.name)
         place = {"cgroup_path": path} if self._cgroup_path_label else {}
+        if self._pod_ip_label and pod.ip:
+            place["pod_ip"] = pod.ip
         return Task(
             name=pod.name,
             task_id=pod.task_id,

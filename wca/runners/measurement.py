@@ -13,13 +13,14 @@ from wca.config.types import Duration, Injected, LabelName, Numeric
 from wca.http.server import HttpServer
 from wca.linux.files import Kernel
 from wca.logger import LogCounter
-from wca.metrics.derived import COUNTERS
+from wca.metrics.derived import COUNTERS, WORK_COUNTERS
 from wca.naming import named
 from wca.nodes import Node
 from wca.nodes.labels import TaskLabelGenerator
 from wca.runners.api import Runner
 from wca.runners.collect import Collect
 from wca.runners.derive import Derive
+from wca.runners.derive_work import DeriveWork
 from wca.runners.discover import Discover
 from wca.runners.engine import Engine
 from wca.runners.export import Export
@@ -72,7 +73,7 @@ class MeasurementRunner(Runner):
         uncore_event_names: events of memory controllers and links, see NodeUncoreCollector.
         enable_derived_metrics: add instructions per cycle and per second, cache misses per 1000
             instructions and the share of cache hits, and bandwidths and latencies of memory, where
-            their events are counted.
+            their events are counted; and CPU seconds per unit of work, see TaskWorkCollector.
         rdt_enabled: cache occupancy and memory bandwidth of each task: true refuses to start where
             they cannot be measured, false leaves them out, nothing measures them where they are.
         gather_hw_mm_topology: memory modules, see NodeMemoryHardwareCollector; as rdt_enabled. True
@@ -289,6 +290,11 @@ class MeasurementRunner(Runner):
         def counted_at() -> float:
             return measuring.read_at(COUNTERS, monotonic())
 
+        def worked_at() -> float:
+            now = monotonic()
+            return min(measuring.read_at([name], now) for name in WORK_COUNTERS)
+
+        derive: list[Stage] = [Derive(counted_at, monotonic), DeriveWork(worked_at)]
         export = Export(
             self.common_labels(engine),
             Internal(engine, self.node, measuring, log_counts, governor),
@@ -299,7 +305,7 @@ class MeasurementRunner(Runner):
         )
         return [
             Collect(measuring, engine.telemetry, monotonic, rediscover),
-            *([Derive(counted_at, monotonic)] if self.enable_derived_metrics else []),
+            *(derive if self.enable_derived_metrics else []),
             export,
             *self.stages_after_export(engine, measuring),
             *([governor] if governor else []),

@@ -55,6 +55,13 @@ def test_the_path_may_be_a_label(shop, node):
         assert task.labels["cgroup_path"] == task.cgroup_path
 
 
+def test_so_may_the_address_as_soon_as_there_is_one(shop, node):
+    assert not [task for task in node(shop).get_tasks() if "pod_ip" in task.labels]
+    del shop.pods[0]["status"]["podIP"]
+    web, db = sorted(node(shop, pod_ip_label=True).get_tasks(), key=lambda one: one.name)[::-1]
+    assert ("pod_ip" in web.labels, db.labels["pod_ip"]) == (False, "192.0.2.100")
+
+
 def test_only_the_default_namespace_is_measured_unless_others_are_named(kubelet, run, node):
     run(kubelet, pod("web"), pod("dns", "kube-system"), pod("bank", "money"))
     assert names(node(kubelet)) == ["default/web"]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from wca.clock import Clock
 from wca.errors import TaskSynchronizationException, ValidationError
 from wca.http_client.deadline import Deadline
-from wca.http_client.kept import KeptSession
+from wca.http_client.kept import KeptSession, NoAnswer, asking_for
 from wca.http_client.words import failure_text, quoted, shown_url
 from wca.security import SSL
 from wca.security.token_file import read_token
@@ -79,7 +79,9 @@ class Connection:
         self._token_path = token_path
         self.timeout = timeout
         self._deadline = Deadline(clock)
-        self._session = KeptSession(self._deadline, self._tls, silence=_SILENCE)
+        self._session = KeptSession(
+            self._deadline, self._tls, asking_for("application/json"), silence=_SILENCE
+        )
         self._lock = threading.Lock()
         self._stream: Stream | None = None
         self._interrupted = False
@@ -119,6 +121,8 @@ class Connection:
         except Refused:
             self.let_go()  # certificates may have been renewed
             raise
+        except NoAnswer as error:
+            raise TaskSynchronizationException(str(error)) from None
 
     def resume(self) -> None:
         """Ask again, after ``interrupt``."""

@@ -19,7 +19,7 @@ QOS_LABEL = "app_kubernetes_io__qos_class"
 #: Names of labels that say something else than a label of a pod, here or wherever metrics go.
 _TAKEN = frozenset(
     {QOS_LABEL, "namespace", "pod", "container", "container_id", "image", "cgroup_path", "host"}
-    | {"task_id", "task_name"}
+    | {"task_id", "task_name", "pod_ip"}
 )
 #: The kubelet's own id of a pod that it runs from a file, by which it names the cgroup.
 _STATIC_ID = "kubernetes.io/config.hash"
@@ -38,12 +38,14 @@ class Pod(Task):
         containers: labels of each of its containers, by the id that the runtime has given it.
         running: whether it must have a cgroup; one that is being started or ended may have none.
         node: name of the node that it is on.
+        ip: its address; empty while it has none.
     """
 
     cgroup_ids: tuple[str, ...] = ()
     containers: dict[str, dict[str, str]] = field(default_factory=dict)
     running: bool = False
     node: str = ""
+    ip: str = ""
 
 
 class PodReader:
@@ -115,6 +117,7 @@ class PodReader:
             containers=containers,
             running=text(status, "phase") == "Running" and "deletionTimestamp" not in metadata,
             node=text(spec, "nodeName"),
+            ip=text(status, "podIP"),
         )
 
     def _qos(self, name: str, spec: Document, status: Document) -> dict[str, str]:
