@@ -245,8 +245,8 @@ class Stateful(Protocol):
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what an earlier ``dump_state`` gave, maybe of an earlier version.
 
-        Called at most once, after ``start`` and before the first ``detect``. After it the detector
-        answers as the one did that gave the state.
+        Called at most once, after ``start`` and before the first ``detect``. Two that were given
+        the same state answer the same, so that a recording can be replayed from its beginning.
 
         Raises:
             ValidationError: it cannot be used, with a sentence; then the detector is as it was.
