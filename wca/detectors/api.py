@@ -73,8 +73,8 @@ class Anomaly(ABC):
     def generate_metrics(self) -> list[Metric]:
         """The metrics that describe it.
 
-        Called on the loop's thread once in each interval in which the detector reports it. The
-        runner adds the labels of the node, and of the task that ``contended_task_id`` names.
+        Called once in each interval in which the detector reports it, on the thread on which
+        ``detect`` was called. The runner adds the labels of the node, and of the task that ``contended_task_id`` names.
         """
 
 
