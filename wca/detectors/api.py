@@ -74,7 +74,8 @@ class Anomaly(ABC):
         """The metrics that describe it.
 
         Called once in each interval in which the detector reports it, on the thread on which
-        ``detect`` was called. The runner adds the labels of the node, and of the task that ``contended_task_id`` names.
+        ``detect`` was called. The runner adds the labels of the node, and of the task that
+        ``contended_task_id`` names.
         """
 
 
