@@ -66,6 +66,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.storage.aggregating:AggregatingStorage", "one sample for a window of time"),
     Entry("wca.detectors.nop:NOPAnomalyDetector", "a detector that finds nothing", "beta"),
     Entry("wca.detectors.threshold:ThresholdDetector", "reports numbers beyond limits", "beta"),
+    Entry("wca.detectors.interference:InterferenceDetector", "who disturbs whom, by what", "beta"),
     Entry("wca.security.tls:SSL", "TLS of a connection that the agent opens"),
     Entry("wca.databases.local:LocalDatabase", "values of plugins in a folder"),
     Entry("wca.databases.zookeeper:ZookeeperDatabase", "values of plugins in ZooKeeper", "compat"),

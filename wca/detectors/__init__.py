@@ -19,6 +19,7 @@ from wca.detectors.api import (
 from wca.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from wca.detectors.interference import InterferenceDetector
     from wca.detectors.nop import NOPAnomalyDetector
     from wca.detectors.threshold import ThresholdDetector
 
@@ -29,6 +30,7 @@ __all__ = [
     "ContentionAnomaly",
     "Detector",
     "Evidence",
+    "InterferenceDetector",
     "NOPAnomalyDetector",
     "Suspect",
     "TaskData",
@@ -42,6 +44,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "InterferenceDetector": "wca.detectors.interference",
         "NOPAnomalyDetector": "wca.detectors.nop",
         "ThresholdDetector": "wca.detectors.threshold",
     },
