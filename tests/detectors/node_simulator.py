@@ -23,7 +23,7 @@ class Sim:
     work: float | None = 200.0
     psi: float = 0.003
     delay: float = 0.007
-    throttled: float | None = None
+    throttled: float | None = 0.0
     psi_io: float = 0.005
     refaults: float = 0.0
     major: float = 0.0
@@ -71,12 +71,11 @@ class Simulator:
 
     def _step(self, tasks, outside, steal):
         self.second += 1
-        seen = {}
-        for task_id, sim in sorted(tasks.items()):
-            seen[task_id] = self._task(task_id, sim)
+        self.used = 0.0
+        seen = {task_id: self._task(task_id, sim) for task_id, sim in sorted(tasks.items())}
         for task_id in set(self.totals) - set(tasks):
             del self.totals[task_id]
-        busy = sum(one.cpu for one in tasks.values()) + self._noisy(outside, 0.1)
+        busy = self.used + self._noisy(outside, 0.1)
         self.machine["user"] += busy
         self.machine["idle"] += max(0.0, CPUS - busy)
         self.machine["steal"] += steal * CPUS
@@ -97,6 +96,7 @@ class Simulator:
     def _task(self, task_id, sim):
         totals = self.totals.setdefault(task_id, {})
         cpu = self._noisy(sim.cpu, sim.noise)
+        self.used += cpu
         grown = {
             "task_cpu_usage_seconds": cpu,
             "task_psi_cpu_some_seconds": min(1.0, self._noisy(sim.psi, 6 * sim.noise)),
@@ -117,7 +117,7 @@ class Simulator:
             share = cpu / sim.cpu if sim.cpu else 1.0
             grown["task_work"] = self._noisy(sim.work * share, sim.noise)
         if sim.throttled is not None:
-            grown["task_cpu_periods"] = 10
+            grown["task_cpu_periods"] = 10 if sim.throttled else 0
             grown["task_cpu_throttled_periods"] = 10 * self._noisy(sim.throttled, sim.noise)
             grown["task_cpu_throttled_seconds"] = sim.throttled * 0.3
         if sim.cpi is not None:

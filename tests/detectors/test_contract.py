@@ -10,6 +10,7 @@ from wca.detectors import (
     AnomalyDetector,
     ContendedResource,
     ContentionAnomaly,
+    InterferenceDetector,
     NOPAnomalyDetector,
     ThresholdDetector,
 )
@@ -47,6 +48,11 @@ class TestThreshold(DetectorContract):
 
     def test_the_history_of_the_contract_makes_it_speak(self):
         assert '"verdict"' in self._answers(self.history())
+
+
+class TestInterference(DetectorContract):
+    def detector(self):
+        return InterferenceDetector(samples=10)
 
 
 class TestOlder(DetectorContract):

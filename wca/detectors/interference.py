@@ -1,7 +1,7 @@
 """``InterferenceDetector``: who is hurt, by what, and by whom."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from wca.config.types import LabelName, Numeric, Ratio
@@ -164,17 +164,18 @@ class InterferenceDetector(AnomalyDetector):
         return self._victims is None or self._victims.match_all(task.labels)
 
     def _scene(self, platform: Platform) -> Scene:
-        patients = [one for one in self._patients.values() if not is_low_priority(one.track)]
+        ordinary = {k: one for k, one in self._patients.items() if not is_low_priority(one.track)}
+        waits = [one.watch.waits(one.track) for one in ordinary.values()]
+        costs = {task_id: one.watch.costs(one.track) for task_id, one in ordinary.items()}
+        pays = _all(costs.values(), _PAYING)
+        paying = {task_id for task_id, more in costs.items() if more}
         tracks = {task_id: one.track for task_id, one in self._patients.items()}
         return Scene(
             self._timeline,
             self._machine,
             platform.cpus,
-            Suspects(tracks, self._machine),
-            {
-                EVERYBODY_WAITS: _all([one.watch.waits(one.track) for one in patients], _WAITING),
-                EVERYBODY_PAYS: _all([one.watch.costs(one.track) for one in patients], _PAYING),
-            },
+            Suspects(tracks, self._machine, paying if pays is Level.HIGH else ()),
+            {EVERYBODY_WAITS: _all(waits, _WAITING), EVERYBODY_PAYS: pays},
             self._pace.seconds or 0.0,
         )
 
@@ -195,7 +196,7 @@ class InterferenceDetector(AnomalyDetector):
                 yield _metric("interference_workload_change_ratio", patient.change.ratio, labels)
 
 
-def _all(answers: Sequence[bool | None], least: int) -> Level:
+def _all(answers: Iterable[bool | None], least: int) -> Level:
     known = [one for one in answers if one is not None]
     if len(known) < least:
         return Level.UNKNOWN

@@ -2,7 +2,7 @@
 
 import enum
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from wca.detectors.api import Suspect
@@ -16,8 +16,9 @@ __all__ = ["Blame", "Field", "Rival", "Suspects"]
 _BEFORE, _REACH = 8, 30
 #: Intervals between the victim's onset and the suspect's, at most, for a suspect to be accused.
 _TOGETHER = 4
-#: A score that is needed, and how far the second has to be behind.
-_SCORE, _AHEAD = 0.4, 0.2
+#: A score that is needed, how far the second has to be behind, and how much of all that rose the
+#: accused must be.
+_SCORE, _AHEAD, _HALF = 0.4, 0.2, 0.5
 #: CPUs of what is no task, that may rise before nobody is accused: so many, or so much of a rise.
 _OUTSIDE, _OUTSIDE_SHARE = 0.1, 0.15
 #: Bytes of memory at which half of what a task does may reach beyond a cache.
@@ -28,8 +29,9 @@ _BLOCK = float(64 << 10)
 _LEAST_SHARES = 3
 #: Suspects that are looked at, those that do most, and that are told.
 _LOOKED_AT, _TOLD = 12, 5
-#: Intervals after the onset from which on a correlation is worth its number.
-_ENOUGH = 5
+#: Intervals after the onset from which on a correlation is worth its number; before, nobody is
+#: accused of more tasks than a few.
+_ENOUGH, _FEW = 5, 2
 
 
 class Field(enum.Enum):
@@ -91,11 +93,16 @@ class Suspects:
     Args:
         tracks: by task id.
         machine: CPU time of what is no task.
+        paying: tasks that are no suspects for memory traffic: the work of all tasks costs more, so
+            that they use more CPU for the same reason as the victim.
     """
 
-    def __init__(self, tracks: Mapping[str, Track], machine: Machine) -> None:
+    def __init__(
+        self, tracks: Mapping[str, Track], machine: Machine, paying: Collection[str] = ()
+    ) -> None:
         self._tracks = tracks
         self._machine = machine
+        self._paying = paying
         self._busiest: dict[Field, list[str]] = {}
 
     def blame(
@@ -119,17 +126,22 @@ class Suspects:
             for one in self._candidates(field, victim)
         ]
         outside = self._outside(field, onset, places)
-        return _judge(field, traces, outside, len(places) - onset)
+        return _judged(field, traces, outside, len(places) - onset)
 
     def _candidates(self, field: Field, victim: str) -> list[str]:
         if field not in self._busiest:
             ranked = sorted(
                 (-_doing(field, track), task_id)
                 for task_id, track in self._tracks.items()
-                if field is not Field.CPU or not is_low_priority(track)
+                if self._may_be(field, task_id, track)
             )
             self._busiest[field] = [task_id for _, task_id in ranked[: _LOOKED_AT + 1]]
         return [one for one in self._busiest[field] if one != victim][:_LOOKED_AT]
+
+    def _may_be(self, field: Field, task_id: str, track: Track) -> bool:
+        if field is Field.CPU:
+            return not is_low_priority(track)
+        return field is not Field.TRAFFIC or task_id not in self._paying
 
     def _trace(
         self, field: Field, task_id: str, signal: Sequence[float], onset: int, places: Sequence[int]
@@ -155,14 +167,13 @@ def is_low_priority(track: Track) -> bool:
     return track.now[sampling.SHARES] <= _LEAST_SHARES
 
 
-def _judge(field: Field, traces: Iterable[_Trace], outside: float, after: int) -> Blame:
+def _judged(field: Field, traces: Sequence[_Trace], outside: float, after: int) -> Blame:
     least = _LEAST[field]
     risen = [one for one in traces if one.rise >= least]
-    whole = math.fsum(one.rise for one in risen) + least + max(0.0, outside or 0.0)
-    if outside == outside:
-        from_outside = outside >= _OUTSIDE
-    else:
-        from_outside, whole = False, math.fsum(one.rise for one in risen) + least
+    known = outside == outside
+    from_outside = known and outside >= _OUTSIDE
+    whole = math.fsum(max(0.0, one.rise) for one in traces) + least
+    whole += max(0.0, outside) if known else 0.0
     scores = {
         one.task_id: max(0.0, one.together) * (one.rise / whole) * (1.0 if one.in_time else 0.5)
         for one in risen
@@ -175,28 +186,28 @@ def _judge(field: Field, traces: Iterable[_Trace], outside: float, after: int) -
     if not suspects:
         if from_outside:
             return Blame(Rival.OUTSIDE, why="only what is no task rose", outside=outside)
-        known = outside == outside
         rival = Rival.NOBODY if known else Rival.UNKNOWN
         return Blame(rival, why=rival.value, outside=outside)
-    in_time = {one.task_id: one.in_time for one in risen}
-    most = max(one.rise for one in risen)
-    why = _doubt(suspects, in_time, outside, most)
+    best = next(one for one in risen if one.task_id == suspects[0].task_id)
+    why = _doubt(suspects, best, outside, best.rise / whole)
+    if not why and len(risen) > _FEW and after < _ENOUGH:
+        why = f"{len(risen)} tasks rose, and it is too early to tell them apart"
     rival = Rival.SEVERAL if why else Rival.SINGLED_OUT
     return Blame(rival, suspects, why or rival.value, outside)
 
 
-def _doubt(
-    suspects: Sequence[Suspect], in_time: Mapping[str, bool], outside: float, most: float
-) -> str:
+def _doubt(suspects: Sequence[Suspect], best: _Trace, outside: float, share: float) -> str:
     """Why nobody can be accused; empty when the first suspect can."""
-    best = suspects[0]
-    if outside > max(_OUTSIDE, _OUTSIDE_SHARE * most):
+    score = suspects[0].score
+    if outside > max(_OUTSIDE, _OUTSIDE_SHARE * best.rise):
         return f"what is no task rose by {outside:.2f} CPUs at the same time"
-    if best.score < _SCORE:
-        return f"the best score is {best.score:.2f}, less than {_SCORE}"
-    if not in_time[best.task_id]:
+    if score < _SCORE:
+        return f"the best score is {score:.2f}, less than {_SCORE}"
+    if not best.in_time:
         return "the likeliest did not begin with it"
-    if len(suspects) > 1 and best.score - suspects[1].score < _AHEAD:
+    if share < _HALF:
+        return "the likeliest is less than half of all that rose"
+    if len(suspects) > 1 and score - suspects[1].score < _AHEAD:
         return f"two scores are less than {_AHEAD} apart"
     return ""
 

@@ -118,7 +118,7 @@ class Watch:
         """Whether its work costs more than usual; None: not known, or it hardly runs."""
         if track.used < self._confirmation.cpu or all(self.usual[p] is None for p in _COST):
             return None
-        return any(self.outliers[place].bit_count() >= 2 for place in _COST)
+        return any(self.outliers[place] for place in _COST)
 
     def _look_at_objective(self, indicator: float) -> None:
         if indicator == indicator:
