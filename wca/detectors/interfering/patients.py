@@ -90,7 +90,12 @@ class Patient:
             trouble.age += 1
             trouble.quiet = 0 if self.watch.out_now(trouble.row.group) else trouble.quiet + 1
             if trouble.quiet >= self._quiet:
-                self._end(trouble)
+                self._end()
+
+    @property
+    def lasting(self) -> int:
+        """Intervals since its anomaly was found; 0 where there is none."""
+        return 0 if self._trouble is None else self._trouble.age
 
     @property
     def suspected(self) -> bool:
@@ -155,7 +160,7 @@ class Patient:
         if trouble is None:
             return None
         if trouble.accused and not any(one in present for one in trouble.accused):
-            self._end(trouble)  # who did it is gone
+            self._end()  # who did it is gone
             return None
         return ContentionAnomaly(
             trouble.row.resource,
@@ -173,8 +178,8 @@ class Patient:
         self._changing = self._unexplained = 0
         self.watch.clear()
 
-    def _end(self, trouble: _Trouble) -> None:
-        self.watch.clear(trouble.row.group)
+    def _end(self) -> None:
+        self.watch.clear()
         self._trouble = None
         self._pending.clear()
 
