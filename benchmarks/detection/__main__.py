@@ -1,0 +1,76 @@
+"""``python -m benchmarks.detection``: records episodes, reports on detectors."""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+from benchmarks.cgroups import end_tidily
+from benchmarks.detection.plan import KINDS, Times
+from benchmarks.detection.programs import UnusableError
+from benchmarks.detection.record import Options, record
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says; the exit code."""
+    args = _parser().parse_args(arguments)
+    try:
+        return args.run(args)
+    except UnusableError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _record(args: argparse.Namespace) -> int:
+    if os.geteuid() != 0:
+        print("episodes need cgroups of their own: run this as root", file=sys.stderr)
+        return 2
+    end_tidily()
+    options = Options(
+        out=args.out,
+        per_kind=args.episodes_per_kind,
+        quiet=args.quiet,
+        seed=args.seed,
+        seconds=args.seconds,
+        lock=args.lock,
+        work=args.work,
+        kinds=args.kind or tuple(KINDS),
+        times=Times(lead=args.lead, episode=args.episode, tail=args.tail),
+    )
+    corpus = record(options, lambda text: print(text, flush=True))
+    print(f"{len(list(corpus))} episodes, {len(corpus.rejected)} attempts rejected")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    recording = commands.add_parser("record", help="record what a corpus lacks")
+    recording.set_defaults(run=_record)
+    recording.add_argument("--out", type=Path, required=True, help="folder of the corpus")
+    recording.add_argument("--episodes-per-kind", type=int, default=20)
+    recording.add_argument("--quiet", type=int, default=4, help="of the victim alone, before")
+    recording.add_argument("--seed", type=int, default=1, help="of the plan")
+    recording.add_argument(
+        "--for", dest="seconds", type=_seconds, help="begin no episode after it: 60m, 2h"
+    )
+    recording.add_argument("--lock", type=Path, help="file that is locked during each episode")
+    recording.add_argument("--work", type=Path, default=Options.work, help="folder on a disk")
+    recording.add_argument("--kind", action="append", choices=KINDS, help="only this kind")
+    for name, value in (("lead", 10.0), ("episode", 30.0), ("tail", 5.0)):
+        recording.add_argument(f"--{name}", type=float, default=value, help="seconds")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+)([smh])", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90s, 60m or 2h")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
