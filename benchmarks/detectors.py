@@ -5,7 +5,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wca.detectors import AnomalyDetector, NOPAnomalyDetector, ThresholdDetector
+from wca.detectors import (
+    AnomalyDetector,
+    InterferenceDetector,
+    NOPAnomalyDetector,
+    ThresholdDetector,
+)
 from wca.metrics import CATALOGUE, MetricGranularity, MetricType
 from wca.nodes import Task
 from wca.runners.stages import Sample, TaskSample
@@ -38,6 +43,7 @@ def rows(sizes: list[int], rounds: int) -> Iterator[str]:
     detectors = {
         "NOPAnomalyDetector": NOPAnomalyDetector,
         "ThresholdDetector, 5 rules": lambda: ThresholdDetector(_RULES),
+        "InterferenceDetector": InterferenceDetector,
     }
     for name, make in detectors.items():
         for size in sizes:

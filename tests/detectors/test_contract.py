@@ -10,6 +10,9 @@ from wca.detectors import (
     AnomalyDetector,
     ContendedResource,
     ContentionAnomaly,
+    CPIDetector,
+    InterferenceDetector,
+    MultiDetector,
     NOPAnomalyDetector,
     ThresholdDetector,
 )
@@ -47,6 +50,21 @@ class TestThreshold(DetectorContract):
 
     def test_the_history_of_the_contract_makes_it_speak(self):
         assert '"verdict"' in self._answers(self.history())
+
+
+class TestInterference(DetectorContract):
+    def detector(self):
+        return InterferenceDetector(samples=10)
+
+
+class TestCPI(DetectorContract):
+    def detector(self):
+        return CPIDetector(period=2, samples=3, min_cpu=0, window=20)
+
+
+class TestMulti(DetectorContract):
+    def detector(self):
+        return MultiDetector([InterferenceDetector(samples=10), NOPAnomalyDetector()])
 
 
 class TestOlder(DetectorContract):

@@ -20,16 +20,22 @@ from wca.detectors.api import (
 from wca.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from wca.detectors.cpi import CPIDetector
+    from wca.detectors.interference import InterferenceDetector
+    from wca.detectors.multi import MultiDetector
     from wca.detectors.nop import NOPAnomalyDetector
     from wca.detectors.threshold import ThresholdDetector
 
 __all__ = [
     "Anomaly",
     "AnomalyDetector",
+    "CPIDetector",
     "ContendedResource",
     "ContentionAnomaly",
     "Detector",
     "Evidence",
+    "InterferenceDetector",
+    "MultiDetector",
     "NOPAnomalyDetector",
     "Stateful",
     "Suspect",
@@ -44,6 +50,9 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "CPIDetector": "wca.detectors.cpi",
+        "InterferenceDetector": "wca.detectors.interference",
+        "MultiDetector": "wca.detectors.multi",
         "NOPAnomalyDetector": "wca.detectors.nop",
         "ThresholdDetector": "wca.detectors.threshold",
     },

@@ -101,4 +101,62 @@ ANOMALY_METRICS: tuple[MetricMetadata, ...] = (
         levels=("rule",),
         needs="ThresholdDetector",
     ),
+    _anomaly(
+        "interference_verdicts",
+        _C,
+        _N,
+        "Times that a trouble of a task was found, by what it is; a workload that changed is no "
+        "anomaly and only counted here.",
+        "detector",
+        levels=("verdict",),
+        needs="InterferenceDetector",
+    ),
+    _anomaly(
+        "interference_baseline_samples",
+        _G,
+        _N,
+        "Readings that the baseline of the task's application rests on, at its best known load; "
+        "older ones count less.",
+        "detector",
+        levels=("task_id",),
+        needs="InterferenceDetector",
+    ),
+    _anomaly(
+        "interference_workload_change_ratio",
+        _G,
+        _N,
+        "How much of what was usual a number of the task is now, for a minute after its workload "
+        "was found to have changed.",
+        "detector",
+        levels=("task_id", "signal"),
+        needs="InterferenceDetector",
+    ),
+    _anomaly(
+        "cpi_spec_samples",
+        _G,
+        _N,
+        "Samples that the specification of the task's application rests on; older ones count less.",
+        "detector",
+        levels=("task_id",),
+        needs="CPIDetector",
+    ),
+    _anomaly(
+        "cpi_outliers",
+        _G,
+        _N,
+        "Samples of the task in the window that took more cycles, or CPU, than the specification "
+        "allows.",
+        "detector",
+        levels=("task_id",),
+        needs="CPIDetector",
+    ),
+    _anomaly(
+        "detector_failures",
+        _C,
+        _N,
+        "Times that one of several detectors has raised, or answered what makes no sense.",
+        "detector",
+        levels=("detector",),
+        needs="MultiDetector",
+    ),
 )

@@ -1,0 +1,1 @@
+"""The parts of ``InterferenceDetector``; ``CPIDetector`` shares some of them."""

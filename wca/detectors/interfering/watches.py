@@ -1,0 +1,133 @@
+"""Whether a task's numbers are unusual, and for how long they have been."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wca.detectors.interfering.judged import JUDGED, Group, Usual
+from wca.detectors.interfering.sampling import PSI_CPU, SLI, UNKNOWN
+from wca.detectors.interfering.tracks import Track
+
+__all__ = ["Confirmation", "Watch"]
+
+_SMOOTH = 5
+#: Share of the time in which something waited, from which on a task without a baseline waits too.
+_WAITS = 0.1
+_PLACES = range(len(JUDGED))
+_MEASURES = tuple(one.measure for one in JUDGED)
+_SMOOTHED = tuple(place for place, one in enumerate(JUDGED) if one.smooth)
+_BY_CPU = tuple(place for place, one in enumerate(JUDGED) if one.by_cpu)
+_ALARMING = tuple(place for place, one in enumerate(JUDGED) if one.alarming)
+_WAIT = tuple(place for place, one in enumerate(JUDGED) if one.group is Group.WAIT)
+_COST = tuple(place for place, one in enumerate(JUDGED) if one.group is Group.COST)
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """When unusual readings are more than chance.
+
+    Args:
+        outliers: so many.
+        of: among so many readings.
+        cpu: CPUs that a task has to use for its CPU numbers to be looked at.
+    """
+
+    outliers: int
+    of: int
+    cpu: float
+
+
+class Watch:
+    """The readings of one task against what is usual.
+
+    Args:
+        confirmation: when they are an anomaly.
+    """
+
+    def __init__(self, confirmation: Confirmation) -> None:
+        self._confirmation = confirmation
+        self._mask = (1 << confirmation.of) - 1
+        self._recent: dict[int, deque[float]] = {one: deque(maxlen=_SMOOTH) for one in _SMOOTHED}
+        self._missed = 0
+        self._low = 0
+        self.outliers = [0] * len(JUDGED)
+        self.looked: list[float] = [UNKNOWN] * len(JUDGED)
+        self.usual: Sequence[Usual | None] = ()
+
+    def look(self, track: Track, usual: Sequence[Usual | None]) -> None:
+        """Hold the numbers of this interval against what is usual."""
+        now, mask, outliers = track.now, self._mask, self.outliers
+        self.usual = usual
+        looked = self.looked = [now[measure] for measure in _MEASURES]
+        if track.used < self._confirmation.cpu:
+            for place in _BY_CPU:
+                looked[place] = UNKNOWN
+                outliers[place] = outliers[place] << 1 & mask
+        for place, recent in self._recent.items():
+            if looked[place] == looked[place]:
+                recent.append(looked[place])
+                looked[place] = sorted(recent)[len(recent) // 2]
+        for place, value in enumerate(looked):
+            if value == value:
+                known = usual[place]
+                out = known is not None and value > known.limit
+                outliers[place] = (outliers[place] << 1 | out) & mask
+        self._look_at_objective(now[SLI])
+        self._look_at_low()
+
+    @property
+    def confirmed(self) -> list[int]:
+        """Places in ``JUDGED`` of the numbers that are unusual beyond chance."""
+        least = self._confirmation.outliers
+        missed = self._missed >= 2
+        return [
+            place
+            for place in _ALARMING
+            if (bits := self.outliers[place])
+            and (bits.bit_count() >= least or (missed and bits & 1))
+        ]
+
+    @property
+    def low(self) -> int:
+        """Readings in a row in which the work cost less than usual."""
+        return self._low
+
+    def out_now(self, group: Group) -> bool:
+        """Whether the last reading of a number of the group was unusual."""
+        return any(self.outliers[place] & 1 for place in _PLACES if JUDGED[place].group is group)
+
+    def clear(self, group: Group | None = None) -> None:
+        """Forget unusual readings, of one group or all."""
+        for place in _PLACES:
+            if group is None or JUDGED[place].group is group:
+                self.outliers[place] = 0
+        self._low = 0
+
+    def waits(self, track: Track) -> bool | None:
+        """Whether the task waits for a CPU more than usual; None: not known, or it hardly runs."""
+        if track.used < self._confirmation.cpu:
+            return None
+        if any(self.outliers[place].bit_count() >= 2 for place in _WAIT):
+            return True
+        if any(self.usual[place] is not None for place in _WAIT):
+            return False
+        share = track.now[PSI_CPU]
+        return share >= _WAITS if share == share else None
+
+    def costs(self, track: Track) -> bool | None:
+        """Whether its work costs more than usual; None: not known, or it hardly runs."""
+        if track.used < self._confirmation.cpu or all(self.usual[p] is None for p in _COST):
+            return None
+        return any(self.outliers[place] for place in _COST)
+
+    def _look_at_objective(self, indicator: float) -> None:
+        if indicator == indicator:
+            self._missed = self._missed + 1 if indicator > 1 else 0
+
+    def _look_at_low(self) -> None:
+        for place in _COST:
+            value, known = self.looked[place], self.usual[place]
+            if known is not None and value == value:
+                low = value < 2 * known.median - known.limit
+                self._low = self._low + 1 if low else 0
+                return
