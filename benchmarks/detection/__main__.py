@@ -1,16 +1,20 @@
 """``python -m benchmarks.detection``: records episodes, reports on detectors."""
 
 import argparse
+import json
 import os
 import re
 import sys
 from pathlib import Path
 
 from benchmarks.cgroups import end_tidily
+from benchmarks.detection.corpus import Corpus
 from benchmarks.detection.plan import KINDS, Times
 from benchmarks.detection.programs import UnusableError
 from benchmarks.detection.record import Options, record
 
+#: Configurations of the detectors that are compared.
+DETECTORS = Path(__file__).parent / "detectors"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -45,6 +49,19 @@ def _record(args: argparse.Namespace) -> int:
     return 0
 
 
+def _report(args: argparse.Namespace) -> int:
+    from benchmarks.detection.evaluating import evaluate
+    from benchmarks.detection.report import report
+
+    corpus = Corpus(args.corpus)
+    configs = args.config or sorted(DETECTORS.glob("*.yaml"))
+    evaluations = [evaluate(config.stem, config, corpus) for config in configs]
+    if args.json is not None:
+        args.json.write_text(json.dumps([one.as_data() for one in evaluations], indent=1) + "\n")
+    print(report(corpus, evaluations))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -62,6 +79,17 @@ def _parser() -> argparse.ArgumentParser:
     recording.add_argument("--kind", action="append", choices=KINDS, help="only this kind")
     for name, value in (("lead", 10.0), ("episode", 30.0), ("tail", 5.0)):
         recording.add_argument(f"--{name}", type=float, default=value, help="seconds")
+    reporting = commands.add_parser("report", help="replay detectors over a corpus")
+    reporting.set_defaults(run=_report)
+    reporting.add_argument("--corpus", type=Path, required=True, help="folder that record made")
+    reporting.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        action="append",
+        help=f"configuration with a detector; may be repeated; those in {DETECTORS.name}/ if none",
+    )
+    reporting.add_argument("--json", type=Path, help="file for all results")
     return parser
 
 

@@ -81,7 +81,8 @@ class Corpus:
 
     def has(self, name: str) -> bool:
         """Whether the episode is finished."""
-        return (self.folder / f"{name}.json").exists()
+        files = (self.folder / f"{name}.{suffix}" for suffix in ("json", "wcar", "latencies"))
+        return all(file.exists() for file in files)
 
     def reject(self, name: str, kind: str, reason: str) -> None:
         """Count an attempt that is to be made again."""
@@ -103,6 +104,8 @@ class Corpus:
     def __iter__(self) -> Iterator[Recorded]:
         """Finished episodes in the order of the plan, which is that of the time."""
         for path in sorted(self.folder.glob("[0-9]*.json")):
+            if not self.has(path.stem):
+                continue
             labels = json.loads(path.read_text())
             yield Recorded(path.stem, path.with_suffix(".wcar"), labels)
 

@@ -155,10 +155,10 @@ def _happened(session: Session, marks: dict[str, tuple[float, observing.Reading]
     )
 
 
-def rejection(happened: Happened) -> str | None:
+def rejection(happened: Happened, most_outside: float = MOST_OUTSIDE) -> str | None:
     """Why an episode does not count; None: it does. What it showed of the victim plays no part."""
-    if happened.outside > MOST_OUTSIDE:
-        return f"others used {happened.outside:.2f} CPUs, more than {MOST_OUTSIDE}"
+    if happened.outside > most_outside:
+        return f"others used {happened.outside:.2f} CPUs, more than {most_outside}"
     if happened.steal > MOST_STEAL:
         return f"the hypervisor took {happened.steal:.1%} of the time, more than {MOST_STEAL:.0%}"
     return None

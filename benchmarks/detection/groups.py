@@ -1,11 +1,13 @@
 """The node of the episodes: real cgroups below a parent of its own, and what they have used."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import time
 from collections.abc import Iterator
 
+from benchmarks.detection.programs import UnusableError
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
 
@@ -17,6 +19,8 @@ NODE = f"{TOP}/node"
 VICTIM = "victim"
 NEIGHBOURS = ("n1", "n2", "n3")
 CONTROLLERS = ("cpu", "cpuacct", "memory", "blkio", "pids", "psi")
+#: Held by the one run that there can be.
+LOCK = f"/run/{TOP}.lock"
 #: Bytes that victim and neighbours have together.
 MEMORY = 400 << 20
 
@@ -77,7 +81,22 @@ class NodeGroups:
 
 @contextlib.contextmanager
 def node_groups(memory: int = MEMORY) -> Iterator[NodeGroups]:
-    """Make the groups; they go at the end, and what a killed run left behind goes before."""
+    """Make the groups; they go at the end, and what a killed run left behind goes before.
+
+    Raises:
+        UnusableError: another run has them.
+    """
+    with open(LOCK, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnusableError("another run records episodes: wait until it ends") from None
+        with _made(memory) as groups:
+            yield groups
+
+
+@contextlib.contextmanager
+def _made(memory: int) -> Iterator[NodeGroups]:
     root = CgroupHierarchies(Kernel()).locate("/")
     roots = {name: folder for name in CONTROLLERS if (folder := root.directory(name))}
     _remove_all(roots)

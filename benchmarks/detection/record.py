@@ -32,6 +32,7 @@ class Options:
         kinds: which kinds.
         times: of each part.
         pause: seconds between episodes in which others may have the lock.
+        most_outside: CPUs used by others, above which an episode does not count.
         sizes: of the files; those that the programs were tuned with when None.
     """
 
@@ -46,6 +47,7 @@ class Options:
     kinds: Sequence[str] = tuple(KINDS)
     times: Times = field(default_factory=Times)
     pause: float = 2.0
+    most_outside: float = director.MOST_OUTSIDE
     sizes: dict[str, int] | None = None
 
     def episodes(self) -> list[Episode]:
@@ -108,7 +110,7 @@ def _attempt(
         finally:
             running.rate(0.0)
         running.recover()
-    reason = director.rejection(happened)
+    reason = director.rejection(happened, options.most_outside)
     if reason is not None:
         corpus.reject(name, kind, reason)
         return f"{name} {kind}: rejected, {reason}"

@@ -49,19 +49,12 @@ def files(folder: Path, sizes: dict[str, int] | None = None) -> dict[str, str]:
     Raises:
         UnusableError: the folder is in memory, or has no room.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     sizes = SIZES if sizes is None else sizes
     for name, size in sizes.items():
-        path = folder / name
-        if path.exists() and path.stat().st_size == size:
-            continue
         try:
-            with path.open("wb") as file:
-                for _ in range(size // MIB):
-                    file.write(os.urandom(MIB))
-                os.fsync(file.fileno())
+            _make(folder / name, size)
         except OSError as error:
-            raise UnusableError(f"{path} cannot be made: {error.strerror}") from error
+            raise UnusableError(f"{folder / name} cannot be made: {error.strerror}") from error
     try:
         os.close(os.open(folder / DIRECT, os.O_RDONLY | os.O_DIRECT))
     except OSError as error:
@@ -71,6 +64,16 @@ def files(folder: Path, sizes: dict[str, int] | None = None) -> dict[str, str]:
     for name in sizes:
         _forget(folder / name)
     return {name: str(folder / name) for name in sizes}
+
+
+def _make(path: Path, size: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size == size:
+        return
+    with path.open("wb") as file:
+        for _ in range(size // MIB):
+            file.write(os.urandom(MIB))
+        os.fsync(file.fileno())
 
 
 def _forget(path: Path) -> None:
