@@ -9,11 +9,14 @@ from pathlib import Path
 
 from benchmarks.detection import agent, director, programs
 from benchmarks.detection.corpus import Corpus
-from benchmarks.detection.groups import node_groups
+from benchmarks.detection.groups import TOP, node_groups
 from benchmarks.detection.plan import KINDS, Episode, Times, plan
 from benchmarks.detection.session import Session, renice, session
 
 __all__ = ["Options", "record"]
+
+#: For the counter of the victim and the latencies: writing them must not wait for a disk.
+MEMORY_FOLDER = "/dev/shm"
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def _session(
     binaries: dict[str, str], files: dict[str, str], seed: int
 ) -> Iterator[tuple[Session, Path]]:
     with (
-        tempfile.TemporaryDirectory(prefix="wca-episodes-", dir="/run") as name,
+        tempfile.TemporaryDirectory(prefix=f"{TOP}-", dir=MEMORY_FOLDER) as name,
         node_groups() as groups,
         session(groups, binaries, files, Path(name), seed) as running,
     ):

@@ -22,7 +22,7 @@ from benchmarks.detection.corpus import Corpus, read_latencies
 from benchmarks.detection.evaluating import effects, evaluate
 from benchmarks.detection.plan import KINDS, NULLS, QUIET, Times, episode, plan
 from benchmarks.detection.programs import UnusableError
-from benchmarks.detection.record import Options, record
+from benchmarks.detection.record import MEMORY_FOLDER, Options, record
 from benchmarks.detection.report import LIMITS, report
 from tests.cgroup_fixtures import need_root
 from wca.detectors.api import ContendedResource
@@ -341,7 +341,7 @@ def leftovers():
         for hierarchy in Path("/sys/fs/cgroup").iterdir()
         for path in (hierarchy.glob(groups.TOP) if hierarchy.is_dir() else ())
     ]
-    return found + list(Path("/run").glob(f"{groups.TOP}-*"))
+    return found + list(Path(MEMORY_FOLDER).glob(f"{groups.TOP}-*"))
 
 
 @pytest.mark.slow
