@@ -18,7 +18,7 @@ SOURCES := $(shell find wca -type d -name __pycache__ -prune -o -type f -print) 
 	pyproject.toml setup.py requirements.txt README.md LICENSE \
 	tools/build_pex.py tools/pex_preamble.sh
 
-.PHONY: pex setup permissions test test-slow lint format bench peers bench-peers run docs protobuf lock clean
+.PHONY: pex setup permissions test test-slow lint format bench peers bench-peers bench-detection run docs protobuf lock clean
 .DELETE_ON_ERROR:
 
 pex: permissions $(PEX)
@@ -74,6 +74,10 @@ peers:
 
 bench-peers: setup
 	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+# Episodes of interference, and a report on what detectors find in them (docs/evaluation.md).
+bench-detection: setup
+	$(BIN)/python -m benchmarks.detection $(ARGS)
 
 run: setup
 	@$(BIN)/python tools/demo.py

@@ -32,6 +32,12 @@ ELSEWHERE = {
     "socat - tcp4-listen:8000,fork": "test_seed_commands.py",
     "sqlite3 -readonly /var/lib/wca/kafka.spool \"SELECT number, datetime(created, 'unixepoch'), "
     'samples, bytes, kind FROM parcels LIMIT 10"': "tests/storage/test_spool_files.py",
+    'make bench-detection ARGS="record --out corpus/mine --episodes-per-kind 20 --for 60m"': (
+        "tests/benchmarks/test_detection.py, with short episodes"
+    ),
+    'make bench-detection ARGS="report --corpus corpus/mine --json corpus/mine.json"': (
+        "tests/benchmarks/test_detection.py"
+    ),
     "make peers && make bench-peers": "tests/benchmarks, without the peers",
     'echo "254:0 1000000000000" > /sys/fs/cgroup/blkio/some-group/blkio.throttle.read_bps_device': (
         "tests/collectors/test_real_events.py, in a group of its own"

@@ -1,0 +1,1 @@
+"""How well detectors find real interference, on episodes recorded once."""
