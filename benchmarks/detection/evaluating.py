@@ -49,7 +49,7 @@ class Judged:
             return [*wrong, "not found"]
         wrong += [] if kind.verdict_most.count else ["wrong verdict"]
         wrong += ["wrong blame"] if kind.blame_wrong.count else []
-        return wrong + (["nobody blamed"] if kind.abstained.count and self.episode.culprits else [])
+        return wrong + (["nobody blamed"] if kind.abstained.count else [])
 
 
 @dataclass(frozen=True)

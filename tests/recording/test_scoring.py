@@ -113,6 +113,13 @@ def test_blame_is_right_when_all_that_are_ever_accused_are_culprits(
     assert counts == (right, abstained, wrong)
 
 
+@pytest.mark.parametrize(("accused", "right", "wrong"), [([], 1, 0), (["batch"], 0, 1)])
+def test_where_nobody_is_to_blame_it_is_right_to_accuse_nobody(accused, right, wrong):
+    result = of_kind([a_finding(101.0, accused=accused)], an_episode(culprits=()))
+    counts = (result.blame_right.count, result.abstained.count, result.blame_wrong.count)
+    assert counts == (right, 0, wrong)
+
+
 @pytest.mark.parametrize(
     ("begin", "false"),
     [(99.0, 1), (100.0, 0), (130.0, 0), (140.0, 0), (140.1, 1), (199.0, 1), (215.0, 1)],

@@ -6,8 +6,9 @@
   seconds after its end. The **time to detect** is from its start to the first of them.
 * Its **verdict** is right when the first of them has the verdict of the episode; and, separately,
   when the one that was reported in most intervals has it.
-* **Blame**: the tasks that any of them accuses. Right when there are some and all are culprits,
-  **abstained** when there are none, wrong otherwise.
+* **Blame**: the tasks that any of them accuses. Right when there are some and all are culprits, and
+  when nobody is accused where nobody is to blame; **abstained** when nobody is accused although
+  somebody is to blame; wrong otherwise.
 * A **false alarm** is an anomaly that belongs to a control (an episode without a verdict) or to no
   episode, whatever task it is about. One about another task than the victim in an episode that is
   no control is counted apart, as **elsewhere**. What belongs to an episode that is not scored is
@@ -82,8 +83,8 @@ class KindScore:
         found: how many were found; of a control: in how many something was reported.
         verdict_first: in how many the first verdict was right.
         verdict_most: in how many the verdict of most intervals was right.
-        blame_right: in how many all that were accused are culprits.
-        abstained: in how many that were found nobody was accused.
+        blame_right: in how many all that were accused are culprits, or nobody was to blame.
+        abstained: in how many that were found nobody was accused of those to blame.
         blame_wrong: in how many somebody else was accused; of a control: anybody.
         seconds: times to detect, sorted.
     """
@@ -259,9 +260,10 @@ def _blame(tally: _Tally) -> str:
     if not tally.about_victim:
         return ""
     accused = {task for one in tally.about_victim for task in one.accused}
-    if not accused:
+    culprits = set(tally.episode.culprits)
+    if culprits and not accused:
         return "abstained"
-    return "right" if accused <= set(tally.episode.culprits) else "wrong"
+    return "right" if accused <= culprits else "wrong"
 
 
 def _quiet_seconds(episodes: Sequence[Episode], begin: float, end: float) -> float:
