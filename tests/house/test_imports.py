@@ -16,6 +16,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.commands", "wca.environment"),
     ("wca.components",),
     ("wca.runners", "wca.wrapping"),
+    ("wca.recording",),
     ("wca.containers", "wca.storage.outlet", "wca.http"),
     ("wca.nodes", "wca.storage", "wca.collectors", "wca.detectors", "wca.platforms"),
     ("wca.http_client",),
@@ -28,6 +29,7 @@ LAYERS: list[tuple[str, ...]] = [
     (
         "wca.abilities",
         "wca.clock",
+        "wca.durable",
         "wca.errors",
         "wca.gc_tuning",
         "wca.lazy",

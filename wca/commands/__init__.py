@@ -11,6 +11,7 @@ __all__ = ["COMMANDS", "Command", "load_command"]
 COMMANDS: Mapping[str, str] = {
     "run": "run the agent that a configuration file describes",
     "check": "build everything a configuration file names, start nothing, report all problems",
+    "record": "run the agent and record what it sees and what its detector answers",
     "wrap": "run a program, pass its output on, and store the numbers that are in it",
     "docs": "print a generated reference",
 }

@@ -2,7 +2,7 @@
 
 import argparse
 
-__all__ = ["add_config_options"]
+__all__ = ["add_config_options", "add_run_options", "positive"]
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -18,3 +18,26 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         metavar="[PACKAGE.]MODULE:CLASS",
         help="a class of yours that the file names as !CLASS; may be repeated",
     )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what an agent logs, and that it may be root."""
+    parser.add_argument(
+        "-l",
+        "--log",
+        "--log-level",
+        dest="log_levels",
+        action="append",
+        default=[],
+        metavar="[MODULE:]LEVEL",
+        help="critical, error, warning, info, debug or trace, of wca or of a module; "
+        "may be repeated",
+    )
+    parser.add_argument("-0", "--root", action="store_true", help="agree to run as root")
+
+
+def positive(text: str) -> int:
+    """A whole number above zero. Raises argparse.ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)

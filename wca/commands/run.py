@@ -3,8 +3,9 @@
 import argparse
 import logging
 import os
+from collections.abc import Callable
 
-from wca.commands.options import add_config_options
+from wca.commands.options import add_config_options, add_run_options, positive
 from wca.components import load_registry
 from wca.config import load_config
 from wca.environment import supervisor
@@ -16,7 +17,7 @@ from wca.runners import Runner
 from wca.runners.api import ExpectsExit, Limited, Reports
 from wca.version import __version__
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "run", "run_file"]
 
 log = logging.getLogger(__name__)
 
@@ -24,24 +25,13 @@ log = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``wca run``."""
     add_config_options(parser)
-    parser.add_argument(
-        "-l",
-        "--log",
-        "--log-level",
-        dest="log_levels",
-        action="append",
-        default=[],
-        metavar="[MODULE:]LEVEL",
-        help="critical, error, warning, info, debug or trace, of wca or of a module; "
-        "may be repeated",
-    )
-    parser.add_argument("-0", "--root", action="store_true", help="agree to run as root")
+    add_run_options(parser)
     limit = parser.add_mutually_exclusive_group()
     limit.add_argument(
         "--once", dest="iterations", action="store_const", const=1, help="end after one iteration"
     )
     limit.add_argument(
-        "--iterations", type=_positive, metavar="N", help="end after this many iterations"
+        "--iterations", type=positive, metavar="N", help="end after this many iterations"
     )
 
 
@@ -56,6 +46,16 @@ def run(args: argparse.Namespace) -> int:
         ConfigLoadError: the file with all its problems.
         StartError: a component that cannot start.
     """
+    return run_file(args, lambda runner: _limit(runner, args.iterations))
+
+
+def run_file(args: argparse.Namespace, prepare: Callable[[Runner], None]) -> int:
+    """Build and run what ``args.config`` describes; as ``run``.
+
+    Args:
+        args: of ``add_config_options`` and ``add_run_options``.
+        prepare: is given the runner before it runs.
+    """
     levels = _levels(args.log_levels)
     configure_logging({**DEFAULT_LEVELS, **levels})
     if os.geteuid() == 0 and not args.root:
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         )
     config = load_config(args.config, load_registry(args.register), here=True)
     configure_logging({**DEFAULT_LEVELS, **config.loggers, **levels})
-    _limit(config.runner, args.iterations)
+    prepare(config.runner)
     raise_gc_threshold()
     raise_descriptor_limit()  # every task keeps about ten kernel files open
     log.info("wca %s starts %s, process %d", __version__, args.config, os.getpid())
@@ -110,9 +110,3 @@ def _limit(runner: Runner, iterations: int | None) -> None:
             f"{type(runner).__name__} does not count iterations: leave out --once and --iterations"
         )
     runner.stop_after(iterations)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
-    return int(text)

@@ -3,18 +3,16 @@
 import contextlib
 import os
 import stat
-import tempfile
 import time
 from typing import Annotated
 
 from wca.config.types import Path
 from wca.databases.api import Database, DatabaseError, check_key
+from wca.durable import UNFINISHED, replace_file
 from wca.errors import StartError, ValidationError
 
 __all__ = ["LocalDatabase"]
 
-#: No key contains it, so a file being written is never taken for a value.
-_UNFINISHED = "~wca-"
 #: Seconds after which nobody is writing such a file any more.
 _ABANDONED = 3600.0
 
@@ -75,7 +73,7 @@ class LocalDatabase(Database):
         path = os.path.join(self.directory, check_key(key))
         try:
             os.makedirs(self.directory, mode=0o700, exist_ok=True)
-            _replace(path, value)
+            replace_file(path, value)
         except OSError as error:
             raise DatabaseError(f"cannot write {path}: {error.strerror}") from error
 
@@ -104,34 +102,9 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _replace(path: str, value: bytes) -> None:
-    folder = os.path.dirname(path) or "."
-    descriptor, unfinished = tempfile.mkstemp(prefix=_UNFINISHED, dir=folder)  # mode 0600
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(value)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(unfinished)
-        raise
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: str) -> None:
-    """Force to the disk that the file has its name; see fsync(2)."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _remove_unfinished(folder: str) -> None:
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.name.startswith(_UNFINISHED)]
+        names = [entry.name for entry in entries if entry.name.startswith(UNFINISHED)]
     for path in (os.path.join(folder, name) for name in names):
         with contextlib.suppress(FileNotFoundError):  # its writer has finished it now
             if time.time() - os.lstat(path).st_mtime > _ABANDONED:

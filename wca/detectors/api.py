@@ -4,7 +4,7 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from wca.metrics import CATALOGUE, Measurements, Metric
 from wca.nodes.api import TaskId
@@ -17,6 +17,7 @@ __all__ = [
     "ContentionAnomaly",
     "Detector",
     "Evidence",
+    "Stateful",
     "Suspect",
     "TaskData",
     "TasksData",
@@ -199,7 +200,8 @@ class AnomalyDetector(ABC):
     recording can be replayed. It has to bear everything that may be missing: measurements, tasks,
     the interval before.
 
-    Optional abilities, as for a storage: ``start()``, ``check()``, ``close(timeout)``.
+    Optional abilities, as for a storage: ``start()``, ``check()``, ``close(timeout)``; and those of
+    ``Stateful``.
 
     A ``detect`` as detectors had it in the first releases, with the parameters ``platform,
     tasks_measurements, tasks_resources, tasks_labels``, is called with those, by task id.
@@ -221,6 +223,33 @@ class AnomalyDetector(ABC):
         Returns:
             The anomalies that there are now, those of the interval before again as long as they
             last; and metrics of the detector's own. The labels of the node are added to both.
+        """
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A detector that has learned something which is worth keeping over a restart.
+
+    It reads and writes no file: ``DetectionRunner`` does, where its field ``state`` names one. Both
+    are called on the thread on which ``detect`` is called, or when it is not called any more, and
+    not while it runs; what they raise costs the state, is reported, and ends nothing.
+    """
+
+    def dump_state(self) -> Mapping[str, Any]:
+        """What it has learned: plain data of JSON, with names that are text, and no NaN.
+
+        Called every few minutes and at the end. The same at every call while nothing was detected
+        in between.
+        """
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what an earlier ``dump_state`` gave, maybe of an earlier version.
+
+        Called at most once, after ``start`` and before the first ``detect``. After it the detector
+        answers as the one did that gave the state.
+
+        Raises:
+            ValidationError: it cannot be used, with a sentence; then the detector is as it was.
         """
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from wca.abilities import ability
 from wca.config.types import Constraint
 from wca.detectors.api import AnomalyDetector, TasksData
 from wca.errors import ValidationError
@@ -18,6 +19,11 @@ _OLDER = {
     "tasks_resources": "resources",
     "tasks_labels": "labels",
 }
+#: What ``Stateful`` has, with the arguments that it is called with.
+_STATEFUL: dict[str, tuple[tuple[Any, ...], str]] = {
+    "dump_state": ((), "dump_state()"),
+    "load_state": (({},), "load_state(state)"),
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,8 @@ class UsableDetector(Constraint):
     base: ClassVar[Any] = AnomalyDetector
 
     def check(self, value: Any) -> None:
-        """Refuse one whose ``detect`` cannot be called. Raises ValidationError."""
+        """Refuse one whose ``detect`` or state cannot be called. Raises ValidationError."""
+        _check_state(value)
         where = f"{type(value).__module__}:{type(value).__qualname__}.detect"
         if inspect.iscoroutinefunction(value.detect):
             raise ValidationError(f"{where} must not be a coroutine, it is called from a thread")
@@ -60,6 +67,28 @@ def call_detect(detector: AnomalyDetector, platform: Platform, tasks: TasksData)
     }
     detect: Any = detector.detect
     return detect(platform=platform, **by_task)
+
+
+def _check_state(detector: Any) -> None:
+    """Refuse a detector with half of ``Stateful``, or one that cannot be called as it is."""
+    methods = {name: ability(detector, name) for name in _STATEFUL}
+    if not any(methods.values()):
+        return
+    where = f"{type(detector).__module__}:{type(detector).__qualname__}"
+    for name, (arguments, written) in _STATEFUL.items():
+        method = methods[name]
+        if method is None:
+            raise ValidationError(f"{where} has no {written}: a state needs both, see Stateful")
+        if inspect.iscoroutinefunction(method):
+            raise ValidationError(
+                f"{where}.{name} must not be a coroutine, it is called from a thread"
+            )
+        try:
+            inspect.signature(method).bind(*arguments)
+        except TypeError as error:
+            raise ValidationError(
+                f"{where}.{name} must be callable as {written}: {error}"
+            ) from None
 
 
 def _older_parameters(detector: AnomalyDetector) -> Iterable[str]:

@@ -11,7 +11,15 @@ from wca.detectors.api import Anomaly, ContentionAnomaly, Evidence, TasksData
 from wca.errors import PLUGIN_ERRORS
 from wca.metrics import Metric
 
-__all__ = ["RECORD_VERSION", "Described", "describe", "labelled", "record_line", "record_of"]
+__all__ = [
+    "RECORD_VERSION",
+    "Described",
+    "describe",
+    "labelled",
+    "plain_record",
+    "record_line",
+    "record_of",
+]
 
 #: Of the records; a reader refuses one that it does not know.
 RECORD_VERSION = 1
@@ -105,7 +113,12 @@ def record_of(
 
 def record_line(record: Mapping[str, Any]) -> str:
     """A record as one line of JSON, whatever a plugin has put into it; without the line's end."""
-    return json.dumps(_plain(record, _DEPTH), allow_nan=False)
+    return json.dumps(plain_record(record), allow_nan=False)
+
+
+def plain_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a record that holds nothing but what JSON can: no NaN, no objects, not too deep."""
+    return {_text(key): _plain(one, _DEPTH - 1) for key, one in record.items()}
 
 
 def _contention(anomaly: ContentionAnomaly, tasks: TasksData) -> dict[str, Any]:

@@ -77,6 +77,7 @@ INTERNAL_METRICS: tuple[MetricMetadata, ...] = (
     ),
     _internal("wca_healthy", _G, _N, "1 when the last attempt succeeded, else 0.", "component"),
     _internal("wca_failures", _C, _N, "Failed attempts since start.", "component"),
+    _internal("wca_recording_lost", _C, _N, "Intervals that are missing in the recording."),
     _internal(
         "wca_cpu_seconds", _C, _S, "CPU time of the agent, all threads.", source="process clock"
     ),

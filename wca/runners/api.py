@@ -5,14 +5,15 @@ from typing import Protocol, runtime_checkable
 
 from wca.supervisor import Supervisor
 
-__all__ = ["ExpectsExit", "Limited", "Reports", "Runner"]
+__all__ = ["ExpectsExit", "Limited", "Recorded", "Reports", "Runner"]
 
 
 class Runner(ABC):
     """What ``runner:`` in a configuration file names.
 
     Optional abilities: ``stop_after(iterations)``, without which ``--once`` and ``--iterations``
-    are refused, ``expect_exit()`` and ``report_to(supervisor)``; see the protocols below.
+    are refused, ``record_to(path)``, which ``wca record`` needs, ``expect_exit()`` and
+    ``report_to(supervisor)``; see the protocols below.
     """
 
     @abstractmethod
@@ -30,6 +31,16 @@ class Limited(Protocol):
 
     def stop_after(self, iterations: int) -> None:
         """End ``run`` after this many iterations."""
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """A runner that can record what it measures, once in each interval."""
+
+    interval: float
+
+    def record_to(self, path: str) -> None:
+        """Write a recording of the next ``run`` to this file."""
 
 
 @runtime_checkable

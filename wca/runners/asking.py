@@ -3,17 +3,19 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from wca.detectors import AnomalyDetector
 from wca.detectors.answers import Answer, read_answer
 from wca.detectors.calling import call_detect
+from wca.detectors.encoding import Described, describe
 from wca.errors import PLUGIN_ERRORS
 from wca.runners.views import View
 from wca.telemetry import Telemetry
 
-__all__ = ["AskAside", "AskHere", "Said"]
+__all__ = ["AskAside", "AskHere", "Listener", "Said"]
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +34,26 @@ class Said:
 
     Args:
         view: what the detector saw.
-        answer: what it said.
+        answer: what it said; its problems with those of its anomalies.
+        described: its anomalies.
     """
 
     view: View
     answer: Answer
+    described: Sequence[Described] = ()
+
+
+class Listener(Protocol):
+    """Is told of every question, on the thread on which the detector is asked."""
+
+    def asking(self) -> None:
+        """The detector is about to be asked."""
+
+    def answered(self, said: Said) -> None:
+        """It has answered."""
+
+    def failed(self, view: View, error: BaseException) -> None:
+        """It has raised instead."""
 
 
 class _Asking:
@@ -49,7 +66,9 @@ class _Asking:
         interval: float,
         telemetry: Telemetry,
         monotonic: Callable[[], float],
+        listeners: Sequence[Listener] = (),
     ) -> None:
+        self._listeners = listeners
         self._detector = detector
         self._name = name
         self._interval = interval
@@ -58,13 +77,22 @@ class _Asking:
 
     def _call(self, view: View) -> tuple[Said, float]:
         """Ask; the answer and the seconds it took. Raises what the detector does."""
+        for listener in self._listeners:
+            listener.asking()
         start = self._monotonic()
         try:
             answer = read_answer(call_detect(self._detector, view.platform, view.tasks))
+        except BaseException as error:
+            for listener in self._listeners:
+                listener.failed(view, error)
+            raise
         finally:
             seconds = self._monotonic() - start
             self._telemetry.duration("detect", seconds)
-        return Said(view, answer), seconds
+        said = Said(view, answer, describe(answer.anomalies, answer.problems))
+        for listener in self._listeners:
+            listener.answered(said)
+        return said, seconds
 
     def _report(self, problems: list[str]) -> None:
         """One failure for an answer, however much is wrong with it."""
@@ -84,6 +112,7 @@ class AskHere(_Asking):
         interval: of the runner, in seconds.
         telemetry: where that is.
         monotonic: time in seconds.
+        listeners: are told of every question and answer.
     """
 
     def ask(self, view: View) -> Said | None:
@@ -106,9 +135,14 @@ class AskAside(_Asking):
     """
 
     def __init__(
-        self, detector: AnomalyDetector, name: str, interval: float, telemetry: Telemetry
+        self,
+        detector: AnomalyDetector,
+        name: str,
+        interval: float,
+        telemetry: Telemetry,
+        listeners: Sequence[Listener] = (),
     ) -> None:
-        super().__init__(detector, name, interval, telemetry, time.monotonic)
+        super().__init__(detector, name, interval, telemetry, time.monotonic, listeners)
         self._changed = threading.Condition()
         self._view: View | None = None
         self._said: Said | None = None

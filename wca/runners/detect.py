@@ -3,14 +3,14 @@
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Protocol
 
-from wca.detectors.encoding import Described, describe, labelled, record_of
+from wca.detectors.encoding import Described, labelled, record_of
 from wca.metrics import CATALOGUE, Metric
 from wca.metrics.batch import Batch, Series
 from wca.runners.asking import Said
+from wca.runners.recorder import Recorder
 from wca.runners.records import Records
 from wca.runners.stages import Sample
 from wca.runners.views import View, Views
-from wca.telemetry import Telemetry
 
 __all__ = ["Detect"]
 
@@ -30,9 +30,9 @@ class Detect:
         asks: gives what it says.
         detector: its name, in reports and records.
         common_labels: labels of every metric; they win over a task's own.
-        telemetry: where what makes no sense is reported.
         aside: whether what the detector says may be about an earlier interval.
         records: takes a record of each anomaly that begins; None: nobody does.
+        recorder: takes what the detector sees; None: nobody does.
     """
 
     name = "detection"
@@ -43,20 +43,19 @@ class Detect:
         asks: Asks,
         detector: str,
         common_labels: Mapping[str, str],
-        telemetry: Telemetry,
         *,
         aside: bool = False,
         records: Records | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._views = views
         self._asks = asks
         self._detector = detector
         self._common = dict(common_labels)
-        self._telemetry = telemetry
         self._aside = aside
         self._records = records
+        self._recorder = recorder
         self._said: Said | None = None
-        self._described: list[Described] = []
         self._lasting: frozenset[Hashable] = frozenset()
         self._count = 0
         self._last_occurrence: float | None = None
@@ -65,22 +64,20 @@ class Detect:
     def run(self, sample: Sample) -> None:
         """Ask, and describe the answer; without one only the counters are exported."""
         view = self._views.of(sample)
+        if self._recorder is not None:
+            self._recorder.see(view, self._views.copied(view), asked=True)
         said = self._asks.ask(view)
         if said is not self._said:
             self._said = said
             self._take(said)
         metrics: list[Metric] = []
         if said is not None:
-            metrics = labelled(self._described, said.view.tasks) + said.answer.metrics
+            metrics = labelled(said.described, said.view.tasks) + said.answer.metrics
         self._export([*metrics, *self._statistics(sample)], sample.anomalies)
 
     def _take(self, said: Said | None) -> None:
         """A new answer: count its anomalies and record those that were not in the one before."""
-        problems: list[str] = []
-        found = [] if said is None else describe(said.answer.anomalies, problems)
-        if problems:
-            self._telemetry.failure(self._detector, problems[0])
-        self._described = found
+        found = [] if said is None else said.described
         before, self._lasting = self._lasting, frozenset(one.key for one in found)
         if said is None or not found:
             return

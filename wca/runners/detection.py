@@ -8,14 +8,16 @@ from wca.detectors import AnomalyDetector
 from wca.detectors.calling import UsableDetector
 from wca.errors import ValidationError
 from wca.naming import named
-from wca.runners.asking import AskAside, AskHere
+from wca.runners.asking import AskAside, AskHere, Listener
 from wca.runners.detect import Detect
 from wca.runners.engine import Engine
+from wca.runners.keeper import Keeper, state_problems
 from wca.runners.measurement import MeasurementRunner
 from wca.runners.measuring import Granularity, Measuring
+from wca.runners.recorder import Hears, Recorder, start_recorder
 from wca.runners.records import Records
 from wca.runners.stages import ANOMALIES, METRICS, Stage, Store
-from wca.runners.views import Views
+from wca.runners.views import views_of
 from wca.storage import LogStorage, Storage
 from wca.storage.outputs import AppendedFile
 
@@ -39,6 +41,8 @@ class DetectionRunner(MeasurementRunner):
         records: a file that takes one line of JSON for each anomaly when it begins, with the
             evidence for it; none: no records are kept.
         records_size: size from which on that file is renamed to ``NAME.1``, and a new one begun.
+        state: a file in which the detector keeps what it has learned over a restart, where it has
+            something to keep: read at the start, written every five minutes and at the end.
         granularity: as of MeasurementRunner, but not ``container``: a detector needs the numbers of
             each task as a whole. With ``both`` it has those of the containers besides.
     """
@@ -50,6 +54,7 @@ class DetectionRunner(MeasurementRunner):
         anomalies_storage: Storage | None = None,
         records: Annotated[str, Path()] | None = None,
         records_size: Annotated[int, Size(4096, None)] = RECORDS_SIZE,
+        state: Annotated[str, Path()] | None = None,
         granularity: Granularity = Granularity.POD,
         **options: Any,
     ) -> None:
@@ -67,11 +72,17 @@ class DetectionRunner(MeasurementRunner):
         self.anomalies_storage = anomalies_storage
         self.records = records
         self.records_size = records_size
+        self.state = state
 
     def check(self) -> list[str]:
         """What keeps this machine from giving what the options ask for."""
         records = [] if self.records is None else AppendedFile(self.records).problems()
-        return super().check() + [f"records: {problem}" for problem in records]
+        state = [] if self.state is None else state_problems(self.state)
+        return [
+            *super().check(),
+            *(f"records: {problem}" for problem in records),
+            *(f"state: {problem}" for problem in state),
+        ]
 
     def stages_after_export(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Store the metrics, ask the detector, store the anomalies."""
@@ -85,24 +96,37 @@ class DetectionRunner(MeasurementRunner):
     def _detect(self, engine: Engine, measuring: Measuring) -> Detect:
         ((name, detector),) = named([self.detector]).items()
         engine.lifecycle.start(detector, name)
-        nested = [entry.name for entry in measuring.catalogue.values() if entry.levels]
-        monotonic = engine.clock.monotonic
-        views = Views(engine.platform, nested, lambda: measuring.read_before(monotonic()))
+        recorder, listeners = self._listeners(engine, name)
         asks: AskHere | AskAside
+        monotonic = engine.clock.monotonic
         if detector.blocking:
-            asks = AskAside(detector, name, self.interval, engine.telemetry)
+            asks = AskAside(detector, name, self.interval, engine.telemetry, listeners)
             engine.lifecycle.start(asks, name)
         else:
-            asks = AskHere(detector, name, self.interval, engine.telemetry, monotonic)
+            asks = AskHere(detector, name, self.interval, engine.telemetry, monotonic, listeners)
         return Detect(
-            views,
+            views_of(engine, measuring),
             asks,
             name,
             self.common_labels(engine),
-            engine.telemetry,
             aside=detector.blocking,
             records=self._records(engine),
+            recorder=recorder,
         )
+
+    def _listeners(self, engine: Engine, name: str) -> tuple[Recorder | None, list[Listener]]:
+        """Who keeps the state of the detector, and who records what it sees and says."""
+        listeners: list[Listener] = []
+        if self.state is not None:
+            monotonic = engine.clock.monotonic
+            keeper = Keeper(self.state, self.detector, engine.telemetry, monotonic)
+            engine.lifecycle.start(keeper, "state")
+            listeners.append(keeper)
+        if self.recording is None:
+            return None, listeners
+        labels = self.common_labels(engine)
+        recorder = start_recorder(self.recording, engine, self.interval, labels, self.detector)
+        return recorder, [*listeners, Hears(recorder, name)]
 
     def _records(self, engine: Engine) -> Records | None:
         if self.records is None:

@@ -1,6 +1,5 @@
 """``MeasurementRunner``: discover tasks, read them and the machine, store the numbers, repeat."""
 
-import threading
 from collections.abc import Callable
 from typing import Annotated
 
@@ -9,7 +8,7 @@ from wca.clock import Clock, SystemClock
 from wca.collectors import Collector
 from wca.collectors.perf.names import PerfEventName
 from wca.collectors.uncore.names import UncoreEventName
-from wca.config.types import Duration, Injected, LabelName, Numeric
+from wca.config.types import Duration, Injected, LabelName, Numeric, Path
 from wca.http.server import HttpServer
 from wca.linux.files import Kernel
 from wca.logger import LogCounter
@@ -19,6 +18,7 @@ from wca.nodes import Node
 from wca.nodes.labels import TaskLabelGenerator
 from wca.runners.api import Runner
 from wca.runners.collect import Collect
+from wca.runners.control import Control
 from wca.runners.derive import Derive
 from wca.runners.discover import Discover
 from wca.runners.engine import Engine
@@ -31,8 +31,9 @@ from wca.runners.measuring import Granularity, Measuring
 from wca.runners.selection import Options, UsableCollectors, select_collectors
 from wca.runners.serving import Health, serve
 from wca.runners.stages import Sample, Stage, Store, run_iteration
-from wca.runners.stop import StopEvent, StopSignals
+from wca.runners.stop import StopSignals
 from wca.storage import LogStorage, Storage
+from wca.storage.outputs import AppendedFile
 from wca.supervisor import Supervisor
 
 __all__ = ["MeasurementRunner"]
@@ -95,12 +96,11 @@ class MeasurementRunner(Runner):
             out.
         http: the server that shows the pages of storages, such as ``/metrics``, and ``/healthz``
             and ``/-/ready``; when left out there is one, with its defaults, if a storage has pages.
+        recording: a file that takes all that was measured in each interval, and what a detector
+            answered, see docs/recording.md; an earlier recording is renamed to ``NAME.1``.
         kernel: for tests: what kernel files are read through.
         clock: for tests: time.
     """
-
-    _iterations: int | None = None
-    _exit_expected = False
 
     def __init__(
         self,
@@ -129,6 +129,7 @@ class MeasurementRunner(Runner):
         budget: Budget | None = None,
         series_limit: Annotated[int, Numeric(1, None)] | None = None,
         http: HttpServer | None = None,
+        recording: Annotated[str, Path()] | None = None,
         *,
         kernel: Annotated[Kernel | None, Injected()] = None,
         clock: Annotated[Clock | None, Injected()] = None,
@@ -166,11 +167,10 @@ class MeasurementRunner(Runner):
         self.budget = budget
         self.series_limit = series_limit
         self.http = http
+        self.recording = recording
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
-        self._supervisor = Supervisor()
-        self._wake = threading.Event()
-        self._stop = StopEvent(self._wake)
+        self._control = Control()
 
     def check(self) -> list[str]:
         """What keeps this machine from giving what the options ask for.
@@ -182,23 +182,28 @@ class MeasurementRunner(Runner):
             check = ability(collector, "check")
             if check is not None and collector not in self._listed:
                 problems += check()
-        return problems
+        recording = [] if self.recording is None else AppendedFile(self.recording).problems()
+        return problems + [f"recording: {problem}" for problem in recording]
 
     def stop_after(self, iterations: int) -> None:
         """End ``run`` by itself after this many iterations."""
-        self._iterations = iterations
+        self._control.iterations = iterations
+
+    def record_to(self, path: str) -> None:
+        """Write a recording of the next ``run`` to this file."""
+        self.recording = path
 
     def expect_exit(self) -> None:
         """The program ends with the next ``run``: see ``StopSignals``."""
-        self._exit_expected = True
+        self._control.exit_expected = True
 
     def report_to(self, supervisor: Supervisor) -> None:
         """Tell this one that it has started, that it moves on, and that it ends."""
-        self._supervisor = supervisor
+        self._control.supervisor = supervisor
 
     def stop(self) -> None:
         """End ``run`` from another thread, as SIGTERM does."""
-        self._stop.set()
+        self._control.stop.set()
 
     def run(self) -> int:
         """Loop until SIGTERM, SIGINT, ``stop`` or the last iteration, then flush and close.
@@ -208,7 +213,7 @@ class MeasurementRunner(Runner):
         """
         kernel = Kernel() if self._kernel is None else self._kernel
         engine = Engine(kernel, self._clock)
-        signals = StopSignals(self._stop, exits=self._exit_expected)
+        signals = StopSignals(self._control.stop, exits=self._control.exit_expected)
         with signals, LogCounter() as counts:
             try:
                 with signals.interruptible(STOP_GRACE):
@@ -232,13 +237,20 @@ class MeasurementRunner(Runner):
     def stages_after_export(
         self,
         engine: Engine,
-        measuring: Measuring,  # noqa: ARG002 - for runners that do more
+        measuring: Measuring,
     ) -> list[Stage]:
         """What an iteration does with the metrics of its sample; runners that do more add here.
 
         Called once per run, before the first iteration; what has to be started is started here.
         """
-        return [Store(engine.outlet(self.metrics_storage, "metrics_storage"))]
+        store = Store(engine.outlet(self.metrics_storage, "metrics_storage"))
+        if self.recording is None:
+            return [store]
+        from wca.runners.recorder import Record, start_recorder  # few runs need them
+        from wca.runners.views import views_of
+
+        recorder = start_recorder(self.recording, engine, self.interval, self.common_labels(engine))
+        return [Record(views_of(engine, measuring), recorder), store]
 
     def common_labels(self, engine: Engine) -> dict[str, str]:
         """Labels of every metric that this runner stores."""
@@ -266,14 +278,15 @@ class MeasurementRunner(Runner):
             self.interval,
             on_missed=lambda missed: telemetry.count("wca_overruns", missed),
         )
-        loop = Loop([departed, discover, measure], self._clock, self._stop, self._wake)
+        control = self._control
+        loop = Loop([departed, discover, measure], self._clock, control.stop, control.wake)
         limit = max(STUCK_INTERVALS * self.interval, STUCK_SECONDS)
         health = Health(loop, limit, self._clock.monotonic)
         serve(self.http, engine.storages, health, engine.lifecycle)
-        self._supervisor.ready("measuring")
-        with Watchdog(loop, limit, self._clock, telemetry, self._supervisor):
-            loop.run(self._iterations)
-        self._supervisor.stopping()
+        control.supervisor.ready("measuring")
+        with Watchdog(loop, limit, self._clock, telemetry, control.supervisor):
+            loop.run(control.iterations)
+        control.supervisor.stopping()
 
     def _stages(
         self,
@@ -315,6 +328,6 @@ class MeasurementRunner(Runner):
 
         def wake() -> None:
             job.request()
-            self._wake.set()
+            self._control.wake.set()
 
         return wake

@@ -8,9 +8,11 @@ from wca.containers.parts import Part
 from wca.detectors import TaskData, TasksData
 from wca.metrics import Measurements
 from wca.platforms import Platform
+from wca.runners.engine import Engine
+from wca.runners.measuring import Measuring
 from wca.runners.stages import Sample
 
-__all__ = ["View", "Views"]
+__all__ = ["View", "Views", "views_of"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,27 @@ class Views:
         self._add_containers(sample, tasks)
         return View(platform, tasks)
 
+    def copied(self, view: View) -> View:
+        """The same once more: what a plugin does to one of them changes nothing in the other."""
+        platform = replace(
+            view.platform,
+            measurements=self._copied(view.platform.measurements),
+            read_at=dict(view.platform.read_at),
+        )
+        tasks = {
+            task_id: replace(
+                task,
+                labels=dict(task.labels),
+                resources=dict(task.resources),
+                measurements=self._copied(task.measurements),
+                allocations=_copy(task.allocations),
+                subcgroups_paths=list(task.subcgroups_paths),
+                containers={name: self._copied(one) for name, one in task.containers.items()},
+            )
+            for task_id, task in view.tasks.items()
+        }
+        return View(platform, tasks)
+
     def _add_containers(self, sample: Sample, tasks: TasksData) -> None:
         for one in sample.parts:
             part = one.container.task
@@ -82,6 +105,18 @@ class Views:
         for name in self._nested.intersection(copied):
             copied[name] = _copy(copied[name])
         return copied
+
+
+def views_of(engine: Engine, measuring: Measuring) -> Views:
+    """What makes the views of a run.
+
+    Args:
+        engine: has the facts of the machine and the clock.
+        measuring: knows which metrics there are, and when they were read.
+    """
+    nested = [entry.name for entry in measuring.catalogue.values() if entry.levels]
+    monotonic = engine.clock.monotonic
+    return Views(engine.platform, nested, lambda: measuring.read_before(monotonic()))
 
 
 def _copy(value: Any) -> Any:

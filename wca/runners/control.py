@@ -1,0 +1,27 @@
+"""How a run is told to end, and whom it tells how it is."""
+
+import threading
+
+from wca.runners.stop import StopEvent
+from wca.supervisor import Supervisor
+
+__all__ = ["Control"]
+
+
+class Control:
+    """What others say to a run, before it and during it.
+
+    Args:
+        wake: lets the loop look what there is to do.
+        stop: ends the run; it wakes the loop as well.
+        iterations: after which the run ends by itself; None: it does not.
+        exit_expected: the program ends with the run, see ``StopSignals``.
+        supervisor: hears that the run has started, that it moves on, and that it ends.
+    """
+
+    def __init__(self) -> None:
+        self.wake = threading.Event()
+        self.stop = StopEvent(self.wake)
+        self.iterations: int | None = None
+        self.exit_expected = False
+        self.supervisor = Supervisor()
