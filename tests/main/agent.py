@@ -10,8 +10,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
+#: Commands that run no agent.
+LOOKING = ("check", "replay", "detect")
+
+
 def command(*arguments):
-    root = ["--root"] if os.geteuid() == 0 and arguments and arguments[0] != "check" else []
+    runs = bool(arguments) and arguments[0] not in LOOKING
+    root = ["--root"] if os.geteuid() == 0 and runs else []
     return [sys.executable, "-m", "wca", *map(str, arguments), *root]
 
 

@@ -12,6 +12,8 @@ COMMANDS: Mapping[str, str] = {
     "run": "run the agent that a configuration file describes",
     "check": "build everything a configuration file names, start nothing, report all problems",
     "record": "run the agent and record what it sees and what its detector answers",
+    "replay": "ask a detector about a recording, and compare with what was recorded",
+    "detect": "print what a detector finds in a recording, and score it against labels",
     "wrap": "run a program, pass its output on, and store the numbers that are in it",
     "docs": "print a generated reference",
 }

@@ -1,7 +1,7 @@
 """What a recording holds of one interval."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wca.detectors.answers import Answer
@@ -34,9 +34,9 @@ class FrameAnswer:
         kind: of plugin: ``detection``, or ``allocation``.
     """
 
-    anomalies: Sequence[Mapping[str, Any]] = ()
-    metrics: Sequence[Metric] = ()
-    problems: Sequence[str] = ()
+    anomalies: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    metrics: Sequence[Metric] = field(default_factory=list)
+    problems: Sequence[str] = field(default_factory=list)
     error: str | None = None
     kind: str = "detection"
 
