@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wca.detectors.api import ContentionAnomaly, Evidence, Suspect
-from wca.detectors.interfering.baselines import Baselines, load_bin
 from wca.detectors.interfering.judged import JUDGED, Group
+from wca.detectors.interfering.norms import Norms, load_bin
 from wca.detectors.interfering.table import Row
 from wca.detectors.interfering.tracks import Timeline, Track
 from wca.detectors.interfering.triage import Finding
@@ -79,10 +79,10 @@ class Patient:
         """Take the numbers of this interval."""
         self.track.look(now, read_at, measurements)
 
-    def judge(self, baselines: Baselines) -> None:
+    def judge(self, norms: Norms) -> None:
         """Hold them against what is usual."""
         place = load_bin(self.track.load)
-        usual = baselines.usual(self.application, 0 if place is None else place)
+        usual = norms.usual(self.application, 0 if place is None else place)
         self.watch.look(self.track, usual)
         if place is not None:
             self._pending.append((place, self.watch.looked))
@@ -92,6 +92,11 @@ class Patient:
             trouble.quiet = 0 if self.watch.out_now(trouble.row.group) else trouble.quiet + 1
             if trouble.quiet >= self._quiet:
                 self._end(trouble)
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether there is nothing that its numbers could be held against."""
+        return all(one is None for one in self.watch.usual)
 
     @property
     def suspected(self) -> bool:
@@ -119,11 +124,11 @@ class Patient:
         self._changing = self._unexplained = 0
         return None if same else row.verdict
 
-    def learn(self, baselines: Baselines, now: float, *, untouched: bool) -> bool:
-        """Let baselines have what nothing is wrong with; whether the workload has changed.
+    def learn(self, norms: Norms, now: float, *, untouched: bool) -> bool:
+        """Let the norms have what nothing is wrong with; whether the workload has changed.
 
         Args:
-            baselines: of all applications.
+            norms: of all applications.
             now: Unix time in seconds.
             untouched: whether the task has no allocations in force.
         """
@@ -136,10 +141,10 @@ class Patient:
         if not self.watch.confirmed:
             self._changing = self._unexplained = 0
         if self._has_changed():
-            self._begin_anew(baselines, now)
+            self._begin_anew(norms, now)
             return True
         if not self.watch.confirmed and len(self._pending) > self._readings:
-            baselines.learn(self.application, *self._pending.popleft(), now)
+            norms.learn(self.application, *self._pending.popleft(), now)
         return False
 
     def anomaly(self, task_id: str, present: Collection[str]) -> ContentionAnomaly | None:
@@ -183,7 +188,7 @@ class Patient:
             or self.watch.low >= _UNEXPLAINED
         )
 
-    def _begin_anew(self, baselines: Baselines, now: float) -> None:
+    def _begin_anew(self, norms: Norms, now: float) -> None:
         """The level of today is the usual one from now on."""
         places = self.watch.confirmed
         groups = {JUDGED[place].group for place in places} or {Group.COST}
@@ -193,10 +198,10 @@ class Patient:
         self._told = _TOLD
         lasted = max(self._changing, self._unexplained, min(self.watch.low, _UNEXPLAINED))
         for group in sorted(groups):
-            baselines.forget(self.application, group)
+            norms.forget(self.application, group)
             self.watch.clear(group)
         for place, values in list(self._pending)[-lasted:]:
-            baselines.learn(self.application, place, values, now)
+            norms.learn(self.application, place, values, now)
         self._pending.clear()
         self._changing = self._unexplained = 0
 
