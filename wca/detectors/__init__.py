@@ -21,6 +21,7 @@ from wca.lazy import lazy_names
 
 if TYPE_CHECKING:
     from wca.detectors.interference import InterferenceDetector
+    from wca.detectors.model import ModelDetector
     from wca.detectors.nop import NOPAnomalyDetector
     from wca.detectors.threshold import ThresholdDetector
 
@@ -32,6 +33,7 @@ __all__ = [
     "Detector",
     "Evidence",
     "InterferenceDetector",
+    "ModelDetector",
     "NOPAnomalyDetector",
     "Stateful",
     "Suspect",
@@ -47,6 +49,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "InterferenceDetector": "wca.detectors.interference",
+        "ModelDetector": "wca.detectors.model",
         "NOPAnomalyDetector": "wca.detectors.nop",
         "ThresholdDetector": "wca.detectors.threshold",
     },
