@@ -14,6 +14,7 @@ TABLES = (
     "collectors",
     "descriptors",
     "detectors",
+    "recording",
     "long-run",
     "ping-pong",
     "encoding",
@@ -52,6 +53,7 @@ def main() -> int:
         "collectors": _print_collectors,
         "descriptors": _print_descriptors,
         "detectors": _print_detectors,
+        "recording": _print_recording,
         "long-run": _print_long_run,
         "ping-pong": _print_ping_pong,
         "encoding": _print_encoding,
@@ -157,6 +159,14 @@ def _print_detectors(args: argparse.Namespace) -> None:
 
     print(detectors.HEADER)
     for row in detectors.rows(args.tasks or [100, 1000], args.rounds):
+        print(row, flush=True)
+
+
+def _print_recording(args: argparse.Namespace) -> None:
+    from benchmarks import recording
+
+    print(recording.HEADER)
+    for row in recording.rows(args.tasks or [100, 1000], args.rounds):
         print(row, flush=True)
 
 

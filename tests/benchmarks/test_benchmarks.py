@@ -286,6 +286,14 @@ def test_detectors_are_measured_with_what_they_are_shown():
     assert all(float(cell.strip(" |")) >= 0 for row in rows for cell in row[2:])
 
 
+def test_recordings_are_weighed():
+    done = program("benchmarks", "recording", "--tasks", "20", "--rounds", "3")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| 20 | ")]
+    assert [row[2] for row in rows] == ["100%", "10%"]
+    assert all(float(cell.strip(" |")) > 0 for row in rows for cell in row[3:])
+
+
 def test_discovery_asks_servers_of_pods():
     done = program("benchmarks", "discovery", "--tasks", "3", "--rounds", "1", "--seconds", "1")
     assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.docs.pages import blocks
+from tests.packaging.test_recording_commands import recording_commands
 
 #: Commands that other tests run, or that are this run itself.
 ELSEWHERE = {
@@ -16,6 +17,7 @@ ELSEWHERE = {
     "make bench ARGS=collectors": "tests/benchmarks",
     "make bench ARGS=descriptors": "tests/benchmarks",
     "make bench ARGS=detectors": "tests/benchmarks",
+    "make bench ARGS=recording": "tests/benchmarks",
     "make bench ARGS=long-run": "tests/benchmarks",
     "make bench ARGS=ping-pong": "tests/benchmarks",
     "make bench ARGS=encoding": "tests/benchmarks",
@@ -34,6 +36,7 @@ ELSEWHERE = {
     'echo "254:0 1000000000000" > /sys/fs/cgroup/blkio/some-group/blkio.throttle.read_bps_device': (
         "tests/collectors/test_real_events.py, in a group of its own"
     ),
+    **dict.fromkeys(recording_commands(), "test_recording_commands.py, in their order"),
     "pex -D examples python-dateutil==2.8.0 -o hello_world.pex": "test_seed_commands.py",
 }
 COMMANDS = sorted({line for _, _, text in blocks("sh") for line in text.splitlines() if line})

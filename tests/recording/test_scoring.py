@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.docs.pages import blocks
 from wca.errors import ValidationError
 from wca.recording.findings import Finding, findings_of
 from wca.recording.frame import Frame, FrameAnswer
@@ -316,6 +317,12 @@ def test_labels_are_read():
 def test_labels_that_make_no_sense_are_one_sentence(given, words):
     with pytest.raises(ValidationError, match=words):
         read_episodes(given)
+
+
+def test_the_labels_of_the_guide_are_labels():
+    (text,) = [text for page, _, text in blocks("text") if page == "recording.md"]
+    kinds = {one.kind: one.verdict for one in read_episodes(json.loads(text))}
+    assert kinds == {CPU: CPU, "load step": None}
 
 
 def test_a_file_of_labels_is_read_and_named_where_it_is_wrong(tmp_path):

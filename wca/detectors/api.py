@@ -73,8 +73,9 @@ class Anomaly(ABC):
     def generate_metrics(self) -> list[Metric]:
         """The metrics that describe it.
 
-        Called on the loop's thread once in each interval in which the detector reports it. The
-        runner adds the labels of the node, and of the task that ``contended_task_id`` names.
+        Called once in each interval in which the detector reports it, on the thread on which
+        ``detect`` was called. The runner adds the labels of the node, and of the task that
+        ``contended_task_id`` names.
         """
 
 
@@ -245,8 +246,8 @@ class Stateful(Protocol):
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what an earlier ``dump_state`` gave, maybe of an earlier version.
 
-        Called at most once, after ``start`` and before the first ``detect``. After it the detector
-        answers as the one did that gave the state.
+        Called at most once, after ``start`` and before the first ``detect``. Two that were given
+        the same state answer the same, so that a recording can be replayed from its beginning.
 
         Raises:
             ValidationError: it cannot be used, with a sentence; then the detector is as it was.

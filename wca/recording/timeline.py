@@ -24,6 +24,8 @@ _SHARES = {
 }
 #: Readings between which a cost is taken, so that it does not jitter.
 _COST_OVER = 5
+#: Room above the lines, for what was said.
+_HEADROOM = 1.4
 
 
 @dataclass
@@ -135,7 +137,7 @@ class Timeline:
                 if task == episode.victim:
                     _write(axis, episode.start - begin, 0.02, episode.kind, "bottom")
         _line(axis, signals.cpus, begin, label="CPUs used", color="tab:blue")
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, axis.get_ylim()[1] * _HEADROOM)
         axis.set_ylabel("CPUs")
         axis.set_title(task, loc="left", fontsize=9)
         right = axis.twinx()
@@ -144,7 +146,7 @@ class Timeline:
             _line(right, points, begin, label=words, color=colour, linewidth=0.8)
         _line(right, _relative(signals.cost), begin, label="CPU per work", color="tab:green")
         _line(right, signals.indicator, begin, label="service level", color="black", linewidth=0.8)
-        right.set_ylim(bottom=0, top=max(1.0, right.get_ylim()[1]))
+        right.set_ylim(0, max(1.0, right.get_ylim()[1]) * _HEADROOM)
         right.set_ylabel("share, or times usual")
         for one in found:
             if one.task in (task, ""):
@@ -152,9 +154,11 @@ class Timeline:
         lines = [*axis.get_lines(), *right.get_lines()]
         axis.legend(
             handles=[line for line in lines if not line.get_label().startswith("_")],
-            loc="upper right",
+            loc="lower right",
+            bbox_to_anchor=(1.0, 1.0),  # above the axis, beside the name of the task
+            frameon=False,
             fontsize=7,
-            ncols=6,
+            ncols=7,
         )
 
 

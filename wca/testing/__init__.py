@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from wca.testing.nodes import NodeContract
     from wca.testing.openmetrics import check_openmetrics
     from wca.testing.pmus import PmuCounters, PmuTree
+    from wca.testing.replaying import check_replay
     from wca.testing.storage import RecordingStorage, StorageContract
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "StorageContract",
     "check_exposition",
     "check_openmetrics",
+    "check_replay",
 ]
 
 __getattr__ = lazy_names(
@@ -43,5 +45,6 @@ __getattr__ = lazy_names(
         "StorageContract": "wca.testing.storage",
         "check_exposition": "wca.testing.exposition",
         "check_openmetrics": "wca.testing.openmetrics",
+        "check_replay": "wca.testing.replaying",
     },
 )

@@ -12,13 +12,21 @@ from typing import Any
 
 from wca.abilities import ability, ability_problems
 from wca.detectors.answers import Answer, read_answer
-from wca.detectors.api import AnomalyDetector, ContentionAnomaly, TaskData, TasksData
+from wca.detectors.api import (
+    AnomalyDetector,
+    ContentionAnomaly,
+    Stateful,
+    TaskData,
+    TasksData,
+)
 from wca.detectors.calling import UsableDetector, call_detect
 from wca.detectors.encoding import describe, labelled, record_line, record_of
+from wca.errors import ValidationError
 from wca.metrics import CATALOGUE, Measurements, MetricGranularity, MetricType
 from wca.platforms.api import Platform
 from wca.storage.encoding import Encoder
 from wca.testing.leaks import open_things
+from wca.testing.replaying import check_replay, check_state
 
 __all__ = ["DetectorContract", "History", "a_platform", "a_task", "busy_history"]
 
@@ -149,10 +157,21 @@ class DetectorContract:
 
     def test_the_same_input_has_the_same_answers(self) -> None:
         """Whenever it is asked, so that a recording can be replayed."""
-        first = self._answers(self.history())
+        answers = check_replay(self.detector, self.history)
         time.sleep(0.05)
-        random.seed(first)
-        assert self._answers(self.history()) == first
+        random.seed(answers[0])
+        assert check_replay(self.detector, self.history) == answers
+
+    def test_its_state_brings_back_what_it_has_learned(self) -> None:
+        """Of one that is ``Stateful``; what it cannot use it refuses with a ValidationError."""
+        if not isinstance(self.detector(), Stateful):
+            return
+        check_state(self.detector, self.history)
+        for senseless in ({}, {"version": -1}, {"": [None]}):
+            detector = self.detector()
+            assert isinstance(detector, Stateful)
+            with contextlib.suppress(ValidationError):
+                detector.load_state(senseless)
 
     def test_what_it_sees_stays_as_it_was(self) -> None:
         """Others see the same."""
