@@ -10,7 +10,9 @@ from wca.detectors import (
     AnomalyDetector,
     ContendedResource,
     ContentionAnomaly,
+    CPIDetector,
     InterferenceDetector,
+    MultiDetector,
     NOPAnomalyDetector,
     ThresholdDetector,
 )
@@ -53,6 +55,16 @@ class TestThreshold(DetectorContract):
 class TestInterference(DetectorContract):
     def detector(self):
         return InterferenceDetector(samples=10)
+
+
+class TestCPI(DetectorContract):
+    def detector(self):
+        return CPIDetector(period=2, samples=3, min_cpu=0, window=20)
+
+
+class TestMulti(DetectorContract):
+    def detector(self):
+        return MultiDetector([InterferenceDetector(samples=10), NOPAnomalyDetector()])
 
 
 class TestOlder(DetectorContract):

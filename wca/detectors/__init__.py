@@ -20,20 +20,24 @@ from wca.detectors.api import (
 from wca.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from wca.detectors.cpi import CPIDetector
     from wca.detectors.interference import InterferenceDetector
     from wca.detectors.model import ModelDetector
+    from wca.detectors.multi import MultiDetector
     from wca.detectors.nop import NOPAnomalyDetector
     from wca.detectors.threshold import ThresholdDetector
 
 __all__ = [
     "Anomaly",
     "AnomalyDetector",
+    "CPIDetector",
     "ContendedResource",
     "ContentionAnomaly",
     "Detector",
     "Evidence",
     "InterferenceDetector",
     "ModelDetector",
+    "MultiDetector",
     "NOPAnomalyDetector",
     "Stateful",
     "Suspect",
@@ -48,8 +52,10 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "CPIDetector": "wca.detectors.cpi",
         "InterferenceDetector": "wca.detectors.interference",
         "ModelDetector": "wca.detectors.model",
+        "MultiDetector": "wca.detectors.multi",
         "NOPAnomalyDetector": "wca.detectors.nop",
         "ThresholdDetector": "wca.detectors.threshold",
     },

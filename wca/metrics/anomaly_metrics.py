@@ -141,4 +141,32 @@ ANOMALY_METRICS: tuple[MetricMetadata, ...] = (
         levels=("reason",),
         needs="ModelDetector",
     ),
+    _anomaly(
+        "cpi_spec_samples",
+        _G,
+        _N,
+        "Samples that the specification of the task's application rests on; older ones count less.",
+        "detector",
+        levels=("task_id",),
+        needs="CPIDetector",
+    ),
+    _anomaly(
+        "cpi_outliers",
+        _G,
+        _N,
+        "Samples of the task in the window that took more cycles, or CPU, than the specification "
+        "allows.",
+        "detector",
+        levels=("task_id",),
+        needs="CPIDetector",
+    ),
+    _anomaly(
+        "detector_failures",
+        _C,
+        _N,
+        "Times that one of several detectors has raised, or answered what makes no sense.",
+        "detector",
+        levels=("detector",),
+        needs="MultiDetector",
+    ),
 )

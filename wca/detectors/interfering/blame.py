@@ -3,7 +3,7 @@
 import enum
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wca.detectors.api import Suspect
 from wca.detectors.interfering import sampling
@@ -13,9 +13,9 @@ from wca.detectors.interfering.tracks import Machine, Track, known_mean, known_m
 __all__ = ["Blame", "Field", "Rival", "Suspects"]
 
 #: Intervals before the onset: with which the rise is compared, and that a correlation covers.
-_BEFORE, _REACH = 8, 30
+_BEFORE, _REACH = 6, 30
 #: Intervals between the victim's onset and the suspect's, at most, for a suspect to be accused.
-_TOGETHER = 4
+_TOGETHER = 3
 #: A score that is needed, how far the second has to be behind, and how much of all that rose the
 #: accused must be.
 _SCORE, _AHEAD, _HALF = 0.4, 0.2, 0.5
@@ -126,7 +126,16 @@ class Suspects:
             for one in self._candidates(field, victim)
         ]
         outside = self._outside(field, onset, places)
-        return _judged(field, traces, outside, len(places) - onset)
+        blame = _judged(field, traces, outside, len(places) - onset)
+        if self._tells(victim) or not any(self._tells(one) for one in blame.accused):
+            return blame
+        why = "the likeliest is a task whose work is measured, and the victim's is not"
+        return replace(blame, rival=Rival.SEVERAL, why=why)
+
+    def _tells(self, task_id: str) -> bool:
+        """Whether a task says what it does, or how well: as those do that matter."""
+        now = self._tracks[task_id].now
+        return any(now[one] == now[one] for one in (sampling.WORK, sampling.SLI))
 
     def _candidates(self, field: Field, victim: str) -> list[str]:
         if field not in self._busiest:

@@ -122,7 +122,7 @@ class Examiner:
         for _, task_id in sorted(waiting)[:_CLOSELY]:
             patient = self._patients[task_id]
             patient.waiting = 0
-            finding = triage(task_id, patient.track, patient.watch, scene)
+            finding = triage(task_id, patient.track, patient.watch, scene, patient.lasting)
             verdict = None if finding is None else patient.decide(finding)
             if verdict is not None:
                 self._found[verdict.value] += 1

@@ -16,9 +16,9 @@ from wca.detectors.interfering.watches import Confirmation, Watch
 
 __all__ = ["Change", "Patient"]
 
-#: Intervals that a shift of level has to last without anybody to blame, to be a change of the
-#: workload: where the work costs more, and where nothing explains it.
-_LASTING, _UNEXPLAINED = 20, 60
+#: Intervals that the work has to cost more, with nobody to blame, to be told as another workload;
+#: and that a shift which nothing explains has to last to be what is usual from then on.
+_NOTICED, _LASTING = 20, 120
 #: Intervals after the beginning in which a culprit is still looked for.
 _SEARCH = 20
 #: Intervals for which a change is told.
@@ -66,10 +66,9 @@ class Patient:
         self.watch = Watch(confirmation)
         self._readings = confirmation.of
         self._quiet = quiet
-        self._pending: deque[tuple[int, Sequence[float]]] = deque(maxlen=_UNEXPLAINED)
+        self._pending: deque[tuple[int, Sequence[float]]] = deque(maxlen=_LASTING)
         self._trouble: _Trouble | None = None
-        self._changing = self._unexplained = 0
-        self._told = 0
+        self._changing = self._unexplained = self._told = 0
         self.change: Change | None = None
         self.waiting = 0
 
@@ -91,7 +90,12 @@ class Patient:
             trouble.age += 1
             trouble.quiet = 0 if self.watch.out_now(trouble.row.group) else trouble.quiet + 1
             if trouble.quiet >= self._quiet:
-                self._end(trouble)
+                self._end()
+
+    @property
+    def lasting(self) -> int:
+        """Intervals since its anomaly was found; 0 where there is none."""
+        return 0 if self._trouble is None else self._trouble.age
 
     @property
     def unjudged(self) -> bool:
@@ -140,8 +144,11 @@ class Patient:
             return False
         if not self.watch.confirmed:
             self._changing = self._unexplained = 0
-        if self._has_changed():
+        if max(self._unexplained, self.watch.low) >= _LASTING:
             self._begin_anew(norms, now)
+            return False
+        if _NOTICED in (self._changing, self.watch.low):
+            self.change, self._told = _change(self.watch), _TOLD
             return True
         if not self.watch.confirmed and len(self._pending) > self._readings:
             norms.learn(self.application, *self._pending.popleft(), now)
@@ -158,7 +165,7 @@ class Patient:
         if trouble is None:
             return None
         if trouble.accused and not any(one in present for one in trouble.accused):
-            self._end(trouble)  # who did it is gone
+            self._end()  # who did it is gone
             return None
         return ContentionAnomaly(
             trouble.row.resource,
@@ -176,39 +183,27 @@ class Patient:
         self._changing = self._unexplained = 0
         self.watch.clear()
 
-    def _end(self, trouble: _Trouble) -> None:
-        self.watch.clear(trouble.row.group)
+    def _end(self) -> None:
+        self.watch.clear()
         self._trouble = None
         self._pending.clear()
 
-    def _has_changed(self) -> bool:
-        return (
-            self._changing >= _LASTING
-            or self._unexplained >= _UNEXPLAINED
-            or self.watch.low >= _UNEXPLAINED
-        )
-
     def _begin_anew(self, norms: Norms, now: float) -> None:
         """The level of today is the usual one from now on."""
-        places = self.watch.confirmed
-        groups = {JUDGED[place].group for place in places} or {Group.COST}
-        if self._changing >= _LASTING:
-            groups = {Group.COST}
-        self.change = _change(self.watch, min(groups))
-        self._told = _TOLD
-        lasted = max(self._changing, self._unexplained, min(self.watch.low, _UNEXPLAINED))
+        groups = {JUDGED[place].group for place in self.watch.confirmed} or {Group.COST}
         for group in sorted(groups):
             norms.forget(self.application, group)
             self.watch.clear(group)
-        for place, values in list(self._pending)[-lasted:]:
+        for place, values in self._pending:
             norms.learn(self.application, place, values, now)
         self._pending.clear()
         self._changing = self._unexplained = 0
 
 
-def _change(watch: Watch, group: Group) -> Change:
+def _change(watch: Watch) -> Change:
+    """How much more, or less, the work costs."""
     for place, judged in enumerate(JUDGED):
         known, value = watch.usual[place], watch.looked[place]
-        if judged.group is group and known is not None and known.median > 0 and value == value:
-            return Change(group, value / known.median)
-    return Change(group, 1.0)
+        if judged.group is Group.COST and known is not None and value == value:
+            return Change(Group.COST, value / max(known.median, 1e-12))
+    return Change(Group.COST, 1.0)

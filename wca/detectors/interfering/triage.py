@@ -85,6 +85,7 @@ class _Case:
 
     places: Sequence[int]
     onset: int
+    lasting: int
     levels: dict[str, Level] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
@@ -102,7 +103,9 @@ class _Case:
         return max(self.lost, key=lambda one: self.lost[one]) if self.lost else None
 
 
-def triage(task_id: str, track: Track, watch: Watch, scene: Scene) -> Finding | None:
+def triage(
+    task_id: str, track: Track, watch: Watch, scene: Scene, lasting: int = 0
+) -> Finding | None:
     """Find the row of the table that fits; None: too little was seen yet.
 
     Args:
@@ -110,8 +113,9 @@ def triage(task_id: str, track: Track, watch: Watch, scene: Scene) -> Finding | 
         track: its numbers.
         watch: what is unusual about them.
         scene: the rest.
+        lasting: intervals since it is known to suffer.
     """
-    case = _begin(track, watch, scene.timeline)
+    case = _begin(track, watch, scene.timeline, lasting)
     if case is None or not _look(case, track, watch, scene):
         return None
     ruled_out: dict[str, str] = {}
@@ -141,7 +145,7 @@ def triage(task_id: str, track: Track, watch: Watch, scene: Scene) -> Finding | 
     return Finding(row_found, blame, evidence, case.since)
 
 
-def _begin(track: Track, watch: Watch, timeline: Timeline) -> _Case | None:
+def _begin(track: Track, watch: Watch, timeline: Timeline, lasting: int) -> _Case | None:
     """Since when: the step of the number that is farthest out."""
     places = timeline.last(_LOOKED_OVER)
     farthest, most = None, 0.0
@@ -153,14 +157,14 @@ def _begin(track: Track, watch: Watch, timeline: Timeline) -> _Case | None:
                 farthest, most = place, far
     if farthest is None:
         return None
-    return _Case(places, _onset(track, watch, farthest, places))
+    return _Case(places, _onset(track, watch, farthest, places, lasting), lasting)
 
 
-def _onset(track: Track, watch: Watch, place: int, places: Sequence[int]) -> int:
+def _onset(track: Track, watch: Watch, place: int, places: Sequence[int], lasting: int) -> int:
     """Where a number stepped: not long before the first reading that was unusual."""
     series = track.series(JUDGED[place].measure, places)
     read = [one for one, value in enumerate(series) if value == value]
-    back = watch.outliers[place].bit_length() + (4 if JUDGED[place].smooth else 2)
+    back = watch.outliers[place].bit_length() + (4 if JUDGED[place].smooth else 2) + lasting
     return step_at(series, read[-min(back, len(read))]) if read else len(series) - 1
 
 
@@ -239,7 +243,9 @@ def _blame(
     if not high:
         return Blame(Rival.UNKNOWN, why="the matching number is not high")
     place = high[0]
-    onset = _onset(track, watch, place, case.places) if watch.outliers[place] else case.onset
+    onset = case.onset
+    if watch.outliers[place]:
+        onset = _onset(track, watch, place, case.places, case.lasting)
     signal = track.series(JUDGED[place].measure, case.places)
     return scene.suspects.blame(where, task_id, signal, onset, case.places)
 
