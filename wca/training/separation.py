@@ -30,30 +30,30 @@ class Separation:
 
 
 def separate(
-    usual: Sequence[float], disturbed: Sequence[float], budget: float
+    usual: Sequence[float], disturbed: Sequence[float], budget: float, fence: float
 ) -> Separation | None:
     """The best limit; None: there are too few readings, or none explains them.
 
-    Only limits are tried that are not below the largest share of usual readings: ``1 - budget``
-    of them.
+    Those are tried that leave few enough usual readings outside: the fence, which is taken where no
+    other one is better, and the middle between any two readings.
 
     Args:
         usual: readings, the smallest first.
         disturbed: those of episodes, the smallest first.
         budget: share of the usual ones that may be beyond the limit.
+        fence: the limit that the usual readings alone have given.
     """
     if len(usual) < _ENOUGH or len(disturbed) < _ENOUGH:
         return None
     lowest = usual[len(usual) - 1 - int(budget * len(usual))]
     values = sorted({lowest, *(one for one in (*usual, *disturbed) if one > lowest)})
     step = max(1, len(values) // _TRIED)
-    limits = [lowest, *((one + other) / 2 for one, other in list(pairwise(values))[::step])]
-    best = max((Separation(one, _score(usual, disturbed, one)) for one in limits), key=_worth)
-    return best if best.score >= _SCORE else None
-
-
-def _worth(one: Separation) -> tuple[float, float]:
-    return one.score, -one.limit
+    limits = [(one + other) / 2 for one, other in list(pairwise(values))[::step]]
+    if fence >= lowest:
+        limits.insert(0, fence)  # of equals the first one is the best
+    tried = [Separation(one, _score(usual, disturbed, one)) for one in limits]
+    best = max(tried, key=lambda one: one.score, default=None)
+    return best if best is not None and best.score >= _SCORE else None
 
 
 def _score(usual: Sequence[float], disturbed: Sequence[float], limit: float) -> float:

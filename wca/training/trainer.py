@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from wca.detectors.interfering.judged import JUDGED
 from wca.detectors.modelling.model import (
@@ -19,7 +19,7 @@ from wca.detectors.modelling.parts import rounded
 from wca.errors import UsageError
 from wca.recording import Recording
 from wca.recording.labels import Episode
-from wca.training.mixtures import fence, mixture, need_packages
+from wca.training.mixtures import Component, fence, mixture, need_packages
 from wca.training.readings import Observer, Thinned
 from wca.training.separation import separate
 from wca.training.truth import QUIET, Truth, disturbed
@@ -79,7 +79,7 @@ def train(sources: Iterable[Source], parameters: Parameters) -> Model:
     episodes = {id(one): len(one) for one in labelled}  # one file may belong to all
     return Model(
         __version__,
-        [one for one in spans if one is not None],
+        sorted((one for one in spans if one is not None), key=astuple),
         sum(episodes.values()) if labelled else None,
         parameters,
         learned,
@@ -139,19 +139,22 @@ def _learned(number: int, readings: _Readings, parameters: Parameters) -> Learne
     episodes = readings.disturbed[number]
     components = mixture(usual, parameters.components)
     median = statistics.median(usual)
-    best = separate(usual, episodes.values(), parameters.budget)
-    if best is None:
-        share = parameters.share / 2 if judged.smooth else parameters.share
-        end = fence(usual, components, parameters.span, parameters.budget)
-        limit = max(end, median + max(share * median, judged.floor))
-    else:
-        limit = best.limit
+    share = parameters.share / 2 if judged.smooth else parameters.share
+    end = fence(usual, components, parameters.span, parameters.budget)
+    limit = max(end, median + max(share * median, judged.floor))
+    best = separate(usual, episodes.values(), parameters.budget, limit)
+    limit = limit if best is None else best.limit
     return Learned(
         rounded(median),
         max(rounded(limit), rounded(median)),
         readings.usual[number].seen,
         BY_FENCE if best is None else BY_LABELS,
-        [[rounded(max(0.0, one)) for one in (c.weight, c.mean, c.deviation)] for c in components],
+        tuple(_plain(one) for one in components),
         episodes.seen,
         None if best is None else rounded(best.score),
     )
+
+
+def _plain(component: Component) -> tuple[float, ...]:
+    numbers = (component.weight, component.mean, component.deviation)
+    return tuple(rounded(max(0.0, one)) for one in numbers)

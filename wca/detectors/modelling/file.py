@@ -81,7 +81,9 @@ def parse_model(data: bytes) -> Model:
         raise ValidationError("is no model of wca, `wca train` writes one")
     version = known["version"].count(1)
     if version != _VERSION:
-        raise ValidationError(f"is a model of version {version}, this wca reads {_VERSION}: train")
+        raise ValidationError(
+            f"is a model of version {version}, this wca reads {_VERSION}: train it again"
+        )
     found = document.fields(
         *("kind", "version", "wca", "load_width", "recordings", "episodes", "parameters"),
         "applications",
@@ -155,7 +157,7 @@ def _numbers(part: Part) -> dict[int, Learned]:
 def _learned(part: Part) -> Learned:
     found = part.fields(*_names(Learned))
     median, score = found["median"].number(), found["score"]
-    components = [one.numbers(3) for one in found["components"].items()]
+    components = tuple(one.numbers(3) for one in found["components"].items())
     if not components:
         raise found["components"].refuse("one component at least")
     return Learned(
