@@ -281,8 +281,9 @@ def test_rule_5_what_may_be_counted_is_0_before_it_is(samples):
     names = {sample.name for sample in samples}
     own = {name for name, entry in NAMES.items() if entry.granularity == "internal"}
     ended = {name for name in NAMES if name.startswith("platform_ended_tasks")}
-    of_spools = {"wca_damaged_spools_total"}  # there is none without a storage that has one
-    assert {name for name in own | ended if name.endswith("_total")} - of_spools <= names
+    # There is none without a storage that has a spool, or without a recording.
+    of_others = {"wca_damaged_spools_total", "wca_recording_lost_total"}
+    assert {name for name in own | ended if name.endswith("_total")} - of_others <= names
     failures = {
         sample.labels["component"] for sample in samples if sample.name == "wca_failures_total"
     }
