@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from wca.detectors import (
     AnomalyDetector,
+    CPIDetector,
     InterferenceDetector,
+    MultiDetector,
     NOPAnomalyDetector,
     ThresholdDetector,
 )
@@ -21,6 +23,17 @@ __all__ = ["HEADER", "rows"]
 
 HEADER = "| detector | tasks | shown us/task | detect us/task | both ms |\n|---|---|---|---|---|"
 _METRICS = 30
+#: What InterferenceDetector reads where there are neither hardware counters nor resctrl.
+_READ = (
+    *("task_cpu_usage_seconds", "task_run_queue_delay_seconds", "task_psi_cpu_some_seconds"),
+    *("task_psi_io_some_seconds", "task_psi_memory_some_seconds", "task_psi_memory_full_seconds"),
+    *("task_cpu_periods", "task_cpu_throttled_periods", "task_cpu_throttled_seconds"),
+    *("task_mem_refaults_file", "task_mem_major_page_faults", "task_mem_page_faults"),
+    *("task_io_read_bytes", "task_io_written_bytes", "task_io_reads", "task_io_writes"),
+    *("task_mem_usage_bytes", "task_cpu_shares"),
+)
+#: Intervals before those that are timed: baselines are there, windows are full.
+_BEFORE = 40
 _RULES = [
     *(
         {"metric": metric, "above": 1e12, "for": 5}
@@ -43,7 +56,11 @@ def rows(sizes: list[int], rounds: int) -> Iterator[str]:
     detectors = {
         "NOPAnomalyDetector": NOPAnomalyDetector,
         "ThresholdDetector, 5 rules": lambda: ThresholdDetector(_RULES),
-        "InterferenceDetector": InterferenceDetector,
+        "InterferenceDetector": lambda: InterferenceDetector(samples=20),
+        "CPIDetector": lambda: CPIDetector(period=1, samples=20),
+        "MultiDetector of both": lambda: MultiDetector(
+            [InterferenceDetector(samples=20), CPIDetector(period=1, samples=20)]
+        ),
     }
     for name, make in detectors.items():
         for size in sizes:
@@ -58,12 +75,12 @@ def _measure(detector: AnomalyDetector, size: int, rounds: int) -> tuple[float, 
     tasks = [_Measured(Task(f"t{n}", f"t{n}", f"/t{n}", labels, {"cpus": 1})) for n in range(size)]
     entries = [one for one in CATALOGUE.values() if one.granularity is MetricGranularity.TASK]
     chosen = [one for one in entries if not one.levels][:_METRICS]
-    chosen += [CATALOGUE[rule["metric"]] for rule in _RULES]
+    chosen += [CATALOGUE[name] for name in (*_READ, *(rule["metric"] for rule in _RULES))]
     views = Views(a_platform(), [one.name for one in entries if one.levels], dict)
     shown, asked = [], []
-    for second in range(rounds + 2):
+    for second in range(rounds + _BEFORE):
         numbers = {
-            one.name: second if one.type is MetricType.COUNTER else second % 5 for one in chosen
+            one.name: second * 0.25 if one.type is MetricType.COUNTER else 5 for one in chosen
         }
         measured = [TaskSample(task, dict(numbers)) for task in tasks]
         start = time.thread_time()
@@ -72,4 +89,4 @@ def _measure(detector: AnomalyDetector, size: int, rounds: int) -> tuple[float, 
         detector.detect(view.platform, view.tasks)
         shown.append(between - start)
         asked.append(time.thread_time() - between)
-    return tuple(statistics.median(one[2:]) / size * 1e6 for one in (shown, asked))
+    return tuple(statistics.median(one[_BEFORE:]) / size * 1e6 for one in (shown, asked))

@@ -101,7 +101,7 @@ def showing(*metrics):
 
 
 #: What a metric is about; those of detection have the names of the first releases.
-PREFIXES = "wca|task|container|platform|anomaly|anomalies|threshold_rule"
+PREFIXES = "wca|task|container|platform|anomaly|anomalies|threshold_rule|interference|cpi|detector"
 
 
 def test_rule_1_names_are_snake_case_with_a_prefix_and_without_colons(samples):

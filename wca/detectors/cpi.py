@@ -222,7 +222,7 @@ def antagonist_score(
     size = min(len(samples), len(used))
     pairs = [
         (one, use)
-        for one, use in zip(samples[-size:], used[-size:], strict=True)
+        for one, use in zip(samples[len(samples) - size :], used[len(used) - size :], strict=True)
         if one is not None and one > 0
     ]
     whole = sum(use for _, use in pairs)

@@ -53,11 +53,21 @@ class _Bin:
         self.numbers = [_Learned(one) for one in JUDGED]
         self.age = Age(timestamp)
 
+    @property
+    def weight(self) -> float:
+        """Readings of the number that is known best."""
+        return max([one.histogram.weight for one in self.numbers])
+
 
 class _Application:
     def __init__(self) -> None:
         self.bins: dict[int, _Bin] = {}
+        self.samples = 0.0
         self.usual: dict[int, list[Usual | None]] = {}  # by place, as long as nothing changes
+
+    def count(self) -> None:
+        """How many readings there are at the load that is known best."""
+        self.samples = max((one.weight for one in self.bins.values()), default=0.0)
 
 
 class Baselines:
@@ -99,6 +109,9 @@ class Baselines:
             elif factor == 1:
                 continue
             changed |= number.work_out(self._samples, self._strictness, anew=factor < 1)
+        if factor < 1:
+            learned.count()
+        learned.samples = max(learned.samples, one.weight)
         if changed:
             learned.usual.clear()
 
@@ -127,8 +140,7 @@ class Baselines:
     def samples(self, application: str) -> float:
         """How much is known of an application: readings at the load that is known best."""
         learned = self._applications.get(application)
-        bins = () if learned is None else learned.bins.values()
-        return max((n.histogram.weight for one in bins for n in one.numbers), default=0.0)
+        return 0.0 if learned is None else learned.samples
 
     def forget(self, application: str, group: Group) -> None:
         """Nothing is known any more of the numbers of one group."""
@@ -138,6 +150,7 @@ class Baselines:
                 if judged.group is group:
                     one.numbers[place] = _Learned(judged)
         if learned is not None:
+            learned.count()
             learned.usual.clear()
 
     def dump(self) -> dict[str, Any]:
@@ -158,6 +171,7 @@ class Baselines:
                 except ValueError:
                     raise ValidationError(f"{place[:80]!r} is no place of a load") from None
                 applications[name].bins[number] = _loaded(one)
+            applications[name].count()
         self._applications = applications
 
 

@@ -146,9 +146,9 @@ class Sampler:
         if used is not None and before is not None and used < before:
             self._begin()  # another task under the same id
         times = [read_at.get(name, now) for name in _NAMES] if read_at else [now] * len(_NAMES)
-        rates = [
-            self._rate(place, total, times[place]) if total is not None else None
-            for place, total in enumerate(totals)
+        rates: list[float | None] = [
+            None if total is None else self._rate(place, total, time)
+            for place, (total, time) in enumerate(zip(totals, times, strict=True))
         ]
         numbers = [UNKNOWN] * len(MEASURES)
         for place, parts in _RATES:
