@@ -1,6 +1,7 @@
 """What is usual for an application at a load."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 from wca.detectors.interfering.ageing import Age
@@ -104,7 +105,7 @@ class Baselines:
         for number, value in zip(one.numbers, values, strict=True):
             if factor < 1:
                 number.histogram.fade(factor)
-            if value == value:
+            if not isnan(value):
                 number.add(value)
             elif factor == 1:
                 continue

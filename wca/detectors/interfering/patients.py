@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from wca.detectors.api import ContentionAnomaly, Evidence, Suspect
@@ -204,6 +205,6 @@ def _change(watch: Watch) -> Change:
     """How much more, or less, the work costs."""
     for place, judged in enumerate(JUDGED):
         known, value = watch.usual[place], watch.looked[place]
-        if judged.group is Group.COST and known is not None and value == value:
+        if judged.group is Group.COST and known is not None and not isnan(value):
             return Change(Group.COST, value / max(known.median, 1e-12))
     return Change(Group.COST, 1.0)
