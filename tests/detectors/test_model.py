@@ -55,7 +55,7 @@ def not_judged(simulator):
     return {
         one.labels["reason"]: one.value
         for one in simulator.metrics[-1]
-        if one.name == "model_tasks_not_judged"
+        if one.name == "interference_tasks_not_judged"
     }
 
 

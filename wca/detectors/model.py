@@ -105,5 +105,5 @@ class ModelDetector(AnomalyDetector):
                 unjudged[_LOAD] += 1
         metrics = list(examiner.metrics())
         for reason, count in unjudged.items():
-            metrics.append(metric("model_tasks_not_judged", count, {"reason": reason}))
+            metrics.append(metric("interference_tasks_not_judged", count, {"reason": reason}))
         return anomalies, metrics

@@ -132,7 +132,7 @@ ANOMALY_METRICS: tuple[MetricMetadata, ...] = (
         needs="InterferenceDetector or ModelDetector",
     ),
     _anomaly(
-        "model_tasks_not_judged",
+        "interference_tasks_not_judged",
         _G,
         _N,
         "Tasks that a model says nothing about: it does not know their application, or not their "
