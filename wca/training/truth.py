@@ -29,10 +29,8 @@ class Truth:
     """
 
     def __init__(self, episodes: Sequence[Episode] | None) -> None:
-        # A control is a time about which a detector has to be silent: it is usual.
-        self._episodes = [
-            one for one in episodes or () if one.verdict is not None or not one.scored
-        ]
+        # A control is a time in which nothing is done that hurts: it is usual, scored or not.
+        self._episodes = [one for one in episodes or () if one.verdict is not None]
 
     def at(self, timestamp: float) -> Sequence[Episode]:
         """Episodes that have something to do with a moment, those that have just ended too."""
