@@ -1,6 +1,8 @@
 """CPU time per task for showing an interval to a detector, and for what each detector does."""
 
+import os
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +11,15 @@ from wca.detectors import (
     AnomalyDetector,
     CPIDetector,
     InterferenceDetector,
+    ModelDetector,
     MultiDetector,
     NOPAnomalyDetector,
     ThresholdDetector,
 )
+from wca.detectors.interfering.judged import JUDGED
+from wca.detectors.interfering.norms import load_bin
+from wca.detectors.modelling.file import encode_model
+from wca.detectors.modelling.model import BY_FENCE, Learned, Load, Model, Parameters
 from wca.metrics import CATALOGUE, MetricGranularity, MetricType
 from wca.nodes import Task
 from wca.runners.stages import Sample, TaskSample
@@ -34,6 +41,8 @@ _READ = (
 )
 #: Intervals before those that are timed: baselines are there, windows are full.
 _BEFORE = 40
+#: Growth of every counter in a second; CPUs in use among them.
+_USED = 0.25
 _RULES = [
     *(
         {"metric": metric, "above": 1e12, "for": 5}
@@ -57,6 +66,7 @@ def rows(sizes: list[int], rounds: int) -> Iterator[str]:
         "NOPAnomalyDetector": NOPAnomalyDetector,
         "ThresholdDetector, 5 rules": lambda: ThresholdDetector(_RULES),
         "InterferenceDetector": lambda: InterferenceDetector(samples=20),
+        "ModelDetector": lambda: _with_model(max(sizes)),
         "CPIDetector": lambda: CPIDetector(period=1, samples=20),
         "MultiDetector of both": lambda: MultiDetector(
             [InterferenceDetector(samples=20), CPIDetector(period=1, samples=20)]
@@ -67,6 +77,27 @@ def rows(sizes: list[int], rounds: int) -> Iterator[str]:
             shown, asked = _measure(make(), size, rounds)
             both = (shown + asked) * size / 1000
             yield f"| {name} | {size} | {shown:.1f} | {asked:.1f} | {both:.1f} |"
+
+
+def _with_model(size: int) -> AnomalyDetector:
+    """With limits of its own for each task at its load."""
+    limit = Learned(1e9, 1e9, 100, BY_FENCE, [(1.0, 0.0, 0.0)])
+    load = Load(100, dict.fromkeys(range(len(JUDGED)), limit))
+    place = load_bin(_USED)
+    model = Model(
+        "benchmark",
+        [],
+        None,
+        Parameters("application", 0.05, 60, 4, 3.0, 0.05, 0.2),
+        {f"t{number}": {place: load} for number in range(size)},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.json")
+        with open(path, "wb") as file:
+            file.write(encode_model(model))
+        detector = ModelDetector(path)
+        detector.start()
+    return detector
 
 
 def _measure(detector: AnomalyDetector, size: int, rounds: int) -> tuple[float, float]:
@@ -80,7 +111,7 @@ def _measure(detector: AnomalyDetector, size: int, rounds: int) -> tuple[float, 
     shown, asked = [], []
     for second in range(rounds + _BEFORE):
         numbers = {
-            one.name: second * 0.25 if one.type is MetricType.COUNTER else 5 for one in chosen
+            one.name: second * _USED if one.type is MetricType.COUNTER else 5 for one in chosen
         }
         measured = [TaskSample(task, dict(numbers)) for task in tasks]
         start = time.thread_time()

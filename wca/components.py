@@ -69,6 +69,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.detectors.interference:InterferenceDetector", "who disturbs whom, by what", "beta"),
     Entry("wca.detectors.cpi:CPIDetector", "CPI squared: who takes more cycles", "beta"),
     Entry("wca.detectors.multi:MultiDetector", "the answers of several detectors", "beta"),
+    Entry("wca.detectors.model:ModelDetector", "who disturbs whom, by a trained model", "beta"),
     Entry("wca.security.tls:SSL", "TLS of a connection that the agent opens"),
     Entry("wca.databases.local:LocalDatabase", "values of plugins in a folder"),
     Entry("wca.databases.zookeeper:ZookeeperDatabase", "values of plugins in ZooKeeper", "compat"),

@@ -3,19 +3,23 @@
 import random
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
+from tests.detectors.test_model import a_model
 from wca.detectors import (
     AnomalyDetector,
     ContendedResource,
     ContentionAnomaly,
     CPIDetector,
     InterferenceDetector,
+    ModelDetector,
     MultiDetector,
     NOPAnomalyDetector,
     ThresholdDetector,
 )
+from wca.detectors.modelling.file import encode_model
 from wca.errors import ValidationError
 from wca.metrics import Metric
 from wca.testing.detectors import DetectorContract
@@ -60,6 +64,25 @@ class TestInterference(DetectorContract):
 class TestCPI(DetectorContract):
     def detector(self):
         return CPIDetector(period=2, samples=3, min_cpu=0, window=20)
+
+
+class TestModel(DetectorContract):
+    """With a model that knows the tasks of the history at all their loads, and calls all unusual."""
+
+    @pytest.fixture(autouse=True)
+    def _model(self, tmp_path):
+        self.path = tmp_path / "model.json"
+        model = a_model(range(-60, 61), limits=dict.fromkeys(range(10), 0.0), application="web")
+        model = replace(
+            model, applications={**model.applications, "batch": model.applications["web"]}
+        )
+        self.path.write_bytes(encode_model(model))
+
+    def detector(self):
+        return ModelDetector(str(self.path))
+
+    def test_the_history_of_the_contract_makes_it_speak(self):
+        assert '"verdict"' in self._answers(self.history())
 
 
 class TestMulti(DetectorContract):

@@ -168,6 +168,13 @@ def test_what_is_said_when(scene):
     assert said(simulator.run(15, USUAL)[12:]) == []
 
 
+def test_a_hypervisor_that_takes_as_much_as_ever_explains_nothing():
+    simulator = Simulator(InterferenceDetector())
+    simulator.run(120, USUAL, steal=0.3)
+    found = said(simulator.run(30, {**USUAL, "web": COSTS_MORE, "x": STREAM}, steal=0.3), "web")
+    assert found == [("web", "memory bandwidth or cache neighbour", ("x",))]
+
+
 def test_it_is_found_within_seconds():
     simulator = Simulator(InterferenceDetector())
     simulator.run(120, USUAL)

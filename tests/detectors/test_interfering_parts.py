@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wca.detectors.interfering import sampling
-from wca.detectors.interfering.baselines import Baselines, load_bin
+from wca.detectors.interfering.baselines import Baselines
 from wca.detectors.interfering.changes import correlation, step_at
 from wca.detectors.interfering.histogram import Histogram
 from wca.detectors.interfering.judged import JUDGED, Group, Judged, Strictness
+from wca.detectors.interfering.norms import load_bin
 from wca.detectors.interfering.pace import Pace
 from wca.detectors.interfering.sampling import Sampler
 from wca.detectors.interfering.table import TABLE, Level

@@ -15,7 +15,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.main",),
     ("wca.commands", "wca.environment"),
     ("wca.components",),
-    ("wca.runners", "wca.wrapping"),
+    ("wca.runners", "wca.training", "wca.wrapping"),
     ("wca.recording",),
     ("wca.containers", "wca.storage.outlet", "wca.http"),
     ("wca.nodes", "wca.storage", "wca.collectors", "wca.detectors", "wca.platforms"),

@@ -6,6 +6,7 @@ import pytest
 
 from tests.docs.pages import blocks
 from tests.packaging.test_recording_commands import recording_commands
+from tests.training.recorded import training_commands
 
 #: Commands that other tests run, or that are this run itself.
 ELSEWHERE = {
@@ -42,6 +43,7 @@ ELSEWHERE = {
     'echo "254:0 1000000000000" > /sys/fs/cgroup/blkio/some-group/blkio.throttle.read_bps_device': (
         "tests/collectors/test_real_events.py, in a group of its own"
     ),
+    **dict.fromkeys(training_commands(), "tests/training/test_command.py"),
     **dict.fromkeys(recording_commands(), "test_recording_commands.py, in their order"),
     "pex -D examples python-dateutil==2.8.0 -o hello_world.pex": "test_seed_commands.py",
 }

@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, str] = {
     "record": "run the agent and record what it sees and what its detector answers",
     "replay": "ask a detector about a recording, and compare with what was recorded",
     "detect": "print what a detector finds in a recording, and score it against labels",
+    "train": "learn from recordings what is usual, for a ModelDetector",
     "wrap": "run a program, pass its output on, and store the numbers that are in it",
     "docs": "print a generated reference",
 }

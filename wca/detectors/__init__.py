@@ -22,6 +22,7 @@ from wca.lazy import lazy_names
 if TYPE_CHECKING:
     from wca.detectors.cpi import CPIDetector
     from wca.detectors.interference import InterferenceDetector
+    from wca.detectors.model import ModelDetector
     from wca.detectors.multi import MultiDetector
     from wca.detectors.nop import NOPAnomalyDetector
     from wca.detectors.threshold import ThresholdDetector
@@ -35,6 +36,7 @@ __all__ = [
     "Detector",
     "Evidence",
     "InterferenceDetector",
+    "ModelDetector",
     "MultiDetector",
     "NOPAnomalyDetector",
     "Stateful",
@@ -52,6 +54,7 @@ __getattr__ = lazy_names(
     {
         "CPIDetector": "wca.detectors.cpi",
         "InterferenceDetector": "wca.detectors.interference",
+        "ModelDetector": "wca.detectors.model",
         "MultiDetector": "wca.detectors.multi",
         "NOPAnomalyDetector": "wca.detectors.nop",
         "ThresholdDetector": "wca.detectors.threshold",

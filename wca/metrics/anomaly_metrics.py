@@ -109,7 +109,7 @@ ANOMALY_METRICS: tuple[MetricMetadata, ...] = (
         "anomaly and only counted here.",
         "detector",
         levels=("verdict",),
-        needs="InterferenceDetector",
+        needs="InterferenceDetector or ModelDetector",
     ),
     _anomaly(
         "interference_baseline_samples",
@@ -129,7 +129,17 @@ ANOMALY_METRICS: tuple[MetricMetadata, ...] = (
         "was found to have changed.",
         "detector",
         levels=("task_id", "signal"),
-        needs="InterferenceDetector",
+        needs="InterferenceDetector or ModelDetector",
+    ),
+    _anomaly(
+        "interference_tasks_not_judged",
+        _G,
+        _N,
+        "Tasks that a model says nothing about: it does not know their application, or not their "
+        "load.",
+        "detector",
+        levels=("reason",),
+        needs="ModelDetector",
     ),
     _anomaly(
         "cpi_spec_samples",

@@ -1,29 +1,21 @@
 """What is usual for an application at a load."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 from wca.detectors.interfering.ageing import Age
 from wca.detectors.interfering.histogram import Histogram, numbers_of
 from wca.detectors.interfering.judged import JUDGED, Group, Judged, Strictness, Usual
+from wca.detectors.interfering.norms import NEAR, borrow
 from wca.errors import ValidationError
 
-__all__ = ["Baselines", "load_bin"]
+__all__ = ["Baselines"]
 
-#: Width of a load bin: loads in one differ by less than this factor.
-_FACTOR = 1.5
-#: Bins away from its own in which a load that is new borrows a baseline: up to five times the load.
-_NEAR = 4
 #: Applications at most; the one that was learned from longest ago goes first.
 _MOST = 2000
 #: What is known is worked out anew when the readings have become more by this share.
 _MORE = 1.05
-
-
-def load_bin(load: float) -> int | None:
-    """The place of a load, in geometric steps; None where there is none."""
-    return round(math.log(load) / math.log(_FACTOR)) if load > 1e-6 else None
 
 
 class _Learned:
@@ -80,7 +72,7 @@ class _Application:
 
 
 class Baselines:
-    """Of all applications.
+    """Of all applications; ``Norms`` that are learned.
 
     Args:
         samples: readings from which on a number has a baseline.
@@ -113,7 +105,7 @@ class Baselines:
         for number, value in zip(one.numbers, values, strict=True):
             if factor < 1:
                 number.histogram.fade(factor)
-            if value == value:
+            if not isnan(value):
                 number.add(value)
             elif factor == 1:
                 continue
@@ -139,11 +131,11 @@ class Baselines:
         if len(learned.usual) > 64:
             learned.usual.clear()
         learned.usual[place] = found
-        for distance in range(1, _NEAR + 1):
-            for near in (place + distance, place - distance):
-                there = learned.bins.get(near)
-                if there is not None:
-                    _borrow(found, there, place - near)
+        near = range(place - NEAR, place + NEAR + 1)
+        bins = {
+            one: [n.usual for n in learned.bins[one].numbers] for one in near if one in learned.bins
+        }
+        borrow(found, place, bins, NEAR)
         return found
 
     def samples(self, application: str) -> float:
@@ -182,13 +174,6 @@ class Baselines:
                 applications[name].bins[number] = _loaded(one)
             applications[name].count()
         self._applications = applications
-
-
-def _borrow(found: list[Usual | None], there: _Bin, steps: int) -> None:
-    for place, judged in enumerate(JUDGED):
-        known = there.numbers[place].usual
-        if found[place] is None and known is not None:
-            found[place] = judged.borrowed(known, _FACTOR**steps)
 
 
 def _dumped(one: _Bin) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class Suspects:
     def _tells(self, task_id: str) -> bool:
         """Whether a task says what it does, or how well: as those do that matter."""
         now = self._tracks[task_id].now
-        return any(now[one] == now[one] for one in (sampling.WORK, sampling.SLI))
+        return any(not math.isnan(now[one]) for one in (sampling.WORK, sampling.SLI))
 
     def _candidates(self, field: Field, victim: str) -> list[str]:
         if field not in self._busiest:
@@ -179,7 +179,7 @@ def is_low_priority(track: Track) -> bool:
 def _judged(field: Field, traces: Sequence[_Trace], outside: float, after: int) -> Blame:
     least = _LEAST[field]
     risen = [one for one in traces if one.rise >= least]
-    known = outside == outside
+    known = not math.isnan(outside)
     from_outside = known and outside >= _OUTSIDE
     whole = math.fsum(max(0.0, one.rise) for one in traces) + least
     whole += max(0.0, outside) if known else 0.0
@@ -228,7 +228,7 @@ def _best(scored: tuple[float, str]) -> tuple[float, str]:
 def _doing(field: Field, track: Track) -> float:
     """How much a task does now, to look at those only that do most."""
     value = _activity(field, track, track.recent())[-1]
-    return value if value == value else 0.0
+    return 0.0 if math.isnan(value) else value
 
 
 def _activity(field: Field, track: Track, places: Sequence[int]) -> list[float]:
@@ -244,7 +244,7 @@ def _traffic(track: Track, places: Sequence[int]) -> list[float]:
 
     Where they are not: CPUs in use, as far as the task has more memory than a cache could hold.
     """
-    if any(value == value for value in track.series(sampling.BANDWIDTH, places)):
+    if any(not math.isnan(value) for value in track.series(sampling.BANDWIDTH, places)):
         return [value / 1e9 for value in track.activity(sampling.BANDWIDTH, places)]
     return [
         used * _beyond_cache(memory)

@@ -3,11 +3,12 @@
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from wca.detectors.api import ContentionAnomaly, Evidence, Suspect
-from wca.detectors.interfering.baselines import Baselines, load_bin
 from wca.detectors.interfering.judged import JUDGED, Group
+from wca.detectors.interfering.norms import Norms, load_bin
 from wca.detectors.interfering.table import Row
 from wca.detectors.interfering.tracks import Timeline, Track
 from wca.detectors.interfering.triage import Finding
@@ -78,10 +79,10 @@ class Patient:
         """Take the numbers of this interval."""
         self.track.look(now, read_at, measurements)
 
-    def judge(self, baselines: Baselines) -> None:
+    def judge(self, norms: Norms) -> None:
         """Hold them against what is usual."""
         place = load_bin(self.track.load)
-        usual = baselines.usual(self.application, 0 if place is None else place)
+        usual = norms.usual(self.application, 0 if place is None else place)
         self.watch.look(self.track, usual)
         if place is not None:
             self._pending.append((place, self.watch.looked))
@@ -96,6 +97,11 @@ class Patient:
     def lasting(self) -> int:
         """Intervals since its anomaly was found; 0 where there is none."""
         return 0 if self._trouble is None else self._trouble.age
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether there is nothing that its numbers could be held against."""
+        return all(one is None for one in self.watch.usual)
 
     @property
     def suspected(self) -> bool:
@@ -123,11 +129,11 @@ class Patient:
         self._changing = self._unexplained = 0
         return None if same else row.verdict
 
-    def learn(self, baselines: Baselines, now: float, *, untouched: bool) -> bool:
-        """Let baselines have what nothing is wrong with; whether the workload has changed.
+    def learn(self, norms: Norms, now: float, *, untouched: bool) -> bool:
+        """Let the norms have what nothing is wrong with; whether the workload has changed.
 
         Args:
-            baselines: of all applications.
+            norms: of all applications.
             now: Unix time in seconds.
             untouched: whether the task has no allocations in force.
         """
@@ -140,13 +146,13 @@ class Patient:
         if not self.watch.confirmed:
             self._changing = self._unexplained = 0
         if max(self._unexplained, self.watch.low) >= _LASTING:
-            self._begin_anew(baselines, now)
+            self._begin_anew(norms, now)
             return False
         if _NOTICED in (self._changing, self.watch.low):
             self.change, self._told = _change(self.watch), _TOLD
             return True
         if not self.watch.confirmed and len(self._pending) > self._readings:
-            baselines.learn(self.application, *self._pending.popleft(), now)
+            norms.learn(self.application, *self._pending.popleft(), now)
         return False
 
     def anomaly(self, task_id: str, present: Collection[str]) -> ContentionAnomaly | None:
@@ -183,14 +189,14 @@ class Patient:
         self._trouble = None
         self._pending.clear()
 
-    def _begin_anew(self, baselines: Baselines, now: float) -> None:
+    def _begin_anew(self, norms: Norms, now: float) -> None:
         """The level of today is the usual one from now on."""
         groups = {JUDGED[place].group for place in self.watch.confirmed} or {Group.COST}
         for group in sorted(groups):
-            baselines.forget(self.application, group)
+            norms.forget(self.application, group)
             self.watch.clear(group)
         for place, values in self._pending:
-            baselines.learn(self.application, place, values, now)
+            norms.learn(self.application, place, values, now)
         self._pending.clear()
         self._changing = self._unexplained = 0
 
@@ -199,6 +205,6 @@ def _change(watch: Watch) -> Change:
     """How much more, or less, the work costs."""
     for place, judged in enumerate(JUDGED):
         known, value = watch.usual[place], watch.looked[place]
-        if judged.group is Group.COST and known is not None and value == value:
+        if judged.group is Group.COST and known is not None and not isnan(value):
             return Change(Group.COST, value / max(known.median, 1e-12))
     return Change(Group.COST, 1.0)

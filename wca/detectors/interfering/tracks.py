@@ -67,7 +67,7 @@ class Track:
         start = self._timeline.place * _WIDTH
         self._ring[start : start + _WIDTH] = array("f", numbers)
         for measure, recent in ((WORK, self._work), (CPU, self._used)):
-            if numbers[measure] == numbers[measure]:
+            if not math.isnan(numbers[measure]):
                 recent.append(numbers[measure])
 
     @property
@@ -94,7 +94,7 @@ class Track:
         """A number at places of the timeline: the last one where it was not read, 0 before any."""
         level, found = 0.0, []
         for value in self.series(measure, places):
-            level = value if value == value else level
+            level = level if math.isnan(value) else value
             found.append(level)
         return found
 
@@ -122,7 +122,7 @@ class Machine:
             used: CPUs that each task used.
         """
         busy, steal = self._rates(now, _cpu_seconds(measurements.get("platform_cpu_seconds")))
-        outside = busy - math.fsum(one for one in used if one == one)
+        outside = busy - math.fsum(one for one in used if not math.isnan(one))
         place = self._timeline.place
         for name, value in (("busy", busy), ("outside", outside), ("steal", steal)):
             self._rings[name][place] = value
@@ -145,13 +145,13 @@ class Machine:
 
 def known_mean(values: Sequence[float]) -> float:
     """The mean of those that are known; UNKNOWN of none."""
-    known = [value for value in values if value == value]
+    known = [value for value in values if not math.isnan(value)]
     return math.fsum(known) / len(known) if known else UNKNOWN
 
 
 def known_median(values: Sequence[float]) -> float:
     """The median of those that are known; UNKNOWN of none."""
-    known = sorted(value for value in values if value == value)
+    known = sorted(value for value in values if not math.isnan(value))
     middle = len(known) // 2
     if not known:
         return UNKNOWN

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 
 from wca.detectors.api import Evidence
 from wca.detectors.interfering import sampling
@@ -151,7 +152,7 @@ def _begin(track: Track, watch: Watch, timeline: Timeline, lasting: int) -> _Cas
     farthest, most = None, 0.0
     for place in watch.confirmed:
         known, value = watch.usual[place], watch.looked[place]
-        if known is not None and value == value:
+        if known is not None and not isnan(value):
             far = (value - known.median) / max(known.limit - known.median, 1e-12)
             if farthest is None or far > most:
                 farthest, most = place, far
@@ -163,7 +164,7 @@ def _begin(track: Track, watch: Watch, timeline: Timeline, lasting: int) -> _Cas
 def _onset(track: Track, watch: Watch, place: int, places: Sequence[int], lasting: int) -> int:
     """Where a number stepped: not long before the first reading that was unusual."""
     series = track.series(JUDGED[place].measure, places)
-    read = [one for one, value in enumerate(series) if value == value]
+    read = [one for one, value in enumerate(series) if not isnan(value)]
     back = watch.outliers[place].bit_length() + (4 if JUDGED[place].smooth else 2) + lasting
     return step_at(series, read[-min(back, len(read))]) if read else len(series) - 1
 
@@ -174,7 +175,7 @@ def _look(case: _Case, track: Track, watch: Watch, scene: Scene) -> bool:
     judged: dict[Group, dict[int, Level]] = {}
     enough = False
     for place, one in enumerate(JUDGED):
-        read = [v for v in track.series(one.measure, case.since) if v == v]
+        read = [v for v in track.series(one.measure, case.since) if not isnan(v)]
         known = watch.usual[place]
         level = Level.UNKNOWN
         if read and known is not None:
@@ -224,11 +225,11 @@ def _look_at_machine(case: _Case, scene: Scene) -> None:
     busy = known_mean(scene.machine.series("busy", case.since)) / cpus
     steal = known_mean(scene.machine.series("steal", case.since)) / cpus
     before = known_median(scene.machine.series("steal", case.places[: case.onset])) / cpus
-    if busy == busy:
+    if not isnan(busy):
         case.levels[MACHINE] = Level.HIGH if busy >= _ALL_BUSY else Level.FLAT
         case.values["share of the CPUs that was busy"] = busy
-    if steal == steal:
-        limit = max(_STEAL, _TIMES * before if before == before else 0.0)
+    if not isnan(steal):
+        limit = _STEAL if isnan(before) else max(_STEAL, _TIMES * before)
         case.levels[STEAL] = Level.HIGH if steal > limit else Level.FLAT
         case.values[STEAL], case.limits[STEAL] = steal, limit
         if steal > limit:
@@ -259,5 +260,5 @@ def _together(levels: Iterable[Level]) -> Level:
 
 
 def _outside(blame: Blame) -> dict[str, float]:
-    known = blame.outside == blame.outside
+    known = not isnan(blame.outside)
     return {"rise of CPUs in use by what is no task": blame.outside} if known else {}

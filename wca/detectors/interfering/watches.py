@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from wca.detectors.interfering.judged import JUDGED, Group, Usual
 from wca.detectors.interfering.sampling import PSI_CPU, SLI, UNKNOWN
@@ -64,11 +65,11 @@ class Watch:
                 looked[place] = UNKNOWN
                 outliers[place] = outliers[place] << 1 & mask
         for place, recent in self._recent.items():
-            if looked[place] == looked[place]:
+            if not isnan(looked[place]):
                 recent.append(looked[place])
                 looked[place] = sorted(recent)[len(recent) // 2]
         for place, value in enumerate(looked):
-            if value == value:
+            if not isnan(value):
                 known = usual[place]
                 out = known is not None and value > known.limit
                 outliers[place] = (outliers[place] << 1 | out) & mask
@@ -112,7 +113,7 @@ class Watch:
         if any(self.usual[place] is not None for place in _WAIT):
             return False
         share = track.now[PSI_CPU]
-        return share >= _WAITS if share == share else None
+        return share >= _WAITS if not isnan(share) else None
 
     def costs(self, track: Track) -> bool | None:
         """Whether its work costs more than usual; None: not known, or it hardly runs."""
@@ -121,13 +122,13 @@ class Watch:
         return any(self.outliers[place] for place in _COST)
 
     def _look_at_objective(self, indicator: float) -> None:
-        if indicator == indicator:
+        if not isnan(indicator):
             self._missed = self._missed + 1 if indicator > 1 else 0
 
     def _look_at_low(self) -> None:
         for place in _COST:
             value, known = self.looked[place], self.usual[place]
-            if known is not None and value == value:
+            if known is not None and not isnan(value):
                 low = value < 2 * known.median - known.limit
                 self._low = self._low + 1 if low else 0
                 return
