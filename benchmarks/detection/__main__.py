@@ -56,6 +56,11 @@ def _report(args: argparse.Namespace) -> int:
     corpus = Corpus(args.corpus)
     configs = args.config or sorted(DETECTORS.glob("*.yaml"))
     evaluations = [evaluate(config.stem, config, corpus) for config in configs]
+    if args.train is not None:
+        from benchmarks.detection.modelling import trained
+
+        with trained(Corpus(args.train)) as config:
+            evaluations.append(evaluate("model", config, corpus))
     if args.json is not None:
         args.json.write_text(json.dumps([one.as_data() for one in evaluations], indent=1) + "\n")
     print(report(corpus, evaluations))
@@ -88,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         action="append",
         help=f"configuration with a detector; may be repeated; those in {DETECTORS.name}/ if none",
+    )
+    reporting.add_argument(
+        "--train", type=Path, metavar="CORPUS", help="of which a model is made for ModelDetector"
     )
     reporting.add_argument("--json", type=Path, help="file for all results")
     return parser
