@@ -17,6 +17,7 @@ def demo_groups():
 
 
 def start():
+    # A shell starts what runs in its background deaf to Ctrl-C, and this test may run there.
     return subprocess.Popen(
         [sys.executable, "tools/demo.py"],
         cwd=PROJECT,
@@ -24,6 +25,7 @@ def start():
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
