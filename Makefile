@@ -43,7 +43,7 @@ permissions:
 
 # make test ARGS="-k static -x" passes options to pytest.
 test: setup
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	tools/run_tests.sh $(BIN)/python $(ARGS)
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow $(ARGS)

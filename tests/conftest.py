@@ -1,10 +1,37 @@
 """Fixtures that several test folders share."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["tests.cgroup_fixtures", "tests.certificate_fixtures", "tests.http_receiver"]
+
+#: Folders whose tests measure CPU time or the whole machine, boot kernels, or build the pex: one at
+#: a time, with nothing beside them.
+ALONE = {"benchmarks", "collectors", "main", "packaging", "runners", "vm"}
+#: Folders whose files share a server that is started once.
+TOGETHER = {"kafka"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Say which tests have to be alone, and which belong to one process when there are several."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in ALONE:
+            item.add_marker("alone")
+        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """What was printed goes from one process to another, as UTF-8: some tests print what is none."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
 
 
 @pytest.fixture

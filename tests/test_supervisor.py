@@ -61,7 +61,7 @@ def listen(tmp_path):
         yield start
 
 
-@pytest.mark.parametrize("address", [None, f"@wca-test-{os.getpid()}"])
+@pytest.mark.parametrize("address", [None, f"@wca-test-{os.getpid()}"], ids=["path", "abstract"])
 def test_each_state_is_one_message(listen, address):
     manager = listen(address)
     supervisor = Supervisor(manager.address, 1.0)

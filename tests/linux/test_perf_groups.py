@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from wca.linux.perf.events import KNOWN_EVENTS, parse_event
 from wca.linux.perf.grouping import RATIOS, group_events
-from wca.metrics.derived import SOURCES
+from wca.metrics.derived import EVENT_SOURCES
 
 NAMES = st.sets(st.sampled_from(sorted(KNOWN_EVENTS)))
 FOUR = ["task_cycles", "task_instructions", "task_cache_references", "task_cache_misses"]
@@ -50,7 +50,7 @@ def test_pairs_share_a_group(names, size):
 def test_both_sides_of_every_derived_ratio_share_a_group_at_every_number_of_counters(names, data):
     size = data.draw(st.integers(4, 8))
     groups = [set(group) for group in groups_of(names, size)]
-    for counters in SOURCES.values():
+    for counters in EVENT_SOURCES.values():
         assert any(group.issuperset(counters) for group in groups)
 
 
@@ -76,5 +76,7 @@ def test_with_one_counter_every_event_counts_alone():
 def test_every_ratio_is_one_of_known_events_and_every_derived_one_is_among_them():
     assert {name for pair in RATIOS for name in pair} <= KNOWN_EVENTS.keys()
     pairs = {frozenset(pair) for pair in RATIOS}
-    assert {frozenset(counters) for counters in SOURCES.values() if len(counters) == 2} <= pairs
+    assert {
+        frozenset(counters) for counters in EVENT_SOURCES.values() if len(counters) == 2
+    } <= pairs
     assert len(RATIOS) == len(pairs)

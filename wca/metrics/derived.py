@@ -8,6 +8,7 @@ from wca.metrics.metric import Measurements
 __all__ = [
     "COUNTERS",
     "CPU_PER_WORK",
+    "EVENT_SOURCES",
     "SOURCES",
     "WORK_COUNTERS",
     "cpu_seconds_per_work",
@@ -24,16 +25,17 @@ COUNTERS = (_CYCLES, _INSTRUCTIONS, _REFERENCES, _MISSES)
 CPU_PER_WORK = "task_cpu_seconds_per_work"
 WORK_COUNTERS = ("task_cpu_usage_seconds", "task_work")
 
-#: From which counters each metric is derived.
-SOURCES = MappingProxyType(
+#: From which counters of events each metric is derived.
+EVENT_SOURCES = MappingProxyType(
     {
         "task_ips": (_INSTRUCTIONS,),
         "task_ipc": (_INSTRUCTIONS, _CYCLES),
         "task_cache_misses_per_kilo_instructions": (_MISSES, _INSTRUCTIONS),
         "task_cache_hit_ratio": (_MISSES, _REFERENCES),
-        CPU_PER_WORK: WORK_COUNTERS,
     }
 )
+#: From which counters each metric is derived.
+SOURCES = MappingProxyType({**EVENT_SOURCES, CPU_PER_WORK: WORK_COUNTERS})
 
 
 def derived_measurements(
