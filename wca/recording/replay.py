@@ -45,7 +45,7 @@ def asked(frames: Iterable[Frame], header: Header, detector: str) -> Iterator[Fr
         header: of the recording.
         detector: the class of the one that is asked now.
     """
-    some = header.blocking and header.detector == detector
+    some = header.detector == detector
     return (frame for frame in frames if frame.answer is not None or not some)
 
 

@@ -219,6 +219,9 @@ class Hears:
         """Record that there is none."""
         self._recorder.hear(view, failed(error))
 
+    def idle(self) -> None:
+        """Nothing to do."""
+
 
 class Record:
     """The stage of a run without a plugin: it records what a plugin would see.
