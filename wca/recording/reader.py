@@ -88,6 +88,7 @@ def read_recording(path: str) -> Recording:
         if not blocks or blocks[0].kind is not Kind.HEADER:
             raise RecordingError(f"{path}: its beginning is damaged, nothing of it can be read")
         header = _header(path, read_block(descriptor, blocks[0]))
+        ends = [read_block(descriptor, block) for block in blocks if block.kind is Kind.END]
     except OSError as error:
         raise RecordingError(f"{path}: cannot be read: {error.strerror}") from None
     finally:
@@ -100,8 +101,20 @@ def read_recording(path: str) -> Recording:
     ]
     if cut:
         problems.append(f"{path}: its end is missing: it was not closed, or is being written")
+    problems += [f"{path}: {words}" for data in ends if (words := _after(data))]
     frames = [one for one in blocks if one.kind in (Kind.KEY, Kind.NEXT, None)]
     return Recording(path, header, frames, cut=cut, problems=problems)
+
+
+def _after(end: bytes) -> str:
+    """What the mark of the end says of intervals that follow."""
+    if not end:
+        return ""
+    try:
+        lost = int(json.loads(end)["l"])
+    except _SENSELESS as error:
+        return f"its end makes no sense: {error}"
+    return f"it is not complete: {lost} intervals after its last one were not recorded"
 
 
 def _header(path: str, data: bytes) -> Header:

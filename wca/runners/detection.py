@@ -124,8 +124,14 @@ class DetectionRunner(MeasurementRunner):
             listeners.append(keeper)
         if self.recording is None:
             return None, listeners
-        labels = self.common_labels(engine)
-        recorder = start_recorder(self.recording, engine, self.interval, labels, self.detector)
+        recorder = start_recorder(
+            self.recording,
+            engine,
+            self.interval,
+            self.common_labels(engine),
+            self.detector,
+            size=self.recording_size,
+        )
         return recorder, [*listeners, Hears(recorder, name)]
 
     def _records(self, engine: Engine) -> Records | None:
