@@ -1,17 +1,23 @@
 """`wca replay` and `wca detect`: the same answers every time, and what differs is told."""
 
+import io
 import json
+import os
 
 import pytest
 
 from tests.main.agent import run, write_config
+from wca.commands.outputs import replaced
 from wca.detectors import AnomalyDetector, ContendedResource, ContentionAnomaly, ThresholdDetector
 from wca.detectors.calling import call_detect
 from wca.errors import ValidationError
 from wca.metrics import Metric
 from wca.recording import Frame, FrameAnswer, RecordingError, RecordingWriter, read_recording
+from wca.recording.findings import Finding
 from wca.recording.frame import Header
+from wca.recording.labels import Episode
 from wca.recording.replay import answer_line, asked, replay, restore
+from wca.recording.timeline import Timeline, _Points
 from wca.testing.detectors import a_platform, a_task, busy_history
 
 NOW = a_platform().timestamp
@@ -162,7 +168,55 @@ def test_intervals_that_were_lost_are_told(call, tmp_path):
         writer.add(platform, tasks, FrameAnswer(), lost=place)
     writer.close()
     done = call("replay", recording=tmp_path / "gaps")
-    assert "3 intervals are missing in the recording: answers after them may differ" in done.stderr
+    words = f"{tmp_path / 'gaps'}: 3 intervals are missing, which could not be recorded"
+    assert words in done.stderr
+    assert words in call("detect", recording=tmp_path / "gaps").stderr
+
+
+def test_a_recording_is_never_overwritten_by_what_is_made_of_it(call, recorded, tmp_path):
+    before = recorded.read_bytes()
+    link, symlink = tmp_path / "hard", tmp_path / "soft"
+    os.link(recorded, link)
+    symlink.symlink_to(recorded)
+    for output in (recorded, link, symlink, f"{tmp_path}/../{tmp_path.name}/{recorded.name}"):
+        for command, option in (("replay", "--output"), ("detect", "--png")):
+            done = call(command, SAME, option, output)
+            assert done.returncode == 2
+            assert done.stderr == (
+                f"{option} {output} is {recorded}, which is read: write another file\n"
+            )
+    assert recorded.read_bytes() == before
+
+
+def test_an_output_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "out"
+    path.write_text("before")
+
+    def write_half():
+        with replaced(str(path)) as file:
+            file.write(b"half")
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        write_half()
+    assert path.read_text() == "before"
+    assert os.listdir(tmp_path) == ["out"]
+    with replaced(str(path)) as file:
+        file.write(b"after")
+    assert path.read_text() == "after"
+    with replaced("/dev/null") as file:
+        file.write(b"x")
+    assert not os.path.isfile("/dev/null")
+
+
+def test_labels_of_another_time_are_refused(call, recorded, tmp_path):
+    labels = tmp_path / "labels.json"
+    episode = {"start": NOW + 1000, "end": NOW + 1001, "kind": "x", "victim": "web"}
+    labels.write_text(json.dumps({"version": 1, "episodes": [episode]}))
+    done = call("detect", SAME, "--labels", labels)
+    assert done.returncode == 2
+    assert "are not in the time of what was recorded" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_rest_of_a_file_needs_nothing_of_the_machine_it_is_for(call, tmp_path):
@@ -219,6 +273,31 @@ def test_anomalies_are_held_against_labels_and_drawn(call, tmp_path):
     assert int.from_bytes(header[16:20]) > 1000
     text = call("detect", rule, "--labels", labels).stdout
     assert "false alarms: 0 in 17 s" in text
+
+
+def test_whatever_tasks_and_verdicts_are_called_they_are_drawn(tmp_path):
+    odd = "web$^$_{"
+    frames = [
+        Frame(platform, {odd: tasks["web"]}) for platform, tasks in busy_history(intervals=20)
+    ]
+    timeline = Timeline()
+    for frame in frames:
+        timeline.add(frame)
+    finding = Finding(NOW + 2, NOW + 3, odd, "cpus", "$\\x$", (odd,), (), 2)
+    episode = Episode(NOW + 2, NOW + 3, kind="$_$", victim=odd)
+    picture = io.BytesIO()
+    timeline.draw(picture, frames, [finding], [episode])
+    assert picture.getvalue().startswith(b"\x89PNG")
+
+
+def test_what_is_kept_for_a_picture_does_not_grow_with_the_recording():
+    points = _Points(0.0, 10.0)
+    for second in range(100_000):
+        points.add(float(second), 1.0 if second == 5000 else 0.5 if second % 2 else 0.0)
+    kept = list(points)
+    assert len(kept) <= 2 * 1601
+    assert (5000.0, 1.0) in kept
+    assert kept == sorted(kept)
 
 
 def test_without_matplotlib_a_picture_is_refused_in_one_sentence(call, tmp_path):

@@ -28,8 +28,8 @@ class Recording:
         header: what holds for all of it.
         blocks: of frames.
         cut: whether its end is missing: it was not closed, or is still being written.
-        problems: what is wrong with it, in sentences; those about what a frame holds are added
-            while it is read.
+        problems: what is wrong with it, in sentences; those about frames, and about intervals that
+            are missing, are added while it is read.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Recording:
 
     def _frames(self, descriptor: int) -> Iterator[Frame]:
         decoder, unpacker = FrameDecoder(), zlib.decompressobj()
-        usable = False
+        usable, lost = False, 0
         for block in self._blocks:
             if block.kind is Kind.KEY:
                 decoder, unpacker, usable = FrameDecoder(), zlib.decompressobj(), True
@@ -63,10 +63,17 @@ class Recording:
                 continue
             try:
                 for line in _unpacked(unpacker, read_block(descriptor, block)).splitlines():
-                    yield decoder.decode(line.decode())
+                    frame = decoder.decode(line.decode())
+                    lost += frame.lost
+                    yield frame
             except _SENSELESS as error:
                 usable = False
                 self._say(f"{self.path}: what is at byte {block.offset} makes no sense: {error}")
+        if lost:
+            self._say(
+                f"{self.path}: {lost} intervals are missing, which could not be recorded: what a "
+                "detector answers after them may differ"
+            )
 
     def _say(self, problem: str) -> None:
         if problem not in self.problems:
