@@ -6,7 +6,9 @@ import os
 
 import pytest
 
+from tests.detectors.node_simulator import Sim
 from tests.main.agent import run, write_config
+from tests.training.recorded import record
 from wca.commands.outputs import replaced
 from wca.detectors import AnomalyDetector, ContendedResource, ContentionAnomaly, ThresholdDetector
 from wca.detectors.calling import call_detect
@@ -307,6 +309,24 @@ def test_without_matplotlib_a_picture_is_refused_in_one_sentence(call, tmp_path)
     assert done.stderr == (
         "a picture needs matplotlib: install wca with its extra `plot`, or matplotlib\n"
     )
+
+
+def test_the_order_in_which_a_process_keeps_its_sets_changes_no_bit(tmp_path, monkeypatch):
+    quiet = {name: Sim() for name in ("web", "shop", "mail")}
+    busy = {f"batch-{number}": Sim(cpu=0.1, work=None) for number in range(6)}
+    worse = {**quiet, "web": Sim(psi=0.3, delay=0.5), "mail": Sim(psi=0.3, delay=0.5)}
+    hogs = {name: Sim(cpu=1.8, work=None) for name in busy}
+    recording = record(tmp_path / "made", (120, {**quiet, **busy}), (30, {**worse, **hogs}))
+    detector = "!InterferenceDetector {samples: 30}"
+    config = write_config(tmp_path, CONFIG.format(detector=detector, folder=tmp_path))
+    printed = set()
+    for seed in ("1", "2", "3"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        done = run("replay", "--from", recording, "-c", config)
+        assert done.returncode == 0, done.stderr
+        printed.add(done.stdout)
+    (one,) = printed
+    assert any(json.loads(line)["anomalies"] for line in one.splitlines())
 
 
 # The state with which a recorded detector began.

@@ -7,8 +7,8 @@ from wca.errors import WcaError
 
 __all__ = ["Fetch", "Rounds"]
 
-#: Seconds without any reading, or of age at the beginning of a round, after which a page that nobody
-#: has asked for is of another reading.
+#: Seconds without any reading, or of age at the beginning of a round, after which a page that
+#: nobody has asked for is of another reading.
 _FRESH = 0.25
 #: Readings for which a task that gave no page is left alone, at most.
 _MOST_REST = 31
