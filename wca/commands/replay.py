@@ -78,7 +78,8 @@ def _output(path: str | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    with replaced(path) as file, io.TextIOWrapper(file, encoding="utf-8") as text:
+    with replaced(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8")
         yield text
         text.flush()
         text.detach()

@@ -208,11 +208,9 @@ class AskInTime(_Asking):
         """The answer about this interval; None when the detector failed or did not answer."""
         with self._changed:
             if self._open is None:
-                self._open = self._view = view
-                self._since, self._result = time.monotonic(), None
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._open is None, self._patience)
-            result = self._result if self._open is None else None
+                self._put(view)
+                self._changed.wait_for(lambda: self._result is not None, self._patience)
+            result, self._result = self._result, None
             busy = time.monotonic() - self._since
         if result is None:
             self._telemetry.failure(
@@ -227,6 +225,12 @@ class AskInTime(_Asking):
         problems = [_slow(seconds, self._interval)] if slow else []
         self._report(result.said.answer.problems + problems)
         return result.said
+
+    def _put(self, view: View) -> None:
+        """Ask; an answer that came too late for its interval is dropped. The lock is held."""
+        self._open = self._view = view
+        self._since, self._result = time.monotonic(), None
+        self._changed.notify_all()
 
     def _take(self, view: View, result: _Result) -> None:  # noqa: ARG002 - there is one only
         with self._changed:

@@ -257,13 +257,15 @@ def _text(detector: str, state: Mapping[str, Any]) -> bytes:
 
 def _pieces(value: object, levels: int) -> Iterator[str]:
     """As json.dumps, in pieces: one call for all of it would hold up every other thread."""
-    if levels and type(value) is dict and all(type(key) is str for key in value):
+    if type(value) not in (dict, list) or not levels or not _nested(value):
+        yield json.dumps(value, allow_nan=False)
+    elif type(value) is dict and all(type(key) is str for key in value):
         yield "{"
         for number, (key, one) in enumerate(value.items()):
             yield f"{', ' if number else ''}{json.dumps(key)}: "
             yield from _pieces(one, levels - 1)
         yield "}"
-    elif levels and type(value) is list:
+    elif type(value) is list:
         yield "["
         for number, one in enumerate(value):
             yield ", " if number else ""
@@ -271,6 +273,11 @@ def _pieces(value: object, levels: int) -> Iterator[str]:
         yield "]"
     else:
         yield json.dumps(value, allow_nan=False)
+
+
+def _nested(value: Any) -> bool:
+    inner = value.values() if type(value) is dict else value
+    return any(isinstance(one, (dict, list)) for one in inner)
 
 
 def _name(detector: object) -> str:
