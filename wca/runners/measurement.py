@@ -172,8 +172,7 @@ class MeasurementRunner(Runner):
         self.budget = budget
         self.series_limit = series_limit
         self.http = http
-        self.recording = recording
-        self.recording_size = recording_size
+        self.recording, self.recording_size = recording, recording_size
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
         self._control = Control()
