@@ -62,7 +62,11 @@ def replay(
 
 
 def answer_line(answer: FrameAnswer, frame: Frame) -> str:
-    """An answer as one line of JSON; two that differ in any bit differ in their lines."""
+    """An answer as one line of JSON.
+
+    Two whose numbers differ in any bit differ in their lines, but for NaNs; what JSON does not
+    have, such as tuples and sets, is not told apart from what stands for it.
+    """
     line: dict[str, Any] = {
         "time": frame.platform.timestamp,
         "monotonic": frame.platform.monotonic,
