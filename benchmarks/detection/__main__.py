@@ -54,15 +54,22 @@ def _report(args: argparse.Namespace) -> int:
     from benchmarks.detection.report import report
 
     corpus = Corpus(args.corpus)
+    if args.train is not None and args.train.exists() and os.path.samefile(args.train, args.corpus):
+        raise UnusableError(
+            f"--train {args.train} is the corpus that is judged: a model is judged on recordings "
+            "that it has not seen, name another one"
+        )
     configs = args.config or sorted(DETECTORS.glob("*.yaml"))
     evaluations = [evaluate(config.stem, config, corpus) for config in configs]
     if args.train is not None:
         from benchmarks.detection.modelling import trained
 
         with trained(Corpus(args.train)) as config:
-            evaluations.append(evaluate("model", config, corpus))
+            evaluations.append(evaluate("model", config, corpus, str(args.train)))
     if args.json is not None:
         args.json.write_text(json.dumps([one.as_data() for one in evaluations], indent=1) + "\n")
+    for problem in dict.fromkeys(text for one in evaluations for text in one.problems):
+        print(problem, file=sys.stderr)
     print(report(corpus, evaluations))
     return 0
 

@@ -68,7 +68,7 @@ class Corpus:
             raise UnusableError(
                 f"{path} has version {self._state.get('version')}, expected {_VERSION}"
             )
-        if plan is not None and plan != self._state["plan"]:
+        if plan is not None and not _agree(plan, self._state["plan"]):
             raise UnusableError(
                 f"{folder} was begun with {self._state['plan']}, now it is {plan}: "
                 "name another folder, or the same options"
@@ -111,6 +111,11 @@ class Corpus:
 
     def _save(self) -> None:
         _write(self.folder / _STATE, json.dumps(self._state, indent=1).encode())
+
+
+def _agree(plan: dict[str, Any], begun: dict[str, Any]) -> bool:
+    """Whether two plans are the same in all that both tell: earlier ones told less."""
+    return all(plan[key] == begun[key] for key in plan.keys() & begun.keys())
 
 
 def read_latencies(path: Path) -> list[tuple[float, float]]:

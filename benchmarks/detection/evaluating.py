@@ -60,17 +60,37 @@ class Evaluation:
         name: of the detector.
         score: over all recordings; its quiet time is recorded time only.
         judged: every scored episode.
+        problems: of the recordings, in sentences.
+        trained_on: folder of the corpus that its thresholds come from; None: they are its own.
     """
 
     name: str
     score: Score
     judged: Sequence[Judged]
+    problems: Sequence[str] = ()
+    trained_on: str | None = None
+
+    @property
+    def controls(self) -> Sequence[Judged]:
+        """The episodes in which any accusation is false."""
+        return [one for one in self.judged if one.episode.verdict is None]
+
+    @property
+    def accusing(self) -> int:
+        """In how many controls somebody was accused."""
+        return sum(
+            any(finding.accused for finding in one.score.false_alarms) for one in self.controls
+        )
 
     def as_data(self) -> dict[str, Any]:
         """Everything, as plain data."""
         return {
             "detector": self.name,
             "score": score_data(self.score),
+            "controls": len(self.controls),
+            "controls_accusing": self.accusing,
+            "trained_on": self.trained_on,
+            "problems": list(self.problems),
             "episodes": [
                 {
                     "name": one.name,
@@ -90,17 +110,19 @@ class _Span:
     end: float
 
 
-def evaluate(name: str, config: Path, corpus: Corpus) -> Evaluation:
+def evaluate(name: str, config: Path, corpus: Corpus, trained_on: str | None = None) -> Evaluation:
     """Ask a detector about all recordings, one after the other, as one that goes on.
 
     Args:
         name: of the detector, for people.
         config: a configuration file whose runner has the detector.
         corpus: recordings and labels.
+        trained_on: folder of the corpus that its thresholds come from; None: they are its own.
     """
     spans: list[_Span] = []
+    problems: list[str] = []
     with detector_of(Namespace(config=str(config.absolute()), register=[])) as detector:
-        found = findings_of(_answers(corpus, detector, spans))
+        found = findings_of(_answers(corpus, detector, spans, problems))
     judged, quiet, episodes = [], 0.0, []
     for span in spans:
         labels = {key: span.recorded.labels[key] for key in ("version", "episodes")}
@@ -113,18 +135,20 @@ def evaluate(name: str, config: Path, corpus: Corpus) -> Evaluation:
             judged.append(Judged(span.recorded.name, these[0], said, alone))
     begin, end = (spans[0].begin, spans[-1].end) if spans else (0.0, 0.0)
     whole = replace(score(found, episodes, begin, end), quiet_seconds=quiet)
-    return Evaluation(name, whole, judged)
+    return Evaluation(name, whole, judged, problems, trained_on)
 
 
 def _answers(
-    corpus: Corpus, detector: AnomalyDetector, spans: list[_Span]
+    corpus: Corpus, detector: AnomalyDetector, spans: list[_Span], problems: list[str]
 ) -> Iterator[tuple[Frame, FrameAnswer]]:
     for recorded in corpus:
         begin = end = None
-        for frame, answer in replay(read_recording(str(recorded.recording)), detector):
+        recording = read_recording(str(recorded.recording))
+        for frame, answer in replay(recording, detector):
             end = frame.platform.timestamp
             begin = end if begin is None else begin
             yield frame, answer
+        problems += recording.problems
         if begin is not None and end is not None:
             spans.append(_Span(recorded, begin, end))
 

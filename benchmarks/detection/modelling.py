@@ -1,5 +1,6 @@
 """A model of a corpus, for ``ModelDetector`` to be judged on another one."""
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,8 @@ def trained(corpus: Corpus) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         model, config = Path(folder) / "model.json", Path(folder) / "model.yaml"
         model.write_bytes(encode_model(train(sources, _PARAMETERS)))
+        for problem in (text for one in sources for text in one.recording.problems):
+            print(problem, file=sys.stderr)
         config.write_text(_CONFIG.format(model=model))
         config.chmod(0o600)
         yield config

@@ -11,7 +11,7 @@ from benchmarks.detection import agent, director, programs
 from benchmarks.detection.corpus import Corpus
 from benchmarks.detection.groups import TOP, node_groups
 from benchmarks.detection.plan import KINDS, Episode, Times, plan
-from benchmarks.detection.session import Session, renice, session
+from benchmarks.detection.session import RATE, STEPS, Session, renice, session
 
 __all__ = ["Options", "record"]
 
@@ -64,6 +64,10 @@ class Options:
             "kinds": list(self.kinds),
             "times": asdict(self.times),
             "quiet": self.quiet,
+            "rate": RATE,
+            "steps": STEPS,
+            "sizes": dict(programs.SIZES if self.sizes is None else self.sizes),
+            "programs": programs.sources_hash(),
         }
 
 

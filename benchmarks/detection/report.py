@@ -1,6 +1,7 @@
 """The report on detectors, in Markdown."""
 
 import collections
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks.detection.corpus import Corpus
@@ -8,7 +9,7 @@ from benchmarks.detection.evaluating import Effect, Evaluation, Judged, effects
 from benchmarks.detection.plan import KINDS
 from wca.recording.scoring import KindScore, Share
 
-__all__ = ["LIMITS", "report"]
+__all__ = ["LIMITS", "report", "upper_bound"]
 
 LIMITS = """\
 This machine cannot show: cycles per instruction, cache occupancy and memory bandwidth as hardware
@@ -18,6 +19,11 @@ machines that we do not see: what memory costs moves by itself. Every number bel
 machine, one victim and the kinds of neighbour named, and is claimed no further than the lower end
 of its interval (Wilson, 95 %).
 """
+NAIVE = "naive"
+NAIVE_NOTE = (
+    "The naive rules have no rule for page cache thrash: they look at pressure alone and cannot "
+    "name it."
+)
 _EFFECT = ("mean", "p50", "p95", "p99", "cpu per work")
 
 
@@ -28,9 +34,12 @@ def report(corpus: Corpus, evaluations: Sequence[Evaluation]) -> str:
         corpus: that the detectors were replayed over.
         evaluations: of each of them.
     """
-    parts = [LIMITS, _episodes(corpus), _effects(effects(corpus))]
+    problems = dict.fromkeys(text for one in evaluations for text in one.problems)
+    parts = [LIMITS, _episodes(corpus), *(f"{text}.\n" for text in problems)]
+    parts.append(_effects(effects(corpus)))
     for one in evaluations:
-        parts += [f"## {one.name}\n", _scores(one), _alarms(one), _failures(one)]
+        parts += [f"## {one.name}\n", _origin(one), _scores(one), _accused(one), _alarms(one)]
+        parts.append(_failures(one))
     return "\n".join(parts)
 
 
@@ -85,6 +94,46 @@ def _row(kind: KindScore) -> list[str]:
 def _control(kind: KindScore) -> list[str]:
     silent = Share(kind.episodes - kind.found.count, kind.episodes)
     return [kind.kind, str(kind.episodes), _share(silent), _share(kind.blame_wrong)]
+
+
+def _origin(one: Evaluation) -> str:
+    """Where the thresholds come from, and what the rules cannot say."""
+    if one.trained_on is not None:
+        return f"Its thresholds were learned from another corpus, {one.trained_on}.\n"
+    note = f" {NAIVE_NOTE}" if one.name == NAIVE else ""
+    return (
+        "Its thresholds are those of its configuration and what it has learned on the way through "
+        f"this corpus; none comes from another one.{note}\n"
+    )
+
+
+def _accused(one: Evaluation) -> str:
+    controls = len(one.controls)
+    if not controls:
+        return "There are no controls.\n"
+    bound = upper_bound(one.accusing, controls)
+    return (
+        f"It accused somebody in {one.accusing} of {controls} controls (one-sided 95 % upper bound "
+        f"{bound:.1%}).\n"
+    )
+
+
+def upper_bound(count: int, of: int) -> float:
+    """The share that is exceeded with 95 % certainty by no more than this; exact.
+
+    The one-sided bound of Clopper and Pearson: with it as the share, ``count`` or fewer of ``of``
+    would be seen one time in twenty.
+    """
+    if count >= of:
+        return 1.0
+    low, high = count / of, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        seen = sum(
+            math.comb(of, k) * middle**k * (1 - middle) ** (of - k) for k in range(count + 1)
+        )
+        low, high = (middle, high) if seen > 0.05 else (low, middle)
+    return high
 
 
 def _alarms(one: Evaluation) -> str:

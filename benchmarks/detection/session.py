@@ -11,7 +11,7 @@ from benchmarks.detection import programs
 from benchmarks.detection.groups import NEIGHBOURS, VICTIM, NodeGroups
 from benchmarks.detection.plan import LARGE_FILE, Burst
 
-__all__ = ["COUNTER", "RATE", "Session", "session"]
+__all__ = ["COUNTER", "RATE", "STEPS", "Session", "session"]
 
 #: Requests per second, and steps of the walk through memory in each.
 RATE = 120.0

@@ -23,7 +23,7 @@ from benchmarks.detection.evaluating import effects, evaluate
 from benchmarks.detection.plan import KINDS, NULLS, QUIET, Times, episode, plan
 from benchmarks.detection.programs import UnusableError
 from benchmarks.detection.record import MEMORY_FOLDER, Options, record
-from benchmarks.detection.report import LIMITS, report
+from benchmarks.detection.report import LIMITS, report, upper_bound
 from tests.cgroup_fixtures import need_root
 from wca.detectors.api import ContendedResource
 from wca.detectors.interfering.verdicts import Verdict
@@ -185,6 +185,18 @@ class TestCorpus:
         with pytest.raises(UnusableError, match="name another folder, or the same options"):
             Corpus(tmp_path, {"seed": 2})
 
+    def test_one_that_was_begun_when_plans_told_less_goes_on(self, tmp_path):
+        options = Options(out=tmp_path)
+        now = options.as_plan()
+        before = {key: now[key] for key in ("seed", "kinds", "times", "quiet")}
+        Corpus(tmp_path / "old", before)
+        Corpus(tmp_path / "old", now)
+        Corpus(tmp_path / "new", now)
+        for key in ("rate", "steps", "sizes", "programs"):
+            with pytest.raises(UnusableError, match="name another folder, or the same options"):
+                Corpus(tmp_path / "new", {**now, key: "another"})
+        assert json.loads(json.dumps(now)) == now
+
     def test_a_folder_without_a_corpus_is_refused(self, tmp_path):
         with pytest.raises(UnusableError, match="is no corpus"):
             Corpus(tmp_path)
@@ -301,6 +313,37 @@ class TestReport:
         assert "(nothing 1)" in text
         assert "- 0003 disk by n1: not found; said: nothing" in text
         assert "- 0001 cpu neighbour by n1: nobody blamed; said: cpu neighbour of victim" in text
+
+    def test_it_says_in_how_many_controls_somebody_was_accused(self, made):
+        result = evaluate("naive", NAIVE, made)
+        text = report(made, [result])
+        words = "It accused somebody in 0 of 1 controls (one-sided 95 % upper bound 95.0%)."
+        assert words in text
+        assert "The naive rules have no rule for page cache thrash" in text
+        assert "none comes from another one" in text
+        other = replace(result, name="model", trained_on="first")
+        assert "were learned from another corpus, first." in report(made, [other])
+
+    @pytest.mark.parametrize(
+        ("count", "of", "bound"),
+        [(0, 1, 0.95), (0, 80, 0.03675), (1, 80, 0.05793), (3, 10, 0.60662), (5, 5, 1.0)],
+    )
+    def test_the_bound_is_that_of_clopper_and_pearson(self, count, of, bound):
+        assert upper_bound(count, of) == pytest.approx(bound, abs=1e-4)
+
+    def test_a_recording_that_is_not_whole_is_told(self, made, capsys):
+        path = made.folder / "0003.wcar"
+        path.write_bytes(path.read_bytes()[:-12])
+        assert main(["report", "--corpus", str(made.folder), "-c", str(NAIVE)]) == 0
+        said = capsys.readouterr()
+        assert f"{path}: its end is missing" in said.err
+        assert f"{path}: its end is missing" in said.out
+
+    def test_a_model_is_not_judged_on_what_it_was_trained_on(self, made, tmp_path, capsys):
+        (tmp_path / "same").symlink_to(made.folder)
+        for train in (made.folder, tmp_path / "same"):
+            assert main(["report", "--corpus", str(made.folder), "--train", str(train)]) == 1
+            assert "is the corpus that is judged" in capsys.readouterr().err
 
     def test_effects_are_medians_of_each_kind(self, made):
         kinds = {one.kind: one for one in effects(made)}

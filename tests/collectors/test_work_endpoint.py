@@ -274,6 +274,20 @@ def test_a_page_that_was_fetched_for_another_reading_is_fetched_anew():
     rounds.close()
 
 
+def test_each_page_is_fetched_once_in_a_round_however_long_each_takes_to_read():
+    now, asked = [0.0], []
+    rounds = Rounds(4, lambda: now[0])
+    fetches = [rounds.add(lambda n=n: asked.append(n) or b"%d" % n) for n in range(100)]
+    for _ in range(3):
+        for number, fetch in enumerate(fetches):
+            assert rounds.page(fetch) == b"%d" % number
+            now[0] += 0.3
+            rounds.used()
+        now[0] += 1.0
+    rounds.close()
+    assert sorted(asked) == sorted(3 * list(range(100)))
+
+
 def test_a_target_that_fails_is_left_alone_for_longer_each_time_and_the_reason_stays():
     now, asked = 0, []
 

@@ -62,6 +62,11 @@ def _text(path):
     return path.read_text() if path.exists() else ""
 
 
+def _failures(path, component):
+    lines = [one for one in _text(path).splitlines() if one.startswith("wca_failures{")]
+    return max((float(one.split()[-2]) for one in lines if component in one), default=0)
+
+
 PLUGINS = """
 import time
 from wca.detectors import AnomalyDetector
@@ -76,6 +81,15 @@ class Hangs(AnomalyDetector):
 
 class HangsAside(Hangs):
     blocking = True
+
+class HangsInTheThird(Hangs):
+    calls = 0
+
+    def detect(self, platform, tasks_data):
+        self.calls += 1
+        if self.calls < 3:
+            return [], []
+        return super().detect(platform, tasks_data)
 """
 
 HANGING = """
@@ -88,18 +102,18 @@ runner: !DetectionRunner
 """
 
 
-@pytest.mark.parametrize("detector", ["Hangs", "HangsAside"])
+@pytest.mark.parametrize("detector", ["Hangs", "HangsAside", "HangsInTheThird"])
 def test_a_detector_that_never_returns_does_not_keep_the_agent_from_ending(tmp_path, detector):
     (tmp_path / "parts.py").write_text(PLUGINS)
     config = write_config(tmp_path, HANGING.format(folder=tmp_path, detector=detector))
     metrics = tmp_path / "metrics.txt"
     with Agent("-c", config, "-r", f"parts:{detector}", plugins=tmp_path) as agent:
         wait_until(lambda: "wca_up{" in _text(metrics), "the first measurement")
-        if detector == "HangsAside":  # the loop goes on
-            wait_until(lambda: _text(metrics).count("wca_up{") > 20, "twenty measurements")
-            wait_until(
-                lambda: _text(tmp_path / "anomalies.txt").count("anomaly_count{") > 10, "ten"
-            )
+        wait_until(lambda: _text(metrics).count("wca_up{") > 20, "twenty measurements")
+        wait_until(lambda: _text(tmp_path / "anomalies.txt").count("anomaly_count{") > 10, "ten")
+        if detector != "HangsAside":
+            failed = f'component="{detector}"'
+            wait_until(lambda: _failures(metrics, failed) > 1, "the failures")
         took = agent.end()
     assert agent.process.returncode == 0, agent.err
     assert took < 10

@@ -1,17 +1,25 @@
 """`wca replay` and `wca detect`: the same answers every time, and what differs is told."""
 
+import io
 import json
+import os
 
 import pytest
 
+from tests.detectors.node_simulator import Sim
 from tests.main.agent import run, write_config
+from tests.training.recorded import record
+from wca.commands.outputs import replaced
 from wca.detectors import AnomalyDetector, ContendedResource, ContentionAnomaly, ThresholdDetector
 from wca.detectors.calling import call_detect
 from wca.errors import ValidationError
 from wca.metrics import Metric
 from wca.recording import Frame, FrameAnswer, RecordingError, RecordingWriter, read_recording
+from wca.recording.findings import Finding
 from wca.recording.frame import Header
+from wca.recording.labels import Episode
 from wca.recording.replay import answer_line, asked, replay, restore
+from wca.recording.timeline import Timeline, _Points
 from wca.testing.detectors import a_platform, a_task, busy_history
 
 NOW = a_platform().timestamp
@@ -162,7 +170,55 @@ def test_intervals_that_were_lost_are_told(call, tmp_path):
         writer.add(platform, tasks, FrameAnswer(), lost=place)
     writer.close()
     done = call("replay", recording=tmp_path / "gaps")
-    assert "3 intervals are missing in the recording: answers after them may differ" in done.stderr
+    words = f"{tmp_path / 'gaps'}: 3 intervals are missing, which could not be recorded"
+    assert words in done.stderr
+    assert words in call("detect", recording=tmp_path / "gaps").stderr
+
+
+def test_a_recording_is_never_overwritten_by_what_is_made_of_it(call, recorded, tmp_path):
+    before = recorded.read_bytes()
+    link, symlink = tmp_path / "hard", tmp_path / "soft"
+    os.link(recorded, link)
+    symlink.symlink_to(recorded)
+    for output in (recorded, link, symlink, f"{tmp_path}/../{tmp_path.name}/{recorded.name}"):
+        for command, option in (("replay", "--output"), ("detect", "--png")):
+            done = call(command, SAME, option, output)
+            assert done.returncode == 2
+            assert done.stderr == (
+                f"{option} {output} is {recorded}, which is read: write another file\n"
+            )
+    assert recorded.read_bytes() == before
+
+
+def test_an_output_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "out"
+    path.write_text("before")
+
+    def write_half():
+        with replaced(str(path)) as file:
+            file.write(b"half")
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        write_half()
+    assert path.read_text() == "before"
+    assert os.listdir(tmp_path) == ["out"]
+    with replaced(str(path)) as file:
+        file.write(b"after")
+    assert path.read_text() == "after"
+    with replaced("/dev/null") as file:
+        file.write(b"x")
+    assert not os.path.isfile("/dev/null")
+
+
+def test_labels_of_another_time_are_refused(call, recorded, tmp_path):
+    labels = tmp_path / "labels.json"
+    episode = {"start": NOW + 1000, "end": NOW + 1001, "kind": "x", "victim": "web"}
+    labels.write_text(json.dumps({"version": 1, "episodes": [episode]}))
+    done = call("detect", SAME, "--labels", labels)
+    assert done.returncode == 2
+    assert "are not in the time of what was recorded" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_rest_of_a_file_needs_nothing_of_the_machine_it_is_for(call, tmp_path):
@@ -221,6 +277,31 @@ def test_anomalies_are_held_against_labels_and_drawn(call, tmp_path):
     assert "false alarms: 0 in 17 s" in text
 
 
+def test_whatever_tasks_and_verdicts_are_called_they_are_drawn(tmp_path):
+    odd = "web$^$_{"
+    frames = [
+        Frame(platform, {odd: tasks["web"]}) for platform, tasks in busy_history(intervals=20)
+    ]
+    timeline = Timeline()
+    for frame in frames:
+        timeline.add(frame)
+    finding = Finding(NOW + 2, NOW + 3, odd, "cpus", "$\\x$", (odd,), (), 2)
+    episode = Episode(NOW + 2, NOW + 3, kind="$_$", victim=odd)
+    picture = io.BytesIO()
+    timeline.draw(picture, frames, [finding], [episode])
+    assert picture.getvalue().startswith(b"\x89PNG")
+
+
+def test_what_is_kept_for_a_picture_does_not_grow_with_the_recording():
+    points = _Points(0.0, 10.0)
+    for second in range(100_000):
+        points.add(float(second), 1.0 if second == 5000 else 0.5 if second % 2 else 0.0)
+    kept = list(points)
+    assert len(kept) <= 2 * 1601
+    assert (5000.0, 1.0) in kept
+    assert kept == sorted(kept)
+
+
 def test_without_matplotlib_a_picture_is_refused_in_one_sentence(call, tmp_path):
     (tmp_path / "matplotlib.py").write_text("raise ImportError('none')")
     done = call("detect", SAME, "--png", tmp_path / "timeline.png")
@@ -228,6 +309,24 @@ def test_without_matplotlib_a_picture_is_refused_in_one_sentence(call, tmp_path)
     assert done.stderr == (
         "a picture needs matplotlib: install wca with its extra `plot`, or matplotlib\n"
     )
+
+
+def test_the_order_in_which_a_process_keeps_its_sets_changes_no_bit(tmp_path, monkeypatch):
+    quiet = {name: Sim() for name in ("web", "shop", "mail")}
+    busy = {f"batch-{number}": Sim(cpu=0.1, work=None) for number in range(6)}
+    worse = {**quiet, "web": Sim(psi=0.3, delay=0.5), "mail": Sim(psi=0.3, delay=0.5)}
+    hogs = {name: Sim(cpu=1.8, work=None) for name in busy}
+    recording = record(tmp_path / "made", (120, {**quiet, **busy}), (30, {**worse, **hogs}))
+    detector = "!InterferenceDetector {samples: 30}"
+    config = write_config(tmp_path, CONFIG.format(detector=detector, folder=tmp_path))
+    printed = set()
+    for seed in ("1", "2", "3"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        done = run("replay", "--from", recording, "-c", config)
+        assert done.returncode == 0, done.stderr
+        printed.add(done.stdout)
+    (one,) = printed
+    assert any(json.loads(line)["anomalies"] for line in one.splitlines())
 
 
 # The state with which a recorded detector began.
@@ -275,12 +374,14 @@ def test_a_state_is_given_to_the_same_detector_only():
             restore(Counts(), Header(detector="Counts", state=state))
 
 
-def test_of_a_detector_with_a_thread_only_what_it_saw_is_asked_again():
+@pytest.mark.parametrize("blocking", [False, True])
+def test_only_what_a_detector_saw_is_asked_again(blocking):
+    """It misses intervals where nobody waits for it, and while it hangs."""
     frames = [Frame(a_platform(0.0), {}, answer) for answer in (None, FrameAnswer(), None)]
-    seen = {"detector": "Counts", "blocking": True}
+    seen = {"detector": "Counts", "blocking": blocking}
     assert list(asked(frames, Header(**seen), "Counts")) == [frames[1]]
     assert list(asked(frames, Header(**seen), "Other")) == frames
-    assert list(asked(frames, Header(detector="Counts"), "Counts")) == frames
+    assert list(asked(frames, Header(), "Counts")) == frames
 
 
 def test_two_answers_that_differ_in_a_bit_have_different_lines():

@@ -24,7 +24,7 @@ from wca.metrics import Metric
 from wca.nodes import Node, Task
 from wca.nodes.static import StaticNode
 from wca.runners import DetectionRunner
-from wca.runners.asking import AskAside
+from wca.runners.asking import AskAside, AskInTime
 from wca.runners.views import View
 from wca.storage import LogStorage
 from wca.telemetry import Telemetry
@@ -454,6 +454,38 @@ def test_one_that_hangs_is_reported_once(caplog):
     finally:
         detector.go.set()
         asks.close(10.0)
+
+
+def test_one_for_which_the_loop_waits_is_not_waited_for_for_ever(caplog):
+    go, telemetry = threading.Event(), Telemetry()
+
+    def hangs():
+        assert go.wait(60)
+        return [], []
+
+    asks = AskInTime(Says(hangs), "Slow", 0.01, telemetry, FakeClock().monotonic)
+    asks.start()
+    try:
+        assert asks.ask(view(1.0)) is None
+        assert asks.ask(view(2.0)) is None  # is not waited for again
+        assert telemetry.failures("Slow") == 2
+        assert "Slow fails: detect() has not returned for 1 s: the loop goes on" in caplog.text
+        go.set()
+        until(lambda: asks.ask(view(3.0)) is not None, "the next answer")
+        failures = telemetry.failures("Slow")
+        said = asks.ask(view(4.0))
+        assert said is not None
+        assert said.view.platform.monotonic == view(4.0).platform.monotonic
+        assert telemetry.failures("Slow") == failures
+    finally:
+        go.set()
+        asks.close(30.0)
+
+
+def test_without_an_answer_what_lasts_is_not_new_again(run, tmp_path):
+    path, here = tmp_path / "anomalies.jsonl", ([contention(verdict="x")], [])
+    run(Says(here, ValueError("no idea"), here), 3, records=str(path))
+    assert len(records(path)) == 1
 
 
 def test_the_runner_gives_a_blocking_detector_its_thread(run):

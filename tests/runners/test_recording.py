@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 import pytest
 
@@ -188,8 +189,8 @@ class Disk:
     def flush(self):
         pass
 
-    def close(self):
-        self.closed = True
+    def close(self, lost=0):
+        self.closed, self.lost = True, lost
 
 
 @pytest.fixture
@@ -200,7 +201,7 @@ def recorder(path):
         made.append(Disk(path))
         return made[0]
 
-    recorder = Recorder(path, make, telemetry)
+    recorder = Recorder(path, make, telemetry, 4096)
     recorder.start()
     yield recorder, made[0], telemetry
     made[0].go.set()
@@ -250,16 +251,38 @@ def test_a_disk_that_fails_is_reported_and_tried_again(recorder):
     until(lambda: disk.frames, "the writing")
 
 
-def test_a_recording_does_not_grow_for_ever(recorder, caplog):
-    recorder, disk, _ = recorder
-    disk.size = 1 << 40
+def test_a_recording_does_not_grow_for_ever_and_what_is_left_out_is_counted(recorder, caplog):
+    recorder, disk, telemetry = recorder
+    disk.size = 4096
     disk.go.set()
     for second in range(3):
         see(recorder, float(second))
     recorder.close(30.0)
     assert disk.frames == []
     (line,) = [one.message for one in caplog.records if "no more is recorded" in one.message]
-    assert str(1 << 40) in line
+    assert "has 4096 bytes" in line
+    assert lost(telemetry) == telemetry.failures("recording") == disk.lost == 3
+
+
+def test_a_recording_that_became_too_large_says_that_it_is_not_complete(path):
+    telemetry = Telemetry()
+    recorder = Recorder(path, RecordingWriter, telemetry, 4096)
+    recorder.start()
+    for number in range(400):
+        see(recorder, 10.0 * number)
+        if number % 10 == 9:  # a writer that is behind would lose some in the middle
+            time.sleep(0.02)
+    recorder.close(30.0)
+    recording = read_recording(path)
+    frames = list(recording)
+    after = 400 - len(frames) - sum(frame.lost for frame in frames)
+    assert frames
+    assert after
+    assert lost(telemetry) == 400 - len(frames)
+    assert recording.problems == [
+        f"{path}: it is not complete: {after} intervals after its last one were not recorded"
+    ]
+    assert not recording.cut
 
 
 def test_an_interval_waits_for_its_answer_and_those_before_it_have_none(recorder):
@@ -290,7 +313,7 @@ def test_a_detector_that_hangs_does_not_hold_back_the_recording(recorder):
 
 def test_of_a_detector_with_a_thread_the_intervals_that_it_saw_have_answers(path):
     detector, telemetry = Slow(), Telemetry()
-    recorder = Recorder(path, lambda path: RecordingWriter(path, blocking=True), telemetry)
+    recorder = Recorder(path, lambda path: RecordingWriter(path, blocking=True), telemetry, 1 << 30)
     recorder.start()
     asks = AskAside(detector, "Slow", 0.01, telemetry, [Hears(recorder, "Slow")])
     asks.start()
@@ -319,5 +342,5 @@ def test_of_a_detector_with_a_thread_the_intervals_that_it_saw_have_answers(path
 
 
 def test_a_recorder_that_never_started_is_closed(path):
-    Recorder(path, RecordingWriter, Telemetry()).close(1.0)
+    Recorder(path, RecordingWriter, Telemetry(), 1 << 30).close(1.0)
     assert not os.path.exists(path)

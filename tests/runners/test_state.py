@@ -1,20 +1,26 @@
 """The field `state`: what a detector has learned survives a restart, and can break nothing."""
 
+import errno
+import itertools
 import json
 import os
 import stat
 import threading
+from typing import ClassVar
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from tests.runners.test_detection import Tasks, until, value
-from wca.detectors import AnomalyDetector, Stateful
+from wca.detectors import AnomalyDetector, ContendedResource, ContentionAnomaly, Stateful
 from wca.detectors.calling import UsableDetector
 from wca.errors import StartError, ValidationError
 from wca.metrics import Metric
 from wca.runners import DetectionRunner
-from wca.runners.asking import AskHere
-from wca.runners.keeper import EVERY, Keeper
+from wca.runners.asking import AskInTime
+from wca.runners.keeper import EVERY, SHARE, Keeper
+from wca.runners.keeper import _pieces as keeper_pieces
 from wca.runners.views import View
 from wca.telemetry import Telemetry
 from wca.testing.clock import FakeClock
@@ -139,8 +145,43 @@ def test_a_link_and_a_pipe_are_not_followed(run, path, tmp_path, caplog):
     assert value(batches[0], "count") == 1
 
 
+def test_those_that_were_put_aside_before_are_kept_a_few_of_them(run, path):
+    for number in range(1, 8):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"damaged {number}")
+        run(Counts())
+    aside = sorted(name for name in os.listdir(os.path.dirname(path)) if "unusable" in name)
+    assert aside == ["state.json.unusable", *(f"state.json.unusable.{one}" for one in range(2, 6))]
+    with open(f"{path}.unusable", encoding="utf-8") as file:
+        assert file.read() == "damaged 1"
+    with open(f"{path}.unusable.5", encoding="utf-8") as file:
+        assert file.read() == "damaged 7"
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.EACCES, errno.EMFILE])
+def test_a_file_that_cannot_be_read_now_is_left_alone(path, monkeypatch, error):
+    run_before = Keeper(path, Counts(), Telemetry(), FakeClock().monotonic)
+    run_before.start()
+    run_before.close(30.0)
+    before = content(path)
+
+    def refuse(*_arguments, **_options):
+        raise OSError(error, os.strerror(error))
+
+    keeper = Keeper(path, Counts(), Telemetry(), FakeClock().monotonic)
+    with monkeypatch.context() as patch:
+        patch.setattr("wca.runners.keeper.os.open", refuse)
+        with pytest.raises(StartError, match="cannot be read") as caught:
+            keeper.start()
+    assert os.strerror(error) in str(caught.value)
+    keeper.close(30.0)
+    assert content(path) == before
+    assert os.listdir(os.path.dirname(path)) == ["state.json"]
+
+
 def test_a_file_that_can_neither_be_used_nor_put_aside_keeps_the_agent_from_starting(run, path):
-    os.mkdir(f"{path}.unusable")
+    for end in ("", ".2", ".3", ".4", ".5"):
+        os.mkdir(f"{path}.unusable{end}")
     with open(path, "w", encoding="utf-8"):
         pass
     with pytest.raises(StartError, match="move it away"):
@@ -192,14 +233,48 @@ def test_a_folder_that_is_not_there_is_found_before_the_start(tmp_path):
 # Between start and end.
 
 
+class Idle:
+    """The last listener: tells when those before it have done what they do when it is idle."""
+
+    def __init__(self):
+        self.again = threading.Event()
+
+    def asking(self):
+        self.again.clear()
+
+    def answered(self, said):
+        pass
+
+    def failed(self, view, error):
+        pass
+
+    def idle(self):
+        self.again.set()
+
+
+class Asks(AskInTime):
+    """Waits until the detector is idle again, so that a test may set the clock."""
+
+    def __init__(self, *arguments, listeners):
+        self.again = Idle()
+        super().__init__(*arguments, [*listeners, self.again])
+
+    def ask(self, view):
+        said = super().ask(view)
+        assert self.again.again.wait(60)
+        return said
+
+
 @pytest.fixture
 def kept(path):
     """A detector that is asked, its keeper, and the clock."""
     clock, detector, telemetry = FakeClock(), Counts(), Telemetry()
     keeper = Keeper(path, detector, telemetry, clock.monotonic)
     keeper.start()
-    asks = AskHere(detector, "Counts", 1.0, telemetry, clock.monotonic, [keeper])
+    asks = Asks(detector, "Counts", 60.0, telemetry, clock.monotonic, listeners=[keeper])
+    asks.start()
     yield asks, keeper, clock, detector, telemetry
+    asks.close(30.0)
     keeper.close(30.0)
     keeper.close(30.0)
 
@@ -235,6 +310,76 @@ def test_it_is_saved_after_an_interval_in_which_the_detector_has_failed(kept, pa
     until(lambda: os.path.exists(path), "the saving")
 
 
+@pytest.mark.parametrize("error", [GeneratorExit, KeyboardInterrupt])
+def test_whatever_ends_a_question_the_state_is_saved_and_the_next_one_is_asked(kept, path, error):
+    class Breaks(ContentionAnomaly):
+        def generate_metrics(self):
+            raise error
+
+    asks, _, clock, detector, telemetry = kept
+    usual = detector.detect
+    detector.detect = lambda *_: ([Breaks(ContendedResource.CPUS, "a")], [])
+    assert ask(asks) is None
+    assert telemetry.failures("Counts") == 1
+    detector.detect = usual
+    clock.advance(EVERY)
+    assert ask(asks) is not None
+    until(lambda: os.path.exists(path), "the saving")
+
+
+def test_a_state_that_takes_long_to_dump_is_saved_more_rarely(kept, path):
+    asks, _, clock, detector, _ = kept
+    dumps = []
+
+    def dump():
+        dumps.append(clock.monotonic())
+        clock.advance(2 * EVERY * SHARE)
+        return {"count": detector.count}
+
+    detector.dumped = dump
+    for _ in range(8):
+        clock.advance(EVERY / 2)
+        ask(asks)
+    gaps = [after - before for before, after in itertools.pairwise(dumps)]
+    assert len(dumps) == 2
+    assert min(gaps) >= 2 * EVERY
+
+
+class Encoded(dict):
+    """Tells on which thread it becomes text."""
+
+    threads: ClassVar = []
+
+    def items(self):
+        self.threads.append(threading.current_thread().name)
+        return super().items()
+
+
+def test_it_becomes_text_on_the_thread_that_writes(kept, path):
+    asks, _, clock, detector, _ = kept
+    detector.dumped = lambda: {"count": 1, "more": Encoded(a=1)}
+    clock.advance(EVERY)
+    ask(asks)
+    until(lambda: os.path.exists(path), "the saving")
+    assert set(Encoded.threads) == {"detector state"}
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+    ),
+    st.integers(0, 4),
+)
+def test_the_pieces_are_the_text_that_json_makes(value, levels):
+    assume(not _has_infinity(value))
+    assert "".join(keeper_pieces(value, levels)) == json.dumps(value)
+
+
+def _has_infinity(value):
+    return "Infinity" in json.dumps(value)
+
+
 def test_a_disk_that_does_not_take_it_is_reported(kept, path):
     asks, _, clock, _, telemetry = kept
     os.mkdir(path)
@@ -256,13 +401,13 @@ def test_the_state_of_a_detector_that_hangs_is_left_alone(path, caplog):
     detector, telemetry = Hangs(), Telemetry()
     keeper = Keeper(path, detector, telemetry, FakeClock().monotonic)
     keeper.start()
-    asks = AskHere(detector, "Hangs", 1.0, telemetry, FakeClock().monotonic, [keeper])
-    thread = threading.Thread(target=ask, args=(asks,))
-    thread.start()
+    asks = AskInTime(detector, "Hangs", 0.1, telemetry, FakeClock().monotonic, [keeper])
+    asks.start()
+    ask(asks)
     assert detector.busy.wait(60)
     keeper.close(30.0)
     detector.go.set()
-    thread.join()
+    asks.close(30.0)
     assert "Hangs is still busy: its last state is not saved" in caplog.text
     assert not os.path.exists(path)
 

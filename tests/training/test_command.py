@@ -126,6 +126,26 @@ def test_wrong_options_are_a_sentence_and_leave_the_model(tmp_path, quiet, optio
     assert model.read_text() == "as it was"
 
 
+def test_a_model_never_takes_the_place_of_a_recording(tmp_path, quiet):
+    before = quiet.read_bytes()
+    link = tmp_path / "link"
+    link.hardlink_to(quiet)
+    for model in (quiet, link):
+        done = train("--from", quiet, "--to", model)
+        assert done.returncode == 2
+        assert done.stderr == f"--to {model} is {quiet}, which is read: write another file\n"
+    assert quiet.read_bytes() == before
+
+
+def test_labels_of_another_time_are_refused(tmp_path, quiet):
+    labels = tmp_path / "labels.json"
+    episode = {"start": 5.0, "end": 6.0, "kind": "x"}
+    labels.write_text(json.dumps({"version": 1, "episodes": [episode]}))
+    done = train("--from", quiet, "--to", tmp_path / "model", "--labels", labels)
+    assert done.returncode == 2
+    assert "its episodes, from 5.0 to 6.0, are not in the time of what was recorded" in done.stderr
+
+
 def test_files_that_cannot_be_used_are_a_sentence(tmp_path, quiet):
     done = train("--from", quiet, tmp_path / "none", "--to", tmp_path / "model")
     assert done.returncode == 1

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from wca.commands.detector import add_replay_options, detector_of
+from wca.commands.outputs import refuse_inputs, replaced
 from wca.detectors.api import AnomalyDetector
 from wca.errors import UsageError, ValidationError
 from wca.recording import Frame, FrameAnswer, Recording, read_recording
 from wca.recording.findings import Finding, findings_of
-from wca.recording.labels import Episode, read_labels
+from wca.recording.labels import Episode, check_overlap, read_labels
 from wca.recording.replay import asked, replay, restore
 from wca.recording.report import findings_text, score_data, score_text
 from wca.recording.scoring import Score, score
@@ -37,8 +38,10 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         RecordingError: the recording cannot be read.
         ConfigLoadError: the configuration with all its problems.
-        UsageError: it has no detector, the labels cannot be used, or matplotlib is missing.
+        UsageError: it has no detector, the labels cannot be used, the picture is a file that is
+            read, or matplotlib is missing.
     """
+    refuse_inputs("--png", args.png, [args.recording, args.config, args.labels])
     episodes = _episodes(args.labels)
     recording = read_recording(args.recording)
     timeline, span = Timeline() if args.png else None, _Span()
@@ -48,12 +51,15 @@ def run(args: argparse.Namespace) -> int:
         found = findings_of(
             _answers(recording, detector, [span, *([timeline] if timeline else [])])
         )
+    if episodes and span.begin is not None:
+        _check_times(args, episodes, span.begin, span.end)
     result = None if episodes is None else score(found, episodes, span.begin or 0.0, span.end)
     for problem in recording.problems:
         print(problem, file=sys.stderr)  # noqa: T201 - the command's own output
     print(_json(found, result) if args.format == "json" else _text(found, result))  # noqa: T201
     if timeline is not None:
-        timeline.draw(args.png, found, episodes or ())
+        with replaced(args.png) as file:
+            timeline.draw(file, recording, found, episodes or ())
     return 0
 
 
@@ -86,6 +92,15 @@ def _episodes(path: str | None) -> list[Episode] | None:
         return None if path is None else read_labels(path)
     except ValidationError as error:
         raise UsageError(str(error)) from None
+
+
+def _check_times(
+    args: argparse.Namespace, episodes: Sequence[Episode], begin: float, end: float
+) -> None:
+    try:
+        check_overlap(episodes, [(begin, end)])
+    except ValidationError as error:
+        raise UsageError(f"{args.labels}: {error}: {args.recording} is another one") from None
 
 
 def _json(found: list[Finding], result: Score | None) -> str:

@@ -2,11 +2,13 @@
 
 import argparse
 import contextlib
+import io
 import sys
 from collections.abc import Iterator
 from typing import TextIO
 
 from wca.commands.detector import add_replay_options, detector_of
+from wca.commands.outputs import refuse_inputs, replaced
 from wca.detectors.api import AnomalyDetector
 from wca.recording import Recording, read_recording
 from wca.recording.replay import answer_line, asked, replay, restore
@@ -32,8 +34,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         RecordingError: the recording cannot be read.
         ConfigLoadError: the configuration with all its problems.
-        UsageError: it has no detector.
+        UsageError: it has no detector, or the output is a file that is read.
     """
+    refuse_inputs("--output", args.output, [args.recording, args.config])
     recording = read_recording(args.recording)
     with detector_of(args) as detector, _output(args.output) as out:
         restored = not args.fresh and restore(detector, recording.header)
@@ -57,19 +60,16 @@ def _answers(
 ) -> tuple[int, int, list[float]]:
     """How many answers there are and were compared, and the times of those that differ."""
     header, name = recording.header, type(detector).__name__
-    answers = compared = lost = 0
+    answers = compared = 0
     different = []
     for frame, answer in replay(asked(recording, header, name), detector):
         line = answer_line(answer, frame)
         print(line, file=out)
         answers += 1
-        lost += frame.lost
         if header.detector == name and frame.answer is not None:
             compared += 1
             if answer_line(frame.answer, frame) != line:
                 different.append(frame.platform.timestamp)
-    if lost:
-        _say(f"{lost} intervals are missing in the recording: answers after them may differ")
     return answers, compared, different
 
 
@@ -78,8 +78,11 @@ def _output(path: str | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    with open(path, "w", encoding="utf-8") as file:
-        yield file
+    with replaced(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8")
+        yield text
+        text.flush()
+        text.detach()
 
 
 def _recorded(recording: Recording) -> str:

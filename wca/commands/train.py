@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from wca.commands.options import positive
+from wca.commands.outputs import refuse_inputs
 from wca.detectors.modelling.file import encode_model
 from wca.detectors.modelling.model import BY_LABELS, Model, Parameters
 from wca.durable import replace_file
@@ -87,10 +88,11 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         RecordingError: a recording cannot be read.
-        UsageError: the labels cannot be used, nothing could be learned, or scikit-learn is
-            missing.
+        UsageError: the labels cannot be used, nothing could be learned, the model is a file that is
+            read, or scikit-learn is missing.
         OSError: the model cannot be written.
     """
+    refuse_inputs("--to", args.to, [*args.recordings, *args.labels])
     sources = [
         Source(read_recording(path), episodes)
         for path, episodes in zip(args.recordings, _episodes(args), strict=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from wca.errors import ValidationError
 
-__all__ = ["Episode", "read_episodes", "read_labels"]
+__all__ = ["Episode", "check_overlap", "read_episodes", "read_labels"]
 
 VERSION = 1
 _MOST_BYTES = 64 << 20
@@ -43,6 +43,28 @@ class Episode:
     resource: str = ""
     scored: bool = True
     note: str = ""
+
+
+def check_overlap(episodes: Sequence[Episode], spans: Sequence[tuple[float, float]]) -> None:
+    """Refuse labels that are about another time than their recordings.
+
+    Args:
+        episodes: of the labels.
+        spans: begin and end of each recording, in Unix time.
+
+    Raises:
+        ValidationError: there are episodes, and none of them is in a recording.
+    """
+    if not episodes or not spans:
+        return
+    if any(one.start <= end and begin <= one.end for one in episodes for begin, end in spans):
+        return
+    first, last = min(one.start for one in episodes), max(one.end for one in episodes)
+    begin, end = min(one for one, _ in spans), max(one for _, one in spans)
+    raise ValidationError(
+        f"its episodes, from {first:.1f} to {last:.1f}, are not in the time of what was recorded, "
+        f"from {begin:.1f} to {end:.1f} (Unix time)"
+    )
 
 
 def read_labels(path: str) -> list[Episode]:

@@ -28,8 +28,8 @@ class Recording:
         header: what holds for all of it.
         blocks: of frames.
         cut: whether its end is missing: it was not closed, or is still being written.
-        problems: what is wrong with it, in sentences; those about what a frame holds are added
-            while it is read.
+        problems: what is wrong with it, in sentences; those about frames, and about intervals that
+            are missing, are added while it is read.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Recording:
 
     def _frames(self, descriptor: int) -> Iterator[Frame]:
         decoder, unpacker = FrameDecoder(), zlib.decompressobj()
-        usable = False
+        usable, lost = False, 0
         for block in self._blocks:
             if block.kind is Kind.KEY:
                 decoder, unpacker, usable = FrameDecoder(), zlib.decompressobj(), True
@@ -63,10 +63,17 @@ class Recording:
                 continue
             try:
                 for line in _unpacked(unpacker, read_block(descriptor, block)).splitlines():
-                    yield decoder.decode(line.decode())
+                    frame = decoder.decode(line.decode())
+                    lost += frame.lost
+                    yield frame
             except _SENSELESS as error:
                 usable = False
                 self._say(f"{self.path}: what is at byte {block.offset} makes no sense: {error}")
+        if lost:
+            self._say(
+                f"{self.path}: {lost} intervals are missing, which could not be recorded: what a "
+                "detector answers after them may differ"
+            )
 
     def _say(self, problem: str) -> None:
         if problem not in self.problems:
@@ -88,6 +95,7 @@ def read_recording(path: str) -> Recording:
         if not blocks or blocks[0].kind is not Kind.HEADER:
             raise RecordingError(f"{path}: its beginning is damaged, nothing of it can be read")
         header = _header(path, read_block(descriptor, blocks[0]))
+        ends = [read_block(descriptor, block) for block in blocks if block.kind is Kind.END]
     except OSError as error:
         raise RecordingError(f"{path}: cannot be read: {error.strerror}") from None
     finally:
@@ -100,8 +108,20 @@ def read_recording(path: str) -> Recording:
     ]
     if cut:
         problems.append(f"{path}: its end is missing: it was not closed, or is being written")
+    problems += [f"{path}: {words}" for data in ends if (words := _after(data))]
     frames = [one for one in blocks if one.kind in (Kind.KEY, Kind.NEXT, None)]
     return Recording(path, header, frames, cut=cut, problems=problems)
+
+
+def _after(end: bytes) -> str:
+    """What the mark of the end says of intervals that follow."""
+    if not end:
+        return ""
+    try:
+        lost = int(json.loads(end)["l"])
+    except _SENSELESS as error:
+        return f"its end makes no sense: {error}"
+    return f"it is not complete: {lost} intervals after its last one were not recorded"
 
 
 def _header(path: str, data: bytes) -> Header:

@@ -45,7 +45,7 @@ def asked(frames: Iterable[Frame], header: Header, detector: str) -> Iterator[Fr
         header: of the recording.
         detector: the class of the one that is asked now.
     """
-    some = header.blocking and header.detector == detector
+    some = header.detector == detector
     return (frame for frame in frames if frame.answer is not None or not some)
 
 
@@ -62,7 +62,11 @@ def replay(
 
 
 def answer_line(answer: FrameAnswer, frame: Frame) -> str:
-    """An answer as one line of JSON; two that differ in any bit differ in their lines."""
+    """An answer as one line of JSON.
+
+    Two whose numbers differ in any bit differ in their lines, but for NaNs; what JSON does not
+    have, such as tuples and sets, is not told apart from what stands for it.
+    """
     line: dict[str, Any] = {
         "time": frame.platform.timestamp,
         "monotonic": frame.platform.monotonic,

@@ -135,14 +135,22 @@ class RecordingWriter:
             self._begin_anew()
             raise
 
-    def close(self) -> None:
-        """Write what waits and the mark of the end; safe twice. Raises OSError."""
+    def close(self, lost: int = 0) -> None:
+        """Write what waits and the mark of the end; safe twice.
+
+        Args:
+            lost: intervals after the last one that were not recorded.
+
+        Raises:
+            OSError: the file does not take it.
+        """
         if self._closed:
             return
         self._closed = True
         try:
             self.flush()
-            self._file.append(Kind.END, b"")
+            lost += self._untold
+            self._file.append(Kind.END, json.dumps({"l": lost}).encode() if lost else b"")
         finally:
             self._file.close()
 

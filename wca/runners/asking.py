@@ -1,4 +1,4 @@
-"""Asking a detector: on the loop's thread, or on one of its own."""
+"""Asking a detector on a thread of its own, so that none can hold up the loop."""
 
 import logging
 import threading
@@ -11,18 +11,20 @@ from wca.detectors import AnomalyDetector
 from wca.detectors.answers import Answer, read_answer
 from wca.detectors.calling import call_detect
 from wca.detectors.encoding import Described, describe
-from wca.errors import PLUGIN_ERRORS
 from wca.runners.views import View
 from wca.telemetry import Telemetry
 
-__all__ = ["AskAside", "AskHere", "Listener", "Said"]
+__all__ = ["AskAside", "AskInTime", "Listener", "Said"]
 
 log = logging.getLogger(__name__)
 
-#: On the loop's thread a detector is slow when it takes more than this share of the interval, and
-#: more seconds than this.
+#: A detector for which the loop waits is slow when it takes more than this share of the interval,
+#: and more seconds than this.
 SLOW_SHARE, SLOW_SECONDS = 0.5, 0.05
-#: On a thread of its own, when it has not answered for so many intervals, and so many seconds.
+#: The loop waits for it for one interval, and at least so many seconds.
+WAIT_SECONDS = 1.0
+#: One for which it does not wait is slow when it has not answered for so many intervals, and so
+#: many seconds.
 LATE_INTERVALS, LATE_SECONDS = 3, 5.0
 #: Share of the time for closing after which a thread that still works is left behind.
 _OF_THE_TIME = 0.8
@@ -47,7 +49,7 @@ class Listener(Protocol):
     """Is told of every question, on the thread on which the detector is asked."""
 
     def asking(self) -> None:
-        """The detector is about to be asked."""
+        """The detector is about to be asked. Does not raise."""
 
     def answered(self, said: Said) -> None:
         """It has answered."""
@@ -55,9 +57,27 @@ class Listener(Protocol):
     def failed(self, view: View, error: BaseException) -> None:
         """It has raised instead."""
 
+    def idle(self) -> None:
+        """It is free again; called after each ``asking``, whatever happened in between."""
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What became of a question.
+
+    Args:
+        said: the answer; None: there is none.
+        error: what was raised instead.
+        seconds: that the detector took.
+    """
+
+    said: Said | None
+    error: BaseException | None
+    seconds: float
+
 
 class _Asking:
-    """What both ways have in common: the call, its duration, and what is wrong with the answer."""
+    """What both ways have in common: the thread, the call, and what is wrong with the answer."""
 
     def __init__(
         self,
@@ -74,25 +94,77 @@ class _Asking:
         self._interval = interval
         self._telemetry = telemetry
         self._monotonic = monotonic
+        self._changed = threading.Condition()
+        self._view: View | None = None  # that the thread has not taken yet
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def _call(self, view: View) -> tuple[Said, float]:
-        """Ask; the answer and the seconds it took. Raises what the detector does."""
-        for listener in self._listeners:
-            listener.asking()
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self, timeout: float) -> None:
+        """End the thread.
+
+        Args:
+            timeout: seconds; a detector that takes longer is left behind.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout * _OF_THE_TIME)
+            if self._thread.is_alive():
+                log.warning("%s is still busy: it is left behind", self._name)
+
+    def _run(self) -> None:
+        while (view := self._next()) is not None:
+            for listener in self._listeners:
+                listener.asking()
+            try:
+                self._take(view, self._call(view))
+            finally:
+                self._tell_idle()
+
+    def _next(self) -> View | None:
+        """The newest view, taken; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._view is not None or self._closing)
+            view, self._view = self._view, None
+            self._begin()
+            return None if self._closing else view
+
+    def _begin(self) -> None:
+        """A view was taken; the lock is held."""
+
+    def _take(self, view: View, result: _Result) -> None:
+        """What became of a view, on the thread."""
+        raise NotImplementedError
+
+    def _call(self, view: View) -> _Result:
         start = self._monotonic()
+        seconds = None
         try:
-            answer = read_answer(call_detect(self._detector, view.platform, view.tasks))
-        except BaseException as error:
+            try:
+                answer = read_answer(call_detect(self._detector, view.platform, view.tasks))
+            finally:
+                seconds = self._monotonic() - start
+                self._telemetry.duration("detect", seconds)
+            said = Said(view, answer, describe(answer.anomalies, answer.problems))
+            for listener in self._listeners:
+                listener.answered(said)
+        except BaseException as error:  # noqa: BLE001 - no signal comes to this thread
             for listener in self._listeners:
                 listener.failed(view, error)
-            raise
-        finally:
-            seconds = self._monotonic() - start
-            self._telemetry.duration("detect", seconds)
-        said = Said(view, answer, describe(answer.anomalies, answer.problems))
+            return _Result(None, error, seconds or 0.0)
+        return _Result(said, None, seconds)
+
+    def _tell_idle(self) -> None:
         for listener in self._listeners:
-            listener.answered(said)
-        return said, seconds
+            try:
+                listener.idle()
+            except BaseException as error:  # noqa: BLE001 - of the detector's dump_state
+                self._telemetry.failure(self._name, error)
 
     def _report(self, problems: list[str]) -> None:
         """One failure for an answer, however much is wrong with it."""
@@ -103,35 +175,73 @@ class _Asking:
             self._telemetry.success(self._name)
 
 
-class AskHere(_Asking):
-    """Calls the detector on the loop's thread.
+class AskInTime(_Asking):
+    """Asks about every interval and waits for the answer, but not for ever.
+
+    A detector that has not answered in time costs its answers until it has returned.
 
     Args:
         detector: what is asked.
         name: under which it is reported.
         interval: of the runner, in seconds.
         telemetry: where that is.
-        monotonic: time in seconds.
+        monotonic: time in seconds, by which it is slow; waiting is done in real time.
         listeners: are told of every question and answer.
     """
 
+    def __init__(
+        self,
+        detector: AnomalyDetector,
+        name: str,
+        interval: float,
+        telemetry: Telemetry,
+        monotonic: Callable[[], float],
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        super().__init__(detector, name, interval, telemetry, monotonic, listeners)
+        self._patience = max(interval, WAIT_SECONDS)
+        self._open: View | None = None  # that was asked about and has no answer yet
+        self._since = 0.0
+        self._result: _Result | None = None
+
     def ask(self, view: View) -> Said | None:
-        """The answer about this interval; None when the detector failed."""
-        try:
-            said, seconds = self._call(view)
-        except PLUGIN_ERRORS as error:
-            self._telemetry.failure(self._name, error)
+        """The answer about this interval; None when the detector failed or did not answer."""
+        with self._changed:
+            if self._open is None:
+                self._put(view)
+                self._changed.wait_for(lambda: self._result is not None, self._patience)
+            result, self._result = self._result, None
+            busy = time.monotonic() - self._since
+        if result is None:
+            self._telemetry.failure(
+                self._name, f"detect() has not returned for {busy:.0f} s: the loop goes on"
+            )
             return None
+        if result.error is not None or result.said is None:
+            self._telemetry.failure(self._name, result.error or "no answer")
+            return None
+        seconds = result.seconds
         slow = seconds > max(SLOW_SHARE * self._interval, SLOW_SECONDS)
         problems = [_slow(seconds, self._interval)] if slow else []
-        self._report(said.answer.problems + problems)
-        return said
+        self._report(result.said.answer.problems + problems)
+        return result.said
+
+    def _put(self, view: View) -> None:
+        """Ask; an answer that came too late for its interval is dropped. The lock is held."""
+        self._open = self._view = view
+        self._since, self._result = time.monotonic(), None
+        self._changed.notify_all()
+
+    def _take(self, view: View, result: _Result) -> None:  # noqa: ARG002 - there is one only
+        with self._changed:
+            self._open, self._result = None, result
+            self._changed.notify_all()
 
 
 class AskAside(_Asking):
-    """Calls the detector on a thread of its own, with the newest data whenever it is free.
+    """Asks with the newest data whenever the detector is free, and does not wait.
 
-    Args: as of ``AskHere``; the clock is real time, because the thread runs in it.
+    Args: as of ``AskInTime``; the clock is real time, because the thread runs in it.
     """
 
     def __init__(
@@ -143,16 +253,9 @@ class AskAside(_Asking):
         listeners: Sequence[Listener] = (),
     ) -> None:
         super().__init__(detector, name, interval, telemetry, time.monotonic, listeners)
-        self._changed = threading.Condition()
-        self._view: View | None = None
         self._said: Said | None = None
         self._busy_since: float | None = None
-        self._late = self._closing = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        self._late = False
 
     def ask(self, view: View) -> Said | None:
         """The last answer; None before the first, after a failure, and when it is too old."""
@@ -171,46 +274,21 @@ class AskAside(_Asking):
         age = view.platform.monotonic - said.view.platform.monotonic
         return said if age <= limit else None
 
-    def close(self, timeout: float) -> None:
-        """End the thread.
+    def _begin(self) -> None:
+        self._busy_since = self._monotonic()
 
-        Args:
-            timeout: seconds; a detector that takes longer is left behind.
-        """
+    def _take(self, view: View, result: _Result) -> None:  # noqa: ARG002 - it is in the answer
+        said = result.said
+        if said is None:
+            self._telemetry.failure(self._name, result.error or "no answer")
+        else:
+            self._report(said.answer.problems)
         with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join(timeout * _OF_THE_TIME)
-            if self._thread.is_alive():
-                log.warning("%s is still busy: it is left behind", self._name)
-
-    def _run(self) -> None:
-        while (view := self._next()) is not None:
-            said = self._ask(view)
-            with self._changed:
-                self._said, self._busy_since = said, None
-
-    def _next(self) -> View | None:
-        """The newest view, taken; None at the end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._view is not None or self._closing)
-            view, self._view = self._view, None
-            self._busy_since = self._monotonic()
-            return None if self._closing else view
-
-    def _ask(self, view: View) -> Said | None:
-        try:
-            said, _ = self._call(view)
-        except BaseException as error:  # noqa: BLE001 - no signal comes to this thread
-            self._telemetry.failure(self._name, error)
-            return None
-        self._report(said.answer.problems)
-        return said
+            self._said, self._busy_since = said, None
 
 
 def _slow(seconds: float, interval: float) -> str:
     return (
         f"detect() took {seconds:.2f} s of an interval of {interval:g} s: give it less to do, "
-        "or a thread of its own (blocking = True)"
+        "or let nobody wait for it (blocking = True)"
     )

@@ -76,10 +76,15 @@ class Detect:
         self._export([*metrics, *self._statistics(sample)], sample.anomalies)
 
     def _take(self, said: Said | None) -> None:
-        """A new answer: count its anomalies and record those that were not in the one before."""
-        found = [] if said is None else said.described
+        """A new answer: count its anomalies and record those that were not in the one before.
+
+        Without an answer nobody knows whether anything has ended: it lasts until the next one.
+        """
+        if said is None:
+            return
+        found = said.described
         before, self._lasting = self._lasting, frozenset(one.key for one in found)
-        if said is None or not found:
+        if not found:
             return
         self._count += len(found)
         self._last_occurrence = said.view.platform.timestamp

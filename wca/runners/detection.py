@@ -8,7 +8,7 @@ from wca.detectors import AnomalyDetector
 from wca.detectors.calling import UsableDetector
 from wca.errors import ValidationError
 from wca.naming import named
-from wca.runners.asking import AskAside, AskHere, Listener
+from wca.runners.asking import AskAside, AskInTime, Listener
 from wca.runners.detect import Detect
 from wca.runners.engine import Engine
 from wca.runners.keeper import Keeper, state_problems
@@ -97,13 +97,13 @@ class DetectionRunner(MeasurementRunner):
         ((name, detector),) = named([self.detector]).items()
         engine.lifecycle.start(detector, name)
         recorder, listeners = self._listeners(engine, name)
-        asks: AskHere | AskAside
+        asks: AskInTime | AskAside
         monotonic = engine.clock.monotonic
         if detector.blocking:
             asks = AskAside(detector, name, self.interval, engine.telemetry, listeners)
-            engine.lifecycle.start(asks, name)
         else:
-            asks = AskHere(detector, name, self.interval, engine.telemetry, monotonic, listeners)
+            asks = AskInTime(detector, name, self.interval, engine.telemetry, monotonic, listeners)
+        engine.lifecycle.start(asks, name)
         return Detect(
             views_of(engine, measuring),
             asks,
@@ -124,8 +124,14 @@ class DetectionRunner(MeasurementRunner):
             listeners.append(keeper)
         if self.recording is None:
             return None, listeners
-        labels = self.common_labels(engine)
-        recorder = start_recorder(self.recording, engine, self.interval, labels, self.detector)
+        recorder = start_recorder(
+            self.recording,
+            engine,
+            self.interval,
+            self.common_labels(engine),
+            self.detector,
+            size=self.recording_size,
+        )
         return recorder, [*listeners, Hears(recorder, name)]
 
     def _records(self, engine: Engine) -> Records | None:

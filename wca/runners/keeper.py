@@ -1,11 +1,12 @@
 """The state of a detector in a file: loaded at the start, saved now and then and at the end."""
 
+import errno
 import json
 import logging
 import os
 import stat
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from wca.detectors.api import AnomalyDetector, Stateful
@@ -23,16 +24,22 @@ log = logging.getLogger(__name__)
 VERSION = 1
 #: Seconds between two times that the state is saved.
 EVERY = 300.0
+#: Of the time that dump_state may take at most; it is called more rarely then.
+SHARE = 0.01
 #: Bytes of a file that is read.
 _MOST_BYTES = 256 << 20
 _OF_THE_TIME = 0.8
+#: Files that are kept of those that could not be used.
+_MOST_ASIDE = 5
+#: Levels of a state that are turned into text piece by piece.
+_LEVELS = 6
 NAME = "detector state"
 
 
 class Keeper:
     """Keeps the state of one detector; a ``Listener``: it is dumped on the detector's own thread.
 
-    Writing is done on a thread, because a disk may take its time.
+    Turning it into text and writing it is done on another one, because both may take their time.
 
     Args:
         path: of the file.
@@ -53,10 +60,10 @@ class Keeper:
         self._detector = detector
         self._telemetry = telemetry
         self._monotonic = monotonic
-        self._saved_at = monotonic()
+        self._due = monotonic() + EVERY
         self._idle = threading.Lock()  # held while the detector is asked
         self._changed = threading.Condition()
-        self._text: str | None = None
+        self._state: Mapping[str, Any] | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=NAME, daemon=True)
 
@@ -77,13 +84,19 @@ class Keeper:
         """The detector is busy from now on."""
         self._idle.acquire()
 
-    def answered(self, said: Said) -> None:  # noqa: ARG002 - of Listener
-        """The detector is idle: save its state if it is time."""
-        self._idle_again()
+    def answered(self, said: Said) -> None:
+        """Nothing to do."""
 
-    def failed(self, view: View, error: BaseException) -> None:  # noqa: ARG002 - of Listener
-        """The same."""
-        self._idle_again()
+    def failed(self, view: View, error: BaseException) -> None:
+        """Nothing to do."""
+
+    def idle(self) -> None:
+        """The detector is idle: save its state if it is time."""
+        try:
+            if self._monotonic() >= self._due:
+                self._dump()
+        finally:
+            self._idle.release()
 
     def close(self, timeout: float) -> None:
         """Save the state once more, within ``timeout`` seconds; safe without start and twice."""
@@ -100,27 +113,35 @@ class Keeper:
         if self._thread.is_alive():
             log.warning("the state of the detector is still being written: it may be lost")
 
-    def _idle_again(self) -> None:
-        now = self._monotonic()
-        if now - self._saved_at >= EVERY and isinstance(self._detector, Stateful):
-            self._saved_at = now
-            self._dump()
-        self._idle.release()
-
     def _load(self, detector: Stateful) -> None:
         try:
             state = _read(self._path, _name(detector))
-            if state is not None:
-                detector.load_state(state)
-                log.info("the state of the detector is that of %s", self._path)
+        except OSError as error:  # the content may be as good as ever: it is not put aside
+            raise StartError(
+                f"the state of the detector, {self._path}, cannot be read ({error.strerror}): "
+                "let this process read it, or move it away"
+            ) from error
+        except ValidationError as error:
+            self._refuse(str(error))
+            return
+        if state is None:
+            return
+        try:
+            detector.load_state(state)
         except PLUGIN_ERRORS as error:
-            words = str(error) if isinstance(error, ValidationError) else _words(error)
-            aside = self._put_aside(words)
-            message = f"{self._path} cannot be used, it is {aside} now: {words}"
-            self._telemetry.failure(NAME, message)
+            self._refuse(str(error) if isinstance(error, ValidationError) else _words(error))
+        else:
+            log.info("the state of the detector is that of %s", self._path)
+
+    def _refuse(self, why: str) -> None:
+        aside = self._put_aside(why)
+        self._telemetry.failure(NAME, f"{self._path} cannot be used, it is {aside} now: {why}")
 
     def _put_aside(self, why: str) -> str:
-        aside = f"{self._path}.unusable"
+        names = [f"{self._path}.unusable"]
+        names += [f"{names[0]}.{number}" for number in range(2, _MOST_ASIDE + 1)]
+        # The first ones tell what went wrong at first; the last name is used again.
+        aside = next((name for name in names if not os.path.lexists(name)), names[-1])
         try:
             os.replace(self._path, aside)
         except OSError as error:
@@ -131,30 +152,41 @@ class Keeper:
         return aside
 
     def _dump(self) -> None:
-        """Take the state as text, while nobody changes it."""
+        """Take the state, while nobody changes it; rarely, where that takes long."""
+        if not isinstance(self._detector, Stateful):
+            return
+        start = self._monotonic()
         try:
-            if isinstance(self._detector, Stateful):
-                text = _text(_name(self._detector), dumped(self._detector))
-                with self._changed:
-                    self._text = text
-                    self._changed.notify_all()
+            state = dumped(self._detector)
         except PLUGIN_ERRORS as error:
             self._telemetry.failure(NAME, f"dump_state() failed: {_words(error)}")
+        else:
+            with self._changed:
+                self._state = state
+                self._changed.notify_all()
+        finally:
+            end = self._monotonic()
+            self._due = end + max(EVERY, (end - start) / SHARE)
 
     def _run(self) -> None:
-        while (text := self._next()) is not None:
+        while (state := self._next()) is not None:
             try:
-                replace_file(self._path, text.encode())
+                text = _text(_name(self._detector), state)
+            except PLUGIN_ERRORS as error:
+                self._telemetry.failure(NAME, f"dump_state() failed: {_words(error)}")
+                continue
+            try:
+                replace_file(self._path, text)
             except OSError as error:
                 self._telemetry.failure(NAME, error)
             else:
                 self._telemetry.success(NAME)
 
-    def _next(self) -> str | None:
+    def _next(self) -> Mapping[str, Any] | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._text is not None or self._closing)
-            text, self._text = self._text, None
-            return text
+            self._changed.wait_for(lambda: self._state is not None or self._closing)
+            state, self._state = self._state, None
+            return state
 
 
 def state_problems(path: str) -> list[str]:
@@ -193,7 +225,12 @@ def _read(path: str, detector: str) -> Mapping[str, Any] | None:
 
 def _bytes(path: str) -> bytes:
     # Not through a symbolic link, and without waiting for the writer of a named pipe.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+            raise ValidationError("it is not a regular file") from None
+        raise
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -213,9 +250,34 @@ def dumped(detector: Stateful) -> Mapping[str, Any]:
     return state
 
 
-def _text(detector: str, state: Mapping[str, Any]) -> str:
+def _text(detector: str, state: Mapping[str, Any]) -> bytes:
     content = {"version": VERSION, "detector": detector, "state": dict(state)}
-    return json.dumps(content, allow_nan=False)
+    return "".join(_pieces(content, _LEVELS)).encode()
+
+
+def _pieces(value: object, levels: int) -> Iterator[str]:
+    """As json.dumps, in pieces: one call for all of it would hold up every other thread."""
+    if type(value) not in (dict, list) or not levels or not _nested(value):
+        yield json.dumps(value, allow_nan=False)
+    elif type(value) is dict and all(type(key) is str for key in value):
+        yield "{"
+        for number, (key, one) in enumerate(value.items()):
+            yield f"{', ' if number else ''}{json.dumps(key)}: "
+            yield from _pieces(one, levels - 1)
+        yield "}"
+    elif type(value) is list:
+        yield "["
+        for number, one in enumerate(value):
+            yield ", " if number else ""
+            yield from _pieces(one, levels - 1)
+        yield "]"
+    else:
+        yield json.dumps(value, allow_nan=False)
+
+
+def _nested(value: Any) -> bool:
+    inner = value.values() if type(value) is dict else value
+    return any(isinstance(one, (dict, list)) for one in inner)
 
 
 def _name(detector: object) -> str:

@@ -8,7 +8,7 @@ from wca.clock import Clock, SystemClock
 from wca.collectors import Collector
 from wca.collectors.perf.names import PerfEventName
 from wca.collectors.uncore.names import UncoreEventName
-from wca.config.types import Duration, Injected, LabelName, Numeric, Path
+from wca.config.types import Duration, Injected, LabelName, Numeric, Path, Size
 from wca.http.server import HttpServer
 from wca.linux.files import Kernel
 from wca.logger import LogCounter
@@ -41,6 +41,8 @@ __all__ = ["MeasurementRunner"]
 
 UncoreEvent = Annotated[str, UncoreEventName()]
 
+#: Bytes from which on nothing more is recorded.
+RECORDING_SIZE = 4 << 30
 INTERVAL, DISCOVERY_INTERVAL = Duration(0.01, 60), Duration(0.01, 3600)
 #: Seconds that an iteration may go on after a signal, and that closing everything may take then:
 #: together below two.
@@ -99,6 +101,7 @@ class MeasurementRunner(Runner):
             and ``/-/ready``; when left out there is one, with its defaults, if a storage has pages.
         recording: a file that takes all that was measured in each interval, and what a detector
             answered, see docs/recording.md; an earlier recording is renamed to ``NAME.1``.
+        recording_size: size from which on no more is recorded, which is reported and counted.
         kernel: for tests: what kernel files are read through.
         clock: for tests: time.
     """
@@ -131,6 +134,7 @@ class MeasurementRunner(Runner):
         series_limit: Annotated[int, Numeric(1, None)] | None = None,
         http: HttpServer | None = None,
         recording: Annotated[str, Path()] | None = None,
+        recording_size: Annotated[int, Size(4096, None)] = RECORDING_SIZE,
         *,
         kernel: Annotated[Kernel | None, Injected()] = None,
         clock: Annotated[Clock | None, Injected()] = None,
@@ -168,7 +172,7 @@ class MeasurementRunner(Runner):
         self.budget = budget
         self.series_limit = series_limit
         self.http = http
-        self.recording = recording
+        self.recording, self.recording_size = recording, recording_size
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
         self._control = Control()
@@ -250,7 +254,8 @@ class MeasurementRunner(Runner):
         from wca.runners.recorder import Record, start_recorder  # few runs need them
         from wca.runners.views import views_of
 
-        recorder = start_recorder(self.recording, engine, self.interval, self.common_labels(engine))
+        labels, size = self.common_labels(engine), self.recording_size
+        recorder = start_recorder(self.recording, engine, self.interval, labels, size=size)
         return [Record(views_of(engine, measuring), recorder), store]
 
     def common_labels(self, engine: Engine) -> dict[str, str]:

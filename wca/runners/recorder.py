@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 _MOST_WAITING = 20
 #: Intervals that may wait for the answer of a plugin with a thread of its own.
 _MOST_UNANSWERED = 60
-#: Bytes from which on nothing more is recorded.
-_MOST_BYTES = 4 << 30
 #: Share of the time to close that the writer has.
 _OF_THE_TIME = 0.8
 NAME, LOST = "recording", "wca_recording_lost"
@@ -59,10 +57,15 @@ class Recorder:
         make: makes the writer, once this is started; for its header.
         telemetry: where a disk that does not take it, and what is lost, is reported, as
             ``recording``.
+        size: bytes from which on nothing more is recorded.
     """
 
     def __init__(
-        self, path: str, make: Callable[[str], RecordingWriter], telemetry: Telemetry
+        self,
+        path: str,
+        make: Callable[[str], RecordingWriter],
+        telemetry: Telemetry,
+        size: int,
     ) -> None:
         self._path = path
         self._make = make
@@ -71,7 +74,8 @@ class Recorder:
         self._unsettled: deque[_Interval] = deque()
         self._waiting: deque[tuple[_Interval, int]] = deque()
         self._lost = 0
-        self._full = False
+        self._size = size
+        self._beyond = 0  # intervals after the last one that is in the file
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=NAME, daemon=True)
@@ -151,7 +155,7 @@ class Recorder:
         while (waiting := self._next(writer)) is not None:
             self._write(writer, waiting)
         try:
-            writer.close()
+            writer.close(self._beyond + self._lost)
         except OSError as error:
             self._telemetry.failure(NAME, error)
 
@@ -181,12 +185,12 @@ class Recorder:
             self._telemetry.success(NAME)
 
     def _add(self, writer: RecordingWriter, interval: _Interval, lost: int) -> None:
-        if writer.size < _MOST_BYTES:
-            view = interval.copy
-            writer.add(view.platform, view.tasks, interval.answer, lost)
-        elif not self._full:
-            self._full = True
-            log.warning("%s has %d bytes: no more is recorded", self._path, writer.size)
+        if self._beyond or writer.size >= self._size:
+            self._beyond += 1 + lost
+            self._telemetry.count(LOST)
+            raise RecordingError(f"{self._path} has {writer.size} bytes: no more is recorded")
+        view = interval.copy
+        writer.add(view.platform, view.tasks, interval.answer, lost)
 
 
 class Hears:
@@ -219,6 +223,9 @@ class Hears:
         """Record that there is none."""
         self._recorder.hear(view, failed(error))
 
+    def idle(self) -> None:
+        """Nothing to do."""
+
 
 class Record:
     """The stage of a run without a plugin: it records what a plugin would see.
@@ -246,6 +253,8 @@ def start_recorder(
     interval: float,
     labels: Mapping[str, str],
     detector: AnomalyDetector | None = None,
+    *,
+    size: int,
 ) -> Recorder:
     """A recorder that is started, and closed with the engine.
 
@@ -255,6 +264,7 @@ def start_recorder(
         interval: of the runner, in seconds.
         labels: of the node.
         detector: whose answers are recorded; it has loaded its state.
+        size: bytes from which on nothing more is recorded.
 
     Raises:
         StartError: the file cannot be written.
@@ -270,7 +280,7 @@ def start_recorder(
             labels=labels,
         )
 
-    recorder = Recorder(path, make, engine.telemetry)
+    recorder = Recorder(path, make, engine.telemetry, size)
     engine.lifecycle.start(recorder, NAME)
     return recorder
 

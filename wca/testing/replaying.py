@@ -19,7 +19,10 @@ _Intervals = Iterable[Frame] | Iterable[tuple[Platform, TasksData]]
 def check_replay(
     make: Callable[[], AnomalyDetector], intervals: Callable[[], _Intervals]
 ) -> list[str]:
-    """Ask two new detectors the same and fail where their answers differ in any bit.
+    """Ask two new detectors the same and fail where the lines of their answers differ.
+
+    Both are asked in this process, in which sets of texts keep one order: a detector that goes by
+    that order is found by two processes with different ``PYTHONHASHSEED`` only.
 
     ::
 

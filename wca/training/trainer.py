@@ -16,9 +16,9 @@ from wca.detectors.modelling.model import (
     Span,
 )
 from wca.detectors.modelling.parts import rounded
-from wca.errors import UsageError
+from wca.errors import UsageError, ValidationError
 from wca.recording import Recording
-from wca.recording.labels import Episode
+from wca.recording.labels import Episode, check_overlap
 from wca.training.mixtures import Component, fence, mixture, need_packages
 from wca.training.readings import Observer, Thinned
 from wca.training.separation import separate
@@ -61,13 +61,15 @@ def train(sources: Iterable[Source], parameters: Parameters) -> Model:
         parameters: how.
 
     Raises:
-        UsageError: scikit-learn is missing, or no task was seen often enough.
+        UsageError: scikit-learn is missing, no task was seen often enough, or labels are about
+            another time than their recordings.
         RecordingError: a recording cannot be read.
     """
     need_packages()
     ordered = sorted(sources, key=_begin)
     applications: _Applications = {}
     spans = [_read(one, parameters, applications) for one in ordered]
+    _check_labels(ordered, spans)
     learned = {name: _loads(loads, parameters) for name, loads in applications.items()}
     learned = {name: loads for name, loads in learned.items() if loads}
     if not learned:
@@ -84,6 +86,19 @@ def train(sources: Iterable[Source], parameters: Parameters) -> Model:
         parameters,
         learned,
     )
+
+
+def _check_labels(sources: Sequence[Source], spans: Sequence[Span | None]) -> None:
+    """Refuse labels of which nothing is in their recordings; one file may belong to all."""
+    of_labels: dict[int, list[tuple[float, float]]] = {}
+    for source, span in zip(sources, spans, strict=True):
+        if span is not None:
+            of_labels.setdefault(id(source.episodes), []).append((span.begin, span.end))
+    for source in sources:
+        try:
+            check_overlap(source.episodes or (), of_labels.get(id(source.episodes), ()))
+        except ValidationError as error:
+            raise UsageError(f"the labels of {source.recording.path}: {error}") from None
 
 
 def _begin(source: Source) -> tuple[float, str]:

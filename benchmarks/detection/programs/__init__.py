@@ -1,12 +1,13 @@
 """The programs of the episodes: compiled, given their files, and started in their groups."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["CACHED", "DIRECT", "LARGE", "UnusableError", "build", "files", "start"]
+__all__ = ["CACHED", "DIRECT", "LARGE", "UnusableError", "build", "files", "sources_hash", "start"]
 
 NAMES = ("victim", "client", "neighbour")
 FOLDER = Path(__file__).parent
@@ -41,6 +42,14 @@ def build(folder: Path) -> dict[str, str]:
         if done.returncode:
             raise UnusableError(f"gcc does not compile {name}.c: {done.stderr.strip()}")
     return {name: str(folder / name) for name in NAMES}
+
+
+def sources_hash() -> str:
+    """SHA-256 of the sources of the programs, with their names."""
+    found = hashlib.sha256()
+    for path in sorted(FOLDER.glob("*.[ch]")):
+        found.update(f"{path.name}\n".encode() + path.read_bytes() + b"\0")
+    return found.hexdigest()
 
 
 def files(folder: Path, sizes: dict[str, int] | None = None) -> dict[str, str]:

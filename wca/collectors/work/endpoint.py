@@ -119,6 +119,8 @@ class _EndpointProbe:
             series = find_series(page, self._wanted.names)
         except Malformed as error:
             raise WcaError(f"{shown_url(self._url)}: {error}") from None
+        finally:
+            self._rounds.used()
         self._reckoning.take(series, out)
 
     def close(self) -> None:

@@ -7,7 +7,8 @@ from wca.errors import WcaError
 
 __all__ = ["Fetch", "Rounds"]
 
-#: Seconds for which a page that was fetched for its task still is one of now.
+#: Seconds without any reading, or of age at the beginning of a round, after which a page that
+#: nobody has asked for is of another reading.
 _FRESH = 0.25
 #: Readings for which a task that gave no page is left alone, at most.
 _MOST_REST = 31
@@ -45,6 +46,7 @@ class Rounds:
         self._monotonic = monotonic
         self._fetches: list[Fetch] = []
         self._pool: ThreadPoolExecutor | None = None
+        self._active = monotonic()
 
     def add(self, get: Callable[[], bytes]) -> Fetch:
         """Take part from now on; ``get`` is never called by two threads at the same time."""
@@ -69,6 +71,22 @@ class Rounds:
         coming = self._coming(fetch)
         fetch.coming, fetch.is_new = None, False
         try:
+            return self._result(fetch, coming)
+        finally:
+            self.used()
+
+    def used(self) -> None:
+        """Whoever got a page has made use of it: that time is part of the reading of all tasks."""
+        self._active = self._monotonic()
+
+    def close(self) -> None:
+        """Let the threads end as soon as what they wait for has; safe twice."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _result(self, fetch: Fetch, coming: Future[tuple[bytes, float]]) -> bytes:
+        try:
             page, _ = coming.result()
         except WcaError as error:
             fetch.failures += 1
@@ -78,14 +96,9 @@ class Rounds:
         fetch.failures = 0
         return page
 
-    def close(self) -> None:
-        """Let the threads end as soon as what they wait for has; safe twice."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
-
     def _coming(self, fetch: Fetch) -> Future[tuple[bytes, float]]:
-        if fetch.coming is not None and not self._is_old(fetch):
+        idle = self._monotonic() - self._active > _FRESH
+        if fetch.coming is not None and not (idle and self._is_old(fetch)):
             return fetch.coming
         coming = self._start(fetch)
         for other in () if fetch.is_new else self._fetches:  # a new task is read by itself
