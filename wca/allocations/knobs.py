@@ -10,7 +10,7 @@ from wca.allocations.encoding import Machine, Texts
 from wca.allocators.api import AllocationType
 from wca.errors import NotAvailable
 
-__all__ = ["READ", "Knob", "controller_of", "knob_of"]
+__all__ = ["READ", "SLOW", "Knob", "controller_of", "knob_of"]
 
 _T = AllocationType
 _LATER = "not in this release"
@@ -114,6 +114,8 @@ _WHY_NOT = {
 
 #: Types whose value is read of every task.
 READ = tuple(_CONTROLLERS)
+#: Types of which a write may take its time.
+SLOW = frozenset(one.type.value for one in (*_V1, *_V2) if one.slow)
 
 
 def controller_of(type_: AllocationType) -> str | None:
