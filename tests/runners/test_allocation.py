@@ -265,6 +265,27 @@ def test_an_allocator_that_decides_by_itself_has_four_decisions_a_day(run, tree)
     assert value(batches[5], "allocation_requests", clause="decisions_per_day") == 1
 
 
+def test_the_decisions_of_a_day_hold_within_one_interval_too(run, tree):
+    names = [f"task{number}" for number in range(6)]
+    for name in names:
+        tree.add_task(f"/{name}")
+    nodes = Tasks(*(Task(name, name, f"/{name}") for name in names))
+    (batch,) = run(Asks({name: {T.CPU_WEIGHT: 90} for name in names}), node=nodes)
+    assert value(batch, "allocations_count") == 4
+    assert value(batch, "allocation_requests", clause="decisions_per_day") == 2
+
+
+def test_values_are_given_back_before_a_storage_may_take_its_time(run, tree):
+    before, seen = weight(tree), []
+
+    class Slow(RecordingStorage):
+        def flush(self, timeout):
+            seen.append(weight(tree))
+
+    run(AsksAsPersonsDo({"batch": {T.CPU_WEIGHT: 10}}), 2, metrics_storage=Slow())
+    assert seen == [before]
+
+
 def test_what_somebody_else_has_written_since_is_theirs(run, tree):
     groups = tree.groups("/batch")
     path = f"{groups['cpu']}/cpu.shares" if "cpu" in groups else f"{groups['v2']}/cpu.weight"

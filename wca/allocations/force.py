@@ -47,6 +47,7 @@ class Force:
         self._hold = hold
         self._lease = lease
         self._now = now
+        self._closed = False
         #: Files that were given back so far.
         self.undone = 0
 
@@ -89,6 +90,9 @@ class Force:
 
     def close(self, timeout: float) -> None:
         """Undo everything; safe twice."""
+        if self._closed:
+            return
+        self._closed = True
         self._gate.close(timeout * _OF_THE_TIME)
         try:
             self._undo(only_expired=False)

@@ -155,8 +155,19 @@ class Gate:
         if there == write.new:
             self._settle(write, APPLIED)
             return None
-        self._settle(write, FAILED if there == write.old else APPLIED, there)
+        if there == write.old or self._gives_back(write):
+            self._settle(write, FAILED)
+        else:
+            self._settle(write, APPLIED, there)
         return f"the kernel has made {there!r} of {write.new!r}"
+
+    def _gives_back(self, write: Write) -> bool:
+        """Write what was there before; whether it is there again."""
+        try:
+            self._files.write(write.path, write.old)
+            return self._files.read(write.path) == write.old
+        except OSError:
+            return False
 
     def _settle(self, write: Write, outcome: str, seen: str | None = None) -> None:
         """A journal that takes no more keeps the intention, which is enough to undo it."""

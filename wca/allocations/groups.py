@@ -95,11 +95,15 @@ class Groups:
         return found
 
     def keep(self, paths: Collection[str]) -> None:
-        """Forget all groups but those of these cgroup paths."""
-        self._known = {path: self._known[path] for path in paths if path in self._known}
+        """Forget all groups but those of these cgroup paths, and those that have become more."""
+        self._known = {
+            path: known
+            for path in paths
+            if (known := self._known.get(path)) is not None and not known.appeared()
+        }
 
     def _group(self, path: str) -> Cgroup:
         known = self._known.get(path)
-        if known is None or known.appeared():
+        if known is None:
             known = self._known[path] = self._locate(path)
         return known

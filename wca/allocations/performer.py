@@ -92,7 +92,7 @@ class Performer:
             return [_failed(one, f"the journal cannot be read: {error}") for one in results]
         asks = [(one, self._understood(one, tasks, entries)) for one in results]
         granted = self._granted(asks, tasks, now, held)
-        self._carry_out(granted, now)
+        self._carry_out(granted)
         return results
 
     def _in_force(self) -> dict[str, Entry]:
@@ -129,7 +129,7 @@ class Performer:
         tasks: TasksData,
         now: float,
         held: str,
-    ) -> list[tuple[Result, Request, Ask]]:
+    ) -> list[tuple[Result, Request]]:
         granted = []
         counted: set[str] = set()
         for result, request in asks:
@@ -141,9 +141,9 @@ class Performer:
             if clause is not None:
                 result.outcome, result.reason = Outcome.REJECTED, clause
                 continue
-            if ask.decided and not ask.back:
-                counted.add(ask.task_id)
-            granted.append((result, request, ask))
+            # Counted even where the kernel refuses it: it is not tried again and again.
+            self._history.record(ask, now, counted)
+            granted.append((result, request))
         return granted
 
     def _ask(self, result: Result, request: Request, tasks: TasksData) -> Ask:
@@ -157,11 +157,11 @@ class Performer:
             self._policy.decides,
         )
 
-    def _carry_out(self, granted: Sequence[tuple[Result, Request, Ask]], now: float) -> None:
+    def _carry_out(self, granted: Sequence[tuple[Result, Request]]) -> None:
         current: dict[str, str] = {}
-        for _, request, _ in granted:
+        for _, request in granted:
             current |= request.current
-        planned = plan([request.wanted for _, request, _ in granted], current)
+        planned = plan([request.wanted for _, request in granted], current)
         failed = {
             key: f"{other} wants another value in the same file"
             for key, other in planned.conflicts.items()
@@ -170,15 +170,13 @@ class Performer:
             whole = self._policy.all_or_nothing
             failed |= self._gate.apply(planned.writes, whole=whole)
         done = Outcome.APPLIED if self._policy.act else Outcome.WOULD
-        counted: set[str] = set()
-        for result, _, ask in granted:
+        for result, _ in granted:
             key = (result.task_id, result.type)
             result.writes = [one for one in planned.writes if (one.task_id, one.type) == key]
             if key in failed:
                 _failed(result, failed[key])
             else:
                 result.outcome = done
-                self._history.record(ask, now, counted)
 
 
 def _failed(result: Result, reason: str) -> Result:

@@ -182,5 +182,7 @@ class AllocationRunner(MeasurementRunner):
         gate = Gate(self._files, journal, name, lambda: now() + self.lease, SLOW)
         force = Force(journal, self._files, gate, self.hold, self.lease, now)
         engine.lifecycle.start(force, "allocations")
+        # A storage that hangs at the end must not take the time for it.
+        engine.lifecycle.before_close("allocations", force.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
         return Performer(groups, self._files, gate, journal, self.envelope, policy), force
