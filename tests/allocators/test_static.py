@@ -130,7 +130,7 @@ def test_a_bad_file_is_one_sentence_and_its_last_good_rules_stay(file, caplog, t
     allocator = StaticAllocator(config=path)
     granted(allocator)
     file(text)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "wca"):
         for _ in range(3):
             assert granted(allocator)["t1"] == {T.QUOTA: 0.4}
         (said,) = caplog.records

@@ -15,6 +15,21 @@ from wca.errors import ValidationError
 __all__ = ["Rule", "Rules", "compile_rules"]
 
 
+_NOTHING = "a rule grants something: write allocations, such as cpu_quota: 0.5"
+
+
+@dataclass(frozen=True)
+class _Something(Constraint):
+    """Allocations that are some, so that none are reported where they stand."""
+
+    base: ClassVar[Any] = dict
+
+    def check(self, value: Any) -> None:
+        """Refuse an empty mapping."""
+        if not value:
+            raise ValidationError(_NOTHING)
+
+
 class _Rdt(TypedDict, total=False):
     name: str | None
     l3: str | None
@@ -28,7 +43,7 @@ class RuleFields(TypedDict, total=False):
     task_id: str
     labels: dict[Annotated[str, LabelName()], str]
     match: Literal["all", "any"]
-    allocations: dict[AllocationType, float | int | str | list[int] | _Rdt]
+    allocations: Annotated[dict[AllocationType, float | int | str | list[int] | _Rdt], _Something()]
 
 
 @dataclass(frozen=True)
@@ -98,7 +113,7 @@ def compile_rules(rules: Any, first: int = 0) -> list[Rule]:
 
 def _compiled(fields: Mapping[str, Any], place: int) -> Rule:
     if not fields.get("allocations"):
-        raise ValidationError("a rule grants something: write allocations, such as cpu_quota: 0.5")
+        raise ValidationError(_NOTHING)
     if "task_id" in fields and "labels" in fields:
         raise ValidationError("a rule has either task_id or labels: remove one of them")
     if "match" in fields and not fields.get("labels"):
