@@ -1,4 +1,4 @@
-"""Asking a detector: on the loop's thread, or on one of its own."""
+"""Asking a detector or an allocator: on the loop's thread, or on one of its own."""
 
 import logging
 import threading
@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wca.detectors import AnomalyDetector
-from wca.detectors.answers import Answer, read_answer
-from wca.detectors.calling import call_detect
+from wca.detectors.answers import Answer
 from wca.detectors.encoding import Described, describe
 from wca.errors import PLUGIN_ERRORS
+from wca.recording.plugins import Plugin, ask, method_of
 from wca.runners.views import View
 from wca.telemetry import Telemetry
 
@@ -36,11 +35,13 @@ class Said:
         view: what the detector saw.
         answer: what it said; its problems with those of its anomalies.
         described: its anomalies.
+        seconds: that it took.
     """
 
     view: View
     answer: Answer
     described: Sequence[Described] = ()
+    seconds: float = 0.0
 
 
 class Listener(Protocol):
@@ -61,7 +62,7 @@ class _Asking:
 
     def __init__(
         self,
-        detector: AnomalyDetector,
+        detector: Plugin,
         name: str,
         interval: float,
         telemetry: Telemetry,
@@ -70,6 +71,7 @@ class _Asking:
     ) -> None:
         self._listeners = listeners
         self._detector = detector
+        self._method = method_of(detector)
         self._name = name
         self._interval = interval
         self._telemetry = telemetry
@@ -81,15 +83,15 @@ class _Asking:
             listener.asking()
         start = self._monotonic()
         try:
-            answer = read_answer(call_detect(self._detector, view.platform, view.tasks))
+            answer = ask(self._detector, view.platform, view.tasks)
         except BaseException as error:
             for listener in self._listeners:
                 listener.failed(view, error)
             raise
         finally:
             seconds = self._monotonic() - start
-            self._telemetry.duration("detect", seconds)
-        said = Said(view, answer, describe(answer.anomalies, answer.problems))
+            self._telemetry.duration(self._method, seconds)
+        said = Said(view, answer, describe(answer.anomalies, answer.problems), seconds)
         for listener in self._listeners:
             listener.answered(said)
         return said, seconds
@@ -107,7 +109,7 @@ class AskHere(_Asking):
     """Calls the detector on the loop's thread.
 
     Args:
-        detector: what is asked.
+        detector: what is asked; it may be an allocator.
         name: under which it is reported.
         interval: of the runner, in seconds.
         telemetry: where that is.
@@ -123,7 +125,7 @@ class AskHere(_Asking):
             self._telemetry.failure(self._name, error)
             return None
         slow = seconds > max(SLOW_SHARE * self._interval, SLOW_SECONDS)
-        problems = [_slow(seconds, self._interval)] if slow else []
+        problems = [_slow(self._method, seconds, self._interval)] if slow else []
         self._report(said.answer.problems + problems)
         return said
 
@@ -136,7 +138,7 @@ class AskAside(_Asking):
 
     def __init__(
         self,
-        detector: AnomalyDetector,
+        detector: Plugin,
         name: str,
         interval: float,
         telemetry: Telemetry,
@@ -164,7 +166,8 @@ class AskAside(_Asking):
         busy = 0.0 if since is None else self._monotonic() - since
         late = busy > limit
         if late and not self._late:
-            self._telemetry.failure(self._name, f"detect() has not returned for {busy:.0f} s")
+            message = f"{self._method}() has not returned for {busy:.0f} s"
+            self._telemetry.failure(self._name, message)
         self._late = late
         if said is None or late:
             return None
@@ -209,8 +212,8 @@ class AskAside(_Asking):
         return said
 
 
-def _slow(seconds: float, interval: float) -> str:
+def _slow(method: str, seconds: float, interval: float) -> str:
     return (
-        f"detect() took {seconds:.2f} s of an interval of {interval:g} s: give it less to do, "
+        f"{method}() took {seconds:.2f} s of an interval of {interval:g} s: give it less to do, "
         "or a thread of its own (blocking = True)"
     )

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wca.detectors.api import AnomalyDetector, Stateful
+from wca.detectors.api import Stateful
 from wca.errors import PLUGIN_ERRORS, StartError
 from wca.recording import FrameAnswer, RecordingError, RecordingWriter
 from wca.recording.frame import answer_of, failed
+from wca.recording.plugins import Plugin
 from wca.recording.writer import FLUSH_SECONDS
 from wca.runners.asking import Said
 from wca.runners.engine import Engine
@@ -245,7 +246,7 @@ def start_recorder(
     engine: Engine,
     interval: float,
     labels: Mapping[str, str],
-    detector: AnomalyDetector | None = None,
+    detector: Plugin | None = None,
 ) -> Recorder:
     """A recorder that is started, and closed with the engine.
 
