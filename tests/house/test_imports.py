@@ -17,7 +17,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.components",),
     ("wca.runners", "wca.wrapping"),
     ("wca.recording",),
-    ("wca.containers", "wca.storage.outlet", "wca.http"),
+    ("wca.containers", "wca.allocations", "wca.storage.outlet", "wca.http"),
     ("wca.nodes", "wca.storage", "wca.collectors", "wca.detectors", "wca.platforms"),
     ("wca.http_client",),
     ("wca.linux",),
@@ -51,6 +51,7 @@ CONTRACTS = (
     "wca.detectors.api",
     "wca.platforms.api",
     "wca.http.api",
+    "wca.allocations.api",
 )
 CONTRACT_IMPORTS = ("wca.errors", "wca.supervisor", "wca.metrics", "wca.config.types", *CONTRACTS)
 
