@@ -52,11 +52,11 @@ class Kernel:
     def inode(self, path):
         return self.inodes.get(path)
 
-    def write_of(self, path, new, *, type="cpu_shares", implied=False):
+    def write_of(self, path, new, *, implied=False):
         """A write as the gate would announce it now."""
         folder = os.path.dirname(path)
         return Write(
-            path, self.read(path), new, "task", type, (folder, self.inode(folder)), implied
+            path, self.read(path), new, "task", "cpu_shares", (folder, self.inode(folder)), implied
         )
 
 

@@ -148,7 +148,7 @@ class TestBeforeTheWrite:
         journal = make_journal(path, times, hold=hold)
         journal.open()
         hold.put("disk exchange")
-        with pytest.raises(JournalError, match="nothing is written: held by .*: disk exchange"):
+        with pytest.raises(JournalError, match=r"nothing is written: held by .*: disk exchange"):
             perform(journal, kernel, kernel.write_of(SHARES, "2"), times.now() + 1)
         journal.close()
 
@@ -288,8 +288,8 @@ class TestCpuIdle:
     @pytest.fixture
     def idle(self, change):
         def idle():
-            assert change(SHARES, "3", type="cpu_idle", implied=True)
-            assert change(IDLE, "1", type="cpu_idle")
+            assert change(SHARES, "3", implied=True)
+            assert change(IDLE, "1")
 
         return idle
 
@@ -321,7 +321,7 @@ class TestCpuIdle:
         self, idle, change, journal, kernel, times
     ):
         idle()
-        change(IDLE, "0", type="cpu_idle")
+        change(IDLE, "0")
         journal.intend(kernel.write_of(SHARES, "500"), "me", times.now() + 1)
         journal.undo(kernel, only_expired=False, now=times.now())
         assert kernel.files[SHARES] == "2048"
@@ -359,6 +359,19 @@ class TestTwoProcesses:
         kernel.write(SHARES, "2")  # the agent was stopped in between
         onlooker.undo(kernel, only_expired=True, now=times.now())
         assert kernel.files[SHARES] == "2048"
+
+    def test_the_weight_is_kept_until_a_late_write_of_the_idle_class_is_undone(
+        self, change, journal, onlooker, kernel, times
+    ):
+        change(SHARES, "3", implied=True)
+        write = kernel.write_of(IDLE, "1")
+        journal.intend(write, "me", times.now() + LEASE)
+        times.go(LEASE)
+        onlooker.undo(kernel, only_expired=True, now=times.now())
+        kernel.write(IDLE, "1")
+        journal.settle(write, APPLIED)
+        onlooker.undo(kernel, only_expired=True, now=times.now())
+        assert kernel.files == {SHARES: "2048", IDLE: "0", QUOTA: "-1"}
 
     def test_a_second_write_that_comes_late_is_undone_too(
         self, change, journal, onlooker, kernel, times

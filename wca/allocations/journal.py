@@ -251,14 +251,22 @@ class Journal:
         while keys:
             left = []
             for key in keys:
-                done[key] = undone = restore(self._file.ledger.entries[key], files, alone=alone)
-                if undone.outcome == "failed":
+                done[key] = undone = self._undo_one(key, files, alone=alone)
+                if undone.outcome in ("failed", "waiting"):
                     left.append(key)
-                elif undone.outcome != "waiting" and self._may_drop(undone):
+                elif self._may_drop(undone):
                     record = {"kind": "undone", "key": key, "outcome": undone.outcome}
                     self._append({**record, "keep": not alone}, durable=False)
             keys = left if len(left) < len(keys) else []
         return [replace(one, entry=self._told(one.entry)) for one in done.values()]
+
+    def _undo_one(self, key: Key, files: UndoFiles, *, alone: bool) -> Undone:
+        entries = self._file.ledger.entries
+        entry = entries[key]
+        if entry.implied and (f"{entry.cgroup[0]}/cpu.idle", "") in entries:
+            # The write that implies it is in force or still to come; the weight is lost with it.
+            return Undone(entry, "waiting", "cpu.idle goes first")
+        return restore(entry, files, alone=alone)
 
     def _may_drop(self, undone: Undone) -> bool:
         """Who sees other mounts than the agent must not take a group for gone for good."""
