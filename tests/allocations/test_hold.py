@@ -46,7 +46,7 @@ def test_a_folder_that_cannot_be_looked_at_holds(hold, monkeypatch, error):
 def test_a_folder_that_is_a_file_holds(hold, tmp_path):
     (tmp_path / "wca").write_text("")
     assert "cannot be looked at: Not a directory" in hold.reason()
-    with pytest.raises(WcaError, match="cannot be made|its folder is a file"):
+    with pytest.raises(WcaError, match=r"cannot be made|its folder is a file"):
         hold.put()
 
 

@@ -153,7 +153,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule()
     def renew(self):
         self.agent.renew(self.times.now() + LEASE)
-        self.ends = {path: self.times.steady + LEASE for path in self.before}
+        self.ends = dict.fromkeys(self.before, self.times.steady + LEASE)
 
     # -- and its deaths
 
@@ -212,7 +212,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.start()
         recover(self.agent, self.kernel, self.times.now(), adopt=adopt)
         if adopt:
-            self.ends = {path: self.times.steady + LEASE for path in self.before}
+            self.ends = dict.fromkeys(self.before, self.times.steady + LEASE)
         else:
             self.all_is_as_before(self.before)
             assert self.agent.entries() == []
@@ -222,7 +222,7 @@ class JournalMachine(RuleBasedStateMachine):
     def write_anew(self):
         with mock.patch("wca.allocations.journal_file._LARGE", -1_000_000):
             self.agent.renew(self.times.now() + LEASE)
-        self.ends = {path: self.times.steady + LEASE for path in self.before}
+        self.ends = dict.fromkeys(self.before, self.times.steady + LEASE)
 
     # -- everybody else
 

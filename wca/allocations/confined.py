@@ -62,7 +62,10 @@ class ConfinedFiles:
         parts = path[len(root or "") :].strip("/").split("/")
         if root is None or {"", ".", ".."}.intersection(parts):
             raise PermissionError(errno.EACCES, "lies outside of what undo may write", path)
-        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:  # does not say that what is below it is gone
+            raise PermissionError(errno.EACCES, "lies below what is not mounted", path) from None
         device = os.fstat(descriptor).st_dev
         try:
             for index, part in enumerate(parts):
