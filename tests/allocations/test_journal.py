@@ -317,6 +317,14 @@ class TestCpuIdle:
         journal.undo(kernel, only_expired=False, now=times.now())
         assert kernel.files[SHARES] == "2048"
 
+    def test_a_weight_that_is_the_one_of_the_idle_class_comes_back_too(
+        self, idle, journal, kernel, times
+    ):
+        kernel.change(SHARES, "3")
+        idle()
+        journal.undo(kernel, only_expired=False, now=times.now())
+        assert kernel.files[SHARES] == "3"
+
     def test_an_agent_that_dies_on_its_own_way_back_leaves_enough(
         self, idle, change, journal, kernel, times
     ):

@@ -233,10 +233,13 @@ class JournalMachine(RuleBasedStateMachine):
         self.kernel.change(path, value)
         self.lose(path)
 
-    @rule(group=st.sampled_from(GROUPS))
-    def the_group_is_made_anew(self, group):
+    @rule(group=st.sampled_from(GROUPS), alike=st.booleans())
+    def the_group_is_made_anew(self, group, alike):
+        before = {path: self.kernel.files[path] for path in FILES}
         self.kernel.remove(group)
         self.make(group)
+        if alike:  # whoever has made it wants the same values
+            self.kernel.files.update(before)
         self.lose(*(path for path in list(self.before) if os.path.dirname(path) == group))
 
     @rule(seconds=st.sampled_from([1.0, 7.0, 21.0]))

@@ -102,7 +102,9 @@ def _settled(entry: Entry, record: Mapping[str, Any]) -> Entry:
 
 def _is_over(entry: Entry) -> bool:
     """Whether nothing of ours is there, or the original value is again."""
-    return not entry.pending and all(same_value(v, entry.original) for v in entry.settled)
+    if entry.pending or (entry.implied and entry.settled):  # a weight is lost even if it was 3
+        return False
+    return all(same_value(value, entry.original) for value in entry.settled)
 
 
 def _changed_again(known: Entry, entry: Entry) -> Entry:
