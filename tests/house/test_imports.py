@@ -60,6 +60,7 @@ CONTRACTS = (
     "wca.allocators.api",
     "wca.platforms.api",
     "wca.http.api",
+    "wca.allocations.api",
 )
 CONTRACT_IMPORTS = ("wca.errors", "wca.supervisor", "wca.metrics", "wca.config.types", *CONTRACTS)
 
