@@ -3,7 +3,6 @@
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
 from wca.allocations.files import KernelFiles
-from wca.allocations.force import undo_all
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
 from wca.allocations.knobs import SLOW
@@ -52,5 +51,5 @@ class Acting:
         }
 
     def undo(self):
-        undone = undo_all(self.journal, self.files, only_expired=False, now=0.0)
+        undone = self.journal.undo(self.files, only_expired=False, now=0.0)
         return [one.outcome for one in undone]

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 import threading
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 
 from wca.allocations.api import JournalError, Write
 from wca.allocations.changes import Change, Wanted, plan
-from wca.allocations.force import undo_all
 from wca.allocations.gate import Gate
+from wca.allocations.journal import Journal
 from wca.allocations.slow import SlowWrites
 from wca.allocations.volatile import VolatileJournal
 
@@ -185,7 +186,7 @@ def test_the_idle_class_is_journalled_with_the_weight_that_it_hides(gate, kernel
     hidden = write(SHARES, "3", "300", "cpu_idle", implied=True)
     assert gate.apply([hidden, write(f"{A}/cpu.idle", "1", type_="cpu_idle")]) == {}
     assert [entry.original for entry in journal.entries()] == ["300", "0"]
-    undo_all(journal, kernel, only_expired=False, now=0.0)
+    journal.undo(kernel, only_expired=False, now=0.0)
     assert (kernel.files[SHARES], kernel.files[f"{A}/cpu.idle"]) == ("300", "0")
 
 
@@ -210,7 +211,7 @@ def test_a_write_that_hangs_costs_its_request_and_not_the_loop(gate, kernel, jou
     gate.close(5.0)
     (entry,) = [one for one in journal.entries() if one.path == path]
     assert (entry.pending, entry.settled) == ((), ("4096",))
-    undo_all(journal, kernel, only_expired=False, now=0.0)
+    journal.undo(kernel, only_expired=False, now=0.0)
     assert kernel.files[path] == "max"
 
 
@@ -262,12 +263,21 @@ def wanted_of(kernel, files):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(STEPS)
 def test_whatever_happens_undo_leaves_what_was_there_or_what_somebody_else_has_written(steps):
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(f"{folder}/journal", now=lambda: 0.0, boot="one")
+        journal.open()
+        for each in (VolatileJournal(), journal):
+            undo_leaves_what_was_there_or_what_somebody_else_has_written(steps, each)
+        journal.close()
+
+
+def undo_leaves_what_was_there_or_what_somebody_else_has_written(steps, journal):
     """Refusals, groups that vanish, others who write; a model of what everybody else has done.
 
     At the end the kernel has, in each file, what it would have without the agent. Files that others
     wrote while the agent had a value there are theirs, whatever comes of it.
     """
-    kernel, journal = FakeKernel(), VolatileJournal()
+    kernel = FakeKernel()
     gate = Gate(kernel, journal, "test", lambda: 20.0)
     model, foreign = dict(kernel.files), set()
     for kind, what, detail in steps:
@@ -285,9 +295,9 @@ def test_whatever_happens_undo_leaves_what_was_there_or_what_somebody_else_has_w
             kernel.groups.pop(what, None)
         else:
             kernel.refuses = {}
-            undo_all(journal, kernel, only_expired=False, now=0.0)
+            journal.undo(kernel, only_expired=False, now=0.0)
     kernel.refuses = {}
-    undo_all(journal, kernel, only_expired=False, now=0.0)
+    journal.undo(kernel, only_expired=False, now=0.0)
     left = {path: text for path, text in kernel.files.items() if path not in foreign}
     there = [path for path in left if path.rpartition("/")[0] in kernel.groups]
     assert {path: left[path] for path in there} == {path: model[path] for path in there}

@@ -7,6 +7,7 @@ import pytest
 from tests.allocations.acting import Acting
 from tests.cgroup_fixtures import RealCgroups, need_root, remove_group
 from tests.services import missing
+from wca.allocations.journal import Journal
 from wca.allocators import AllocationType
 from wca.detectors import TaskData
 
@@ -15,7 +16,7 @@ GROUPS = ("cpu", "memory", "pids", "cpuset", "blkio")
 
 
 @pytest.fixture
-def acting():
+def acting(tmp_path):
     """A gate over a real group in every hierarchy of cgroup v1, cpuset among them."""
     need_root()
     cgroups = RealCgroups(unified=False)
@@ -33,7 +34,9 @@ def acting():
                     text = above.read()
                 with open(f"{folder}/{name}", "w") as file:
                     file.write(text)
-        acting = Acting(cgroups.hierarchies.locate, cpus=os.cpu_count())
+        journal = Journal(str(tmp_path / "journal"), now=lambda: 90.0)
+        journal.open()
+        acting = Acting(cgroups.hierarchies.locate, cpus=os.cpu_count(), journal=journal)
         acting.cgroups, acting.path = cgroups, path
         acting.tasks = {"t": TaskData("t", "t", path)}
         yield acting
@@ -76,7 +79,8 @@ def test_a_request_is_in_the_kernel_and_then_as_it_was(
 
 def test_the_weight_survives_the_idle_class(acting):
     acting.ask({"t": {T.SHARES: 0.3}})
-    acting.journal.__init__()  # as if somebody else had set it
+    shares = acting.cgroups.locate(acting.path).directory("cpu") + "/cpu.shares"
+    acting.journal.forget(shares)  # as if somebody else had set it
     acting.ask({"t": {T.CPU_IDLE: 1}})
     assert content(acting, "cpu", "cpu.shares") == "3"
     acting.undo()

@@ -73,6 +73,7 @@ def run(tree):
             "clock": FakeClock(),
             "act": True,
             "hold": str(tree.root) + "/hold",
+            "journal": str(tree.root) + "/journal",
             **storages,
             **options,
         }
@@ -244,6 +245,7 @@ def test_all_or_nothing_is_an_option(run, tree):
             act=True,
             all_or_nothing=whole,
             hold=f"{tree.root}/hold",
+            journal=f"{tree.root}/journal",
             node=Tasks(*(Task(n, n, f"/{n}") for n in ("web", "batch"))),
             clock=FakeClock(),
             kernel=tree.kernel,
@@ -260,7 +262,7 @@ def test_all_or_nothing_is_an_option(run, tree):
 def test_an_allocator_that_decides_by_itself_has_four_decisions_a_day(run, tree):
     answers = [{"batch": {T.CPU_WEIGHT: 90 - step}} for step in range(6)]
     allocator = Asks(*answers)
-    batches = run(allocator, 6, interval=30.0)
+    batches = run(allocator, 6, interval=30.0, lease=60.0)
     assert [value(batch, "allocations_count") for batch in batches] == [1, 1, 1, 1, 0, 0]
     assert value(batches[5], "allocation_requests", clause="decisions_per_day") == 1
 
@@ -365,6 +367,31 @@ def test_an_allocator_that_cannot_be_called_is_refused():
 
     with pytest.raises(ValidationError, match=r"allocate\(platform, tasks_data\)"):
         AllocationRunner(node=Tasks(), allocator=Wrong())
+
+
+def test_a_lease_that_ends_between_two_intervals_is_refused():
+    with pytest.raises(ValidationError, match="lease: 20 s is less than two intervals of 30 s"):
+        AllocationRunner(node=Tasks(), interval=30.0)
+
+
+def test_what_was_given_up_to_somebody_else_is_not_in_force(run, tree):
+    groups = tree.groups("/batch")
+    path = f"{groups['cpu']}/cpu.shares" if "cpu" in groups else f"{groups['v2']}/cpu.weight"
+    ours = []
+
+    class Foreign(Watches):
+        def allocate(self, platform, tasks_data):
+            if len(self.weights) == 1:
+                ours.append(weight(tree))
+                tree.write(path, "77\n")
+            if len(self.weights) == 3:  # the value that was ours once is theirs now
+                tree.write(path, f"{ours[0]}\n")
+            return super().allocate(platform, tasks_data)
+
+    batches = run(Foreign(tree, {"batch": {T.CPU_WEIGHT: 10}}, {"batch": {T.CPU_WEIGHT: 20}}), 5)
+    assert [value(batch, "allocations_in_force") for batch in batches] == [1, 0, 0, 0, 0]
+    assert value(batches[4], "allocation_requests", outcome="rejected", clause="foreign") == 1
+    assert weight(tree) == ours[0]
 
 
 SEED = """

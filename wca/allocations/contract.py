@@ -51,11 +51,16 @@ class Journal(Protocol):
     def renew(self, expires: float) -> None:
         """Let everything that is in force last until this Unix time. Raises JournalError."""
 
+    def forget(self, path: str) -> None:
+        """Give a file up: somebody else has written it. Raises JournalError."""
+
     def entries(self) -> Sequence[Entry]:
         """What is in force, in the order of the first writes. Raises JournalError."""
 
     def undo(self, files: Files, *, only_expired: bool, now: float) -> Sequence[Undone]:
         """Restore what was there before us, the newest first, where nobody else has written.
+
+        What the kernel refuses is tried again as long as anything else succeeds, see ``in_turns``.
 
         Args:
             files: how the kernel's files are written.

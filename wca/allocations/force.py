@@ -1,14 +1,14 @@
 """What is in force, and for how long: the lease, the hold file, and undoing at the end."""
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 
 from wca.allocations.api import JournalError, Undone
 from wca.allocations.contract import Files, Journal
 from wca.allocations.gate import Gate
+from wca.allocations.hold import Hold
 
-__all__ = ["HELD", "Force", "undo_all"]
+__all__ = ["HELD", "Force"]
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Force:
         journal: what is in force.
         files: how the kernel's files are written.
         gate: has a thread to be closed.
-        hold: path of the file that stops everything; None: none does.
+        hold: stops everything.
         lease: seconds that values last without an answer of the allocator.
         now: Unix time in seconds.
     """
@@ -37,7 +37,7 @@ class Force:
         journal: Journal,
         files: Files,
         gate: Gate,
-        hold: str | None,
+        hold: Hold,
         lease: float,
         now: Callable[[], float],
     ) -> None:
@@ -53,8 +53,8 @@ class Force:
 
     @property
     def held(self) -> bool:
-        """Whether the hold file is there."""
-        return self._hold is not None and os.path.lexists(self._hold)
+        """Whether somebody holds, see ``Hold``."""
+        return self._hold.reason() is not None
 
     @property
     def count(self) -> int:
@@ -62,7 +62,7 @@ class Force:
         return len(self._journal.entries())
 
     def start(self) -> None:
-        """Undo what an earlier agent has left. Raises JournalError."""
+        """Undo what an earlier agent has left, see ``recover``. Raises JournalError."""
         self._undo(only_expired=False)
 
     def expires(self) -> float:
@@ -101,30 +101,9 @@ class Force:
             log.error("what was changed may not be undone: %s", error)  # noqa: TRY400 - a sentence
 
     def _undo(self, *, only_expired: bool) -> None:
-        undone = undo_all(self._journal, self._files, only_expired=only_expired, now=self._now())
+        undone = self._journal.undo(self._files, only_expired=only_expired, now=self._now())
         self.undone += sum(one.outcome in _DONE for one in undone)
         _tell(undone)
-
-
-def undo_all(journal: Journal, files: Files, *, only_expired: bool, now: float) -> list[Undone]:
-    """Undo as long as it gets on: what one value is in the way of works after that was undone.
-
-    Args:
-        journal: what is in force.
-        files: how the kernel's files are written.
-        only_expired: leave what has not expired.
-        now: Unix time in seconds.
-
-    Raises:
-        JournalError: the journal cannot be used.
-    """
-    done: list[Undone] = []
-    while True:
-        undone = journal.undo(files, only_expired=only_expired, now=now)
-        failed = [one for one in undone if one.outcome == "failed"]
-        done += [one for one in undone if one.outcome != "failed"]
-        if not failed or len(failed) == len(undone):
-            return done + failed
 
 
 def _tell(undone: Sequence[Undone]) -> None:

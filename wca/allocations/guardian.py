@@ -16,13 +16,12 @@ from collections.abc import Callable, Sequence
 from wca.allocations.api import JournalError, Undone
 from wca.allocations.confined import ConfinedFiles, control_roots
 from wca.allocations.hold import DEFAULT_HOLD, Hold
-from wca.allocations.journal import Journal
+from wca.allocations.journal import DEFAULT_JOURNAL, Journal
 from wca.allocations.undo import UndoFiles
 from wca.supervisor import Supervisor
 
-__all__ = ["DEFAULT_JOURNAL", "Guardian", "main"]
+__all__ = ["Guardian", "main"]
 
-DEFAULT_JOURNAL = "/run/wca/journal"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

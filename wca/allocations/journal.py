@@ -13,10 +13,12 @@ from wca.allocations.api import Entry, JournalError, Undone, Write
 from wca.allocations.hold import Hold
 from wca.allocations.journal_file import JournalFile, boot_id
 from wca.allocations.ledger import Key, key_of_write, record_of_entry
-from wca.allocations.undo import UndoFiles, restore, still_ours
+from wca.allocations.undo import UndoFiles, in_turns, restore, still_ours
 from wca.allocations.values import same_value
 
-__all__ = ["Journal", "recover", "undoable"]
+__all__ = ["DEFAULT_JOURNAL", "Journal", "recover", "undoable"]
+
+DEFAULT_JOURNAL = "/run/wca/journal"
 
 #: Files that hold a state which can be read, written and given back. Not among them: processes of a
 #: group, what the kernel runs when a group is empty, events such as memory.reclaim.
@@ -246,19 +248,14 @@ class Journal:
         return kept
 
     def _undo_all(self, keys: list[Key], files: UndoFiles, *, alone: bool) -> list[Undone]:
-        """Undo in this order; what is refused is tried again after others have succeeded."""
-        done: dict[Key, Undone] = {}
-        while keys:
-            left = []
-            for key in keys:
-                done[key] = undone = self._undo_one(key, files, alone=alone)
-                if undone.outcome in ("failed", "waiting"):
-                    left.append(key)
-                elif self._may_drop(undone):
-                    record = {"kind": "undone", "key": key, "outcome": undone.outcome}
-                    self._append({**record, "keep": not alone}, durable=False)
-            keys = left if len(left) < len(keys) else []
-        return [replace(one, entry=self._told(one.entry)) for one in done.values()]
+        def undo_one(key: Key) -> Undone:
+            undone = self._undo_one(key, files, alone=alone)
+            if undone.outcome not in ("failed", "waiting") and self._may_drop(undone):
+                record = {"kind": "undone", "key": key, "outcome": undone.outcome}
+                self._append({**record, "keep": not alone}, durable=False)
+            return undone
+
+        return [replace(one, entry=self._told(one.entry)) for one in in_turns(keys, undo_one)]
 
     def _undo_one(self, key: Key, files: UndoFiles, *, alone: bool) -> Undone:
         entries = self._file.ledger.entries

@@ -1,7 +1,8 @@
 """From what an allocator asks for to what became of it."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError
@@ -61,6 +62,7 @@ class Performer:
         self._envelope = envelope
         self._policy = policy
         self._history = History()
+        self._theirs: dict[str, Entry] = {}
 
     def perform(
         self,
@@ -97,11 +99,23 @@ class Performer:
 
     def _in_force(self) -> dict[str, Entry]:
         """By path; what was done to a group that is gone is gone with it."""
-        return {
-            entry.path: entry
-            for entry in self._journal.entries()
-            if self._files.inode(entry.cgroup[0]) == entry.cgroup[1]
+        ours = {entry.path: entry for entry in self._journal.entries() if self._is_there(entry)}
+        self._theirs = {
+            path: entry
+            for path, entry in self._theirs.items()
+            if path not in ours and self._is_there(entry)
         }
+        return self._theirs | ours
+
+    def _is_there(self, entry: Entry) -> bool:
+        return self._files.inode(entry.cgroup[0]) == entry.cgroup[1]
+
+    def _give_up(self, entry: Entry) -> None:
+        """Somebody else has written since: theirs until the value from before us is back."""
+        self._theirs[entry.path] = replace(entry, settled=(), pending=())
+        # A journal that takes no more has the entry still, and sees for itself whose the value is.
+        with contextlib.suppress(JournalError):
+            self._journal.forget(entry.path)
 
     def _understood(
         self, result: Result, tasks: TasksData, entries: Mapping[str, Entry]
@@ -121,6 +135,8 @@ class Performer:
             _failed(result, str(error))
             return None
         result.before = request.before
+        if request.foreign:
+            self._give_up(entries[request.foreign])
         return request
 
     def _granted(

@@ -1,17 +1,19 @@
 """Giving one file of the kernel its value back, and only where the value there is ours."""
 
 import errno
-from typing import Protocol
+from collections.abc import Callable, Hashable, Iterable
+from typing import Protocol, TypeVar
 
 from wca.allocations.api import Entry, Undone
+from wca.allocations.idle import AFTER_IDLE
 from wca.allocations.values import current_value, same_value
 
-__all__ = ["UndoFiles", "restore", "still_ours"]
+__all__ = ["UndoFiles", "in_turns", "restore", "still_ours"]
 
-#: What cpu.idle = 0 leaves: NICE_0_LOAD as cgroup v1 and v2 write it (kernel/sched/fair.c,
-#: sched_group_set_idle).
-_AFTER_IDLE = {"cpu.shares": "1024", "cpu.weight": "100"}
 _GONE = (errno.ENOENT, errno.ENODEV)
+_LEFT = ("failed", "waiting")
+
+K = TypeVar("K", bound=Hashable)
 
 
 class UndoFiles(Protocol):
@@ -25,6 +27,28 @@ class UndoFiles(Protocol):
 
     def inode(self, path: str) -> int | None:
         """The inode number of a folder; None: it is not there."""
+
+
+def in_turns(keys: Iterable[K], undo_one: Callable[[K], Undone]) -> list[Undone]:
+    """Undo, and what could not be undone again, as long as anything succeeds.
+
+    The kernel refuses some values until another one was given back: on cgroup v1 a group its quota,
+    while the group above it has less.
+
+    Args:
+        keys: what is to be undone, in this order.
+        undo_one: does one.
+
+    Returns:
+        What became of each at last.
+    """
+    done: dict[K, Undone] = {}
+    left = list(keys)
+    while left:
+        done |= {key: undo_one(key) for key in left}
+        still = [key for key in left if done[key].outcome in _LEFT]
+        left = still if len(still) < len(left) else []
+    return list(done.values())
 
 
 def restore(entry: Entry, files: UndoFiles, *, alone: bool) -> Undone:
@@ -80,4 +104,4 @@ def _is_ours(entry: Entry, current: str) -> bool:
     if any(same_value(current, value) for value in entry.values):
         return True
     # The kernel has set the default when the group left the idle class that we had put it into.
-    return entry.implied and current == _AFTER_IDLE.get(entry.path.rpartition("/")[2])
+    return entry.implied and current == AFTER_IDLE.get(entry.path.rpartition("/")[2])

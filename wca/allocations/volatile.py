@@ -1,12 +1,11 @@
 """A journal in memory: it knows what to undo as long as the process lives."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 
 from wca.allocations.api import APPLIED, FAILED, Entry, Undone, Write
 from wca.allocations.contract import Files
-from wca.allocations.idle import AFTER_IDLE
+from wca.allocations.undo import in_turns, restore
 
 __all__ = ["VolatileJournal"]
 
@@ -63,33 +62,21 @@ class VolatileJournal:
         """What is in force, oldest first."""
         return list(self._entries.values())
 
+    def forget(self, path: str) -> None:
+        """Give a file up: it is somebody else's now."""
+        self._entries.pop(path, None)
+
     def undo(self, files: Files, *, only_expired: bool, now: float) -> Sequence[Undone]:
         """Restore, the newest first, where the group is the same and nobody else has written."""
-        undone = []
-        for entry in reversed(self.entries()):
-            if only_expired and entry.expires > now:
-                continue
-            undone.append(_restored(entry, files))
-            if undone[-1].outcome != "failed":
+        chosen = [e for e in reversed(self.entries()) if not only_expired or e.expires <= now]
+
+        def undo_one(entry: Entry) -> Undone:
+            undone = restore(entry, files, alone=True)
+            if undone.outcome != "failed":
                 del self._entries[entry.path]
-        return undone
+            return undone
+
+        return in_turns(chosen, undo_one)
 
     def close(self) -> None:
         """Nothing to do."""
-
-
-def _restored(entry: Entry, files: Files) -> Undone:
-    folder, inode = entry.cgroup
-    if files.inode(folder) != inode:
-        return Undone(entry, "gone")
-    default = AFTER_IDLE.get(entry.path.rpartition("/")[2]) if entry.implied else None
-    try:
-        there = files.read(entry.path)
-        if there == entry.original:
-            return Undone(entry, "already")
-        if there not in (*entry.values, default):
-            return Undone(entry, "foreign", there)
-        files.write(entry.path, entry.original)
-    except OSError as error:
-        return Undone(entry, "failed", os.strerror(error.errno or 0))
-    return Undone(entry, "restored")

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from wca.allocations.api import Entry
 from wca.allocations.confined import ConfinedFiles, control_roots
-from wca.allocations.guardian import DEFAULT_JOURNAL
-from wca.allocations.journal import Journal
+from wca.allocations.journal import DEFAULT_JOURNAL, Journal
 from wca.allocations.undo import still_ours
 from wca.errors import UsageError
 

@@ -10,8 +10,10 @@ from wca.allocations.files import KernelFiles
 from wca.allocations.force import Force
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
+from wca.allocations.hold import DEFAULT_HOLD, Hold
+from wca.allocations.journal import DEFAULT_JOURNAL
 from wca.allocations.knobs import SLOW
-from wca.allocations.opening import open_journal
+from wca.allocations.opening import journal_problems, open_journal
 from wca.allocations.performer import Performer, Policy
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator
 from wca.allocators.calling import UsableAllocator
@@ -34,7 +36,6 @@ from wca.storage.outputs import AppendedFile
 __all__ = ["AllocationRunner"]
 
 _LEASE = Duration(1, 3600)
-_HOLD, _JOURNAL = "/run/wca/hold", "/run/wca/journal"
 
 
 class AllocationRunner(MeasurementRunner):
@@ -55,8 +56,10 @@ class AllocationRunner(MeasurementRunner):
         envelope: bounds that no allocator can leave; those of Envelope when left out.
         all_or_nothing: whether one request that fails takes back those of the same interval.
         hold: a file; while it is there everything is given back and nothing is written.
-        journal: the file that knows what has to be undone.
-        lease: how long values last when the allocator does not answer any more.
+        journal: the file that knows what has to be undone, for the guardian and the next start,
+            too; used with ``act: true`` only.
+        lease: how long values last when the allocator does not answer any more, or when the agent
+            is dead and a guardian lives; two intervals at least.
         records: a file that takes one line of JSON for each decision and each anomaly that is new.
         records_size: size from which on that file is renamed to ``NAME.1``, and a new one begun.
         state: a file in which the allocator keeps what it has learned, see DetectionRunner.
@@ -74,8 +77,8 @@ class AllocationRunner(MeasurementRunner):
         allocation_configuration: AllocationConfiguration | None = None,
         envelope: Envelope | None = None,
         all_or_nothing: bool = False,
-        hold: Annotated[str, Path()] = _HOLD,
-        journal: Annotated[str, Path()] = _JOURNAL,
+        hold: Annotated[str, Path()] = DEFAULT_HOLD,
+        journal: Annotated[str, Path()] = DEFAULT_JOURNAL,
         lease: Annotated[float, _LEASE] = 20.0,
         records: Annotated[str, Path()] | None = None,
         records_size: Annotated[int, Size(4096, None)] = RECORDS_SIZE,
@@ -92,6 +95,11 @@ class AllocationRunner(MeasurementRunner):
                 "have containers: write both"
             )
         _LEASE.check(lease)
+        if lease < 2 * self.interval:
+            raise ValidationError(
+                f"lease: {lease:g} s is less than two intervals of {self.interval:g} s, so that "
+                f"values would be given back in between: write {2 * self.interval:g}s or more"
+            )
         self.allocator = NOPAllocator() if allocator is None else allocator
         UsableAllocator().check(self.allocator)
         self.act = act
@@ -114,11 +122,13 @@ class AllocationRunner(MeasurementRunner):
         """What keeps this machine from giving what the options ask for."""
         records = [] if self.records is None else AppendedFile(self.records).problems()
         state = [] if self.state is None else state_problems(self.state)
+        journal = journal_problems(self.journal) if self.act else []
         root = self.act and os.geteuid() != 0
         return [
             *super().check(),
             *(f"records: {problem}" for problem in records),
             *(f"state: {problem}" for problem in state),
+            *(f"journal: {problem}" for problem in journal),
             *(["act: true needs root: only root may write to cgroups"] if root else []),
         ]
 
@@ -174,13 +184,16 @@ class AllocationRunner(MeasurementRunner):
         return [detect, allocate]
 
     def _acting(self, engine: Engine, groups: Groups) -> tuple[Performer, Force]:
+        hold = Hold(self.hold)
         try:
-            journal = open_journal(self.journal if self.act else None)
+            journal = open_journal(
+                self.journal if self.act else None, self.lease, hold, engine.clock
+            )
         except JournalError as error:
             raise StartError(f"journal: {error}") from error
         now, name = engine.clock.now, type(self.allocator).__name__
         gate = Gate(self._files, journal, name, lambda: now() + self.lease, SLOW)
-        force = Force(journal, self._files, gate, self.hold, self.lease, now)
+        force = Force(journal, self._files, gate, hold, self.lease, now)
         engine.lifecycle.start(force, "allocations")
         # A storage that hangs at the end must not take the time for it.
         engine.lifecycle.before_close("allocations", force.close)
