@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cgroup_fixtures import v1_cgroups  # noqa: F401
+from tests.chance import KILLS
 from tests.services import program
 from wca.allocations.confined import ConfinedFiles, control_roots
 from wca.allocations.journal import Journal, recover
@@ -138,14 +139,14 @@ def test_the_next_start_restores_when_both_were_killed(node):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_guardian_restores_after_a_hundred_kills(node):
-    the_guardian_restores(node, kills=100)
+def test_the_guardian_restores_after_many_kills(node):
+    the_guardian_restores(node, KILLS)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_next_start_restores_after_a_hundred_kills_of_both(node):
-    the_next_start_restores(node, kills=100)
+def test_the_next_start_restores_after_many_kills_of_both(node):
+    the_next_start_restores(node, KILLS)
 
 
 def test_a_touched_hold_file_is_obeyed_even_when_the_agent_hangs(node):
