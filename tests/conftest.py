@@ -9,7 +9,7 @@ pytest_plugins = ["tests.cgroup_fixtures", "tests.certificate_fixtures", "tests.
 
 #: Folders whose tests measure CPU time or the whole machine, boot kernels, or build the pex: one at
 #: a time, with nothing beside them.
-ALONE = {"benchmarks", "collectors", "main", "packaging", "runners", "vm"}
+ALONE = {"allocations", "benchmarks", "collectors", "main", "packaging", "runners", "vm"}
 #: Folders whose files share a server that is started once.
 TOGETHER = {"kafka"}
 

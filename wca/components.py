@@ -44,6 +44,7 @@ class Entry:
 BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.runners.measurement:MeasurementRunner", "measures tasks and the machine"),
     Entry("wca.runners.detection:DetectionRunner", "measures and asks a detector", "beta"),
+    Entry("wca.runners.allocation:AllocationRunner", "asks an allocator, acts in bounds", "beta"),
     Entry("wca.nodes.static:StaticNode", "a fixed list of tasks, by cgroup"),
     Entry("wca.nodes.kubernetes:KubernetesNode", "the pods of a node of Kubernetes", "beta"),
     Entry("wca.nodes.cgroup:CgroupNode", "tasks by patterns of cgroup paths"),
@@ -70,6 +71,10 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.detectors.cpi:CPIDetector", "CPI squared: who takes more cycles", "beta"),
     Entry("wca.detectors.multi:MultiDetector", "the answers of several detectors", "beta"),
     Entry("wca.detectors.model:ModelDetector", "who disturbs whom, by a trained model", "beta"),
+    Entry("wca.allocators.nop:NOPAllocator", "an allocator that asks for nothing", "beta"),
+    Entry("wca.allocators.static:StaticAllocator", "grants what rules say", "beta"),
+    Entry("wca.allocators.api:AllocationConfiguration", "how values are told the kernel", "beta"),
+    Entry("wca.allocations.envelope:Envelope", "bounds that no allocator can leave", "beta"),
     Entry("wca.security.tls:SSL", "TLS of a connection that the agent opens"),
     Entry("wca.databases.local:LocalDatabase", "values of plugins in a folder"),
     Entry("wca.databases.zookeeper:ZookeeperDatabase", "values of plugins in ZooKeeper", "compat"),

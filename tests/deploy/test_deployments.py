@@ -12,6 +12,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.services import program
+from wca.allocations.guardian import DEFAULT_JOURNAL, Guardian
+from wca.allocations.hold import DEFAULT_HOLD
 from wca.components import load_registry
 from wca.config import load_config
 
@@ -126,3 +128,35 @@ class TestSystemd:
         assert service["Type"] == "notify"
         for name in ("AmbientCapabilities", "CapabilityBoundingSet"):
             assert service[name].split() == ["CAP_PERFMON", "CAP_SYS_PTRACE"]
+
+
+class TestGuardianOfSystemd:
+    FILE = DEPLOY / "systemd" / "wca-guardian.service"
+
+    def test_systemd_understands_every_line(self, tmp_path):
+        path = tmp_path / self.FILE.name
+        path.write_text(self.FILE.read_text().replace("/usr/local/bin/wca", "/bin/true"))
+        done = subprocess.run(
+            [program("systemd-analyze", package="systemd"), "verify", "--man=no", str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_its_command_line_is_one_that_the_module_takes(self):
+        text = self.FILE.read_text()
+        (module,) = re.findall(r"PEX_MODULE=(\S+)", text)
+        (options,) = re.findall(r"^ExecStart=/usr/local/bin/wca (.*)$", text, re.MULTILINE)
+        assert options == f"--journal {DEFAULT_JOURNAL} --hold {DEFAULT_HOLD}"
+        assert module == Guardian.__module__
+
+    def test_it_may_write_control_groups_and_has_no_capability(self):
+        parser = configparser.ConfigParser(strict=False, interpolation=None)
+        parser.optionxform = str
+        parser.read(self.FILE)
+        service = parser["Service"]
+        assert service["CapabilityBoundingSet"] == ""
+        assert service["ProtectControlGroups"] == "false"
+        assert service["ReadWritePaths"].split()[0] == "/sys/fs/cgroup"
+        assert service["Restart"] == "always"

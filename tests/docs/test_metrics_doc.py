@@ -41,7 +41,13 @@ def test_every_metric_has_one_row_in_the_section_of_what_it_is_about():
         names = [line.split("`")[1] for line in section.split("\n") if line.startswith("| `")]
         rows |= dict.fromkeys(names, title)
         assert len(names) == len(set(names))
-    titles = {"task": "Tasks", "platform": "Machine", "internal": "Agent", "anomaly": "Anomalies"}
+    titles = {
+        "task": "Tasks",
+        "platform": "Machine",
+        "internal": "Agent",
+        "anomaly": "Anomalies",
+        "allocation": "Allocations",
+    }
     assert rows == {name: titles[entry.granularity] for name, entry in CATALOGUE.items()}
 
 

@@ -17,8 +17,15 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.components",),
     ("wca.runners", "wca.training", "wca.wrapping"),
     ("wca.recording",),
-    ("wca.containers", "wca.storage.outlet", "wca.http"),
-    ("wca.nodes", "wca.storage", "wca.collectors", "wca.detectors", "wca.platforms"),
+    ("wca.containers", "wca.allocations", "wca.storage.outlet", "wca.http"),
+    (
+        "wca.nodes",
+        "wca.storage",
+        "wca.collectors",
+        "wca.detectors",
+        "wca.allocators",
+        "wca.platforms",
+    ),
     ("wca.http_client",),
     ("wca.linux",),
     ("wca.config",),
@@ -28,6 +35,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.config.types", "wca.config.units", "wca.config.words"),
     (
         "wca.abilities",
+        "wca.calling",
         "wca.clock",
         "wca.durable",
         "wca.errors",
@@ -49,12 +57,21 @@ CONTRACTS = (
     "wca.storage.api",
     "wca.collectors.api",
     "wca.detectors.api",
+    "wca.allocators.api",
     "wca.platforms.api",
     "wca.http.api",
+    "wca.allocations.api",
 )
 CONTRACT_IMPORTS = ("wca.errors", "wca.supervisor", "wca.metrics", "wca.config.types", *CONTRACTS)
 
-IMPLEMENTATIONS = ("wca.nodes", "wca.storage", "wca.collectors", "wca.detectors", "wca.platforms")
+IMPLEMENTATIONS = (
+    "wca.nodes",
+    "wca.storage",
+    "wca.collectors",
+    "wca.detectors",
+    "wca.allocators",
+    "wca.platforms",
+)
 #: What would let a detector know another time than the platform's, or answer by chance.
 CLOCKS_AND_CHANCE = {"time", "datetime", "random", "secrets", "wca.clock"}
 
@@ -156,7 +173,9 @@ def test_the_kernels_files_know_errors_only(name):
     assert all(matches(i, "wca.linux") or i == "wca.errors" for i in imports_of(name))
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if matches(n, "wca.detectors")])
+@pytest.mark.parametrize(
+    "name", [n for n in MODULES if matches(n, "wca.detectors") or matches(n, "wca.allocators")]
+)
 def test_a_detector_knows_no_clock_and_no_chance(name):
     imported = set()
     for node in ast.walk(ast.parse(MODULES[name].read_text())):

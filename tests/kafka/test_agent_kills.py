@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from tests.kafka.chance import KILLS, Chance
+from tests.chance import KILLS, Chance
 from tests.kafka.reading import texts
 from tests.kafka.segments import size
 from tests.main.agent import Agent, wait_until, write_config

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.kafka.chance import KILLS, Chance
+from tests.chance import KILLS, Chance
 from tests.kafka.reading import counted, wait_for_delivery
 from tests.kafka.segments import size as log_size
 from tests.kafka.test_faults import PATIENCE, batch, expected

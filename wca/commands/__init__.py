@@ -16,6 +16,9 @@ COMMANDS: Mapping[str, str] = {
     "detect": "print what a detector finds in a recording, and score it against labels",
     "train": "learn from recordings what is usual, for a ModelDetector",
     "wrap": "run a program, pass its output on, and store the numbers that are in it",
+    "hold": "let agents give back everything that they have changed, and change nothing",
+    "release": "end what `wca hold` began",
+    "undo": "give back by hand what an agent has changed",
     "docs": "print a generated reference",
 }
 

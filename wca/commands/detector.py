@@ -1,4 +1,4 @@
-"""The detector of a configuration file, without anything else of it."""
+"""The plugin of a configuration file, a detector or an allocator, without anything else of it."""
 
 import argparse
 from collections.abc import Iterator
@@ -11,8 +11,9 @@ from wca.config import load_config
 from wca.detectors.api import AnomalyDetector
 from wca.errors import PLUGIN_ERRORS, StartError, UsageError
 from wca.logger import configure_logging
+from wca.recording.plugins import Plugin
 
-__all__ = ["add_replay_options", "detector_of"]
+__all__ = ["add_replay_options", "detector_of", "plugin_of"]
 
 _CLOSE_TIMEOUT = 5.0
 
@@ -30,23 +31,34 @@ def add_replay_options(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def detector_of(args: argparse.Namespace) -> Iterator[AnomalyDetector]:
-    """The detector of the file's runner, started; nothing else of the file is started.
+    """As ``plugin_of``, of a runner with a detector."""
+    with plugin_of(args) as plugin:
+        if not isinstance(plugin, AnomalyDetector):
+            raise UsageError(
+                f"{args.config}: its runner has no detector, write a DetectionRunner with one"
+            )
+        yield plugin
+
+
+@contextmanager
+def plugin_of(args: argparse.Namespace) -> Iterator[Plugin]:
+    """The detector or allocator of the file's runner, started; nothing else of the file is.
 
     Args:
         args: of ``add_replay_options``.
 
     Raises:
         ConfigLoadError: the file with all its problems.
-        UsageError: it has no detector.
-        StartError: the detector cannot start.
+        UsageError: it has none.
+        StartError: it cannot start.
     """
     configure_logging({"wca": "WARNING"})
     loaded = load_config(args.config, load_registry(args.register))
-    detector = getattr(loaded.runner, "detector", None)
+    detector = getattr(loaded.runner, "detector", None) or getattr(loaded.runner, "allocator", None)
     if loaded.runner is None:  # it needs what only another machine has; its parts come first
-        detectors = [one for one in loaded.components if isinstance(one, AnomalyDetector)]
-        detector = detectors[-1] if detectors else None
-    if not isinstance(detector, AnomalyDetector):
+        found = [one for one in loaded.components if isinstance(one, Plugin)]
+        detector = found[-1] if found else None
+    if not isinstance(detector, Plugin):
         raise UsageError(
             f"{args.config}: its runner has no detector, write a DetectionRunner with one"
         )

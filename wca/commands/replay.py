@@ -1,4 +1,4 @@
-"""``wca replay``: ask a detector about a recording, and compare with what was recorded."""
+"""``wca replay``: ask a plugin about a recording, and compare with what was recorded."""
 
 import argparse
 import contextlib
@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from wca.commands.detector import add_replay_options, detector_of
+from wca.commands.detector import add_replay_options, plugin_of
 from wca.commands.outputs import refuse_inputs, replaced
-from wca.detectors.api import AnomalyDetector
 from wca.recording import Recording, read_recording
+from wca.recording.plugins import Plugin
 from wca.recording.replay import answer_line, asked, replay, restore
 
 __all__ = ["EXIT_DIFFERENT", "add_arguments", "run"]
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """
     refuse_inputs("--output", args.output, [args.recording, args.config])
     recording = read_recording(args.recording)
-    with detector_of(args) as detector, _output(args.output) as out:
+    with plugin_of(args) as detector, _output(args.output) as out:
         restored = not args.fresh and restore(detector, recording.header)
         answers, compared, different = _answers(recording, detector, out)
     name = type(detector).__name__
@@ -55,9 +55,7 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_DIFFERENT if different else 0
 
 
-def _answers(
-    recording: Recording, detector: AnomalyDetector, out: TextIO
-) -> tuple[int, int, list[float]]:
+def _answers(recording: Recording, detector: Plugin, out: TextIO) -> tuple[int, int, list[float]]:
     """How many answers there are and were compared, and the times of those that differ."""
     header, name = recording.header, type(detector).__name__
     answers = compared = 0

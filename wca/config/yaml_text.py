@@ -15,7 +15,7 @@ from ruamel.yaml.reader import ReaderError
 from wca.config.nodes import Mark
 from wca.security import MAX_CONFIG_BYTES
 
-__all__ = ["MAX_DEPTH", "YamlProblem", "compose", "scalar_value"]
+__all__ = ["MAX_DEPTH", "YamlProblem", "compose", "plain_document", "scalar_value"]
 
 MAX_DEPTH = 64
 
@@ -125,3 +125,41 @@ def scalar_value(node: Any) -> Any:
         return YAML(typ="safe", pure=True).constructor.construct_object(node)
     except Exception as error:
         raise ValueError(f"cannot be read as {node.tag.replace(_CORE, '')}") from error
+
+
+def plain_document(data: bytes, name: str) -> Any:
+    """A document that holds data only: lists, mappings, texts, numbers; None when it is empty.
+
+    Args:
+        data: the content of the file.
+        name: of the file, for messages.
+
+    Raises:
+        YamlProblem: it is not YAML, or has a tag or a key that is no plain data.
+    """
+    root, _warnings = compose(data, name)
+    return None if root is None else _plain(root, name, MAX_DEPTH)
+
+
+def _plain(node: Any, name: str, depth: int) -> Any:
+    mark = Mark(name, node.start_mark.line + 1, node.start_mark.column + 1)
+    if not depth:
+        raise YamlProblem(mark, f"write it with at most {MAX_DEPTH} levels")
+    if node.id == "scalar":
+        try:
+            return scalar_value(node)
+        except ValueError as error:
+            raise YamlProblem(mark, str(error)) from None
+    if node.tag not in (f"{_CORE}seq", f"{_CORE}map"):
+        raise YamlProblem(mark, f"the tag {node.tag.replace(_CORE, '!!')} is not known here")
+    if node.id == "sequence":
+        return [_plain(one, name, depth - 1) for one in node.value]
+    found: dict[Any, Any] = {}
+    for key_node, value in node.value:
+        key = _plain(key_node, name, depth - 1)
+        if not isinstance(key, (str, int, float, bool, type(None))):
+            raise YamlProblem(mark, "a key is a text or a number")
+        if key in found:
+            raise YamlProblem(mark, f"the key {key!r} is there twice")
+        found[key] = _plain(value, name, depth - 1)
+    return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from wca.detectors.api import Anomaly
 from wca.metrics import Metric
 
-__all__ = ["Answer", "metric_problem", "read_answer"]
+__all__ = ["Answer", "metric_problem", "read_answer", "read_parts"]
 
 
 @dataclass
@@ -33,13 +33,24 @@ def read_answer(given: object) -> Answer:
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         return Answer(problems=[f"detect() gave {_kind(given)}, expected (anomalies, metrics)"])
     answer = Answer()
+    read_parts(given, "detect", answer)
+    return answer
+
+
+def read_parts(given: Sequence[object], method: str, answer: Answer) -> None:
+    """Take what makes sense of anomalies and metrics; never raises.
+
+    Args:
+        given: both, or anything in their place.
+        method: that has returned them.
+        answer: takes them, and what is wrong with them.
+    """
     for what, part in zip(("anomalies", "metrics"), given, strict=True):
         if not isinstance(part, (list, tuple)):
-            answer.problems.append(f"detect() gave {_kind(part)} as {what}, expected a list")
+            answer.problems.append(f"{method}() gave {_kind(part)} as {what}, expected a list")
             continue
         for one in part:
             _take(one, what, answer)
-    return answer
 
 
 def metric_problem(metric: object) -> str:

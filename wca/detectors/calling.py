@@ -1,11 +1,11 @@
 """Calling a detector: as it is written today, or as in the first releases."""
 
 import inspect
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from wca.abilities import ability
+from wca.calling import call_plugin, check_plugin
 from wca.config.types import Constraint
 from wca.detectors.api import AnomalyDetector, TasksData
 from wca.errors import ValidationError
@@ -36,18 +36,7 @@ class UsableDetector(Constraint):
         """Refuse one whose ``detect`` or state cannot be called. Raises ValidationError."""
         _check_state(value)
         where = f"{type(value).__module__}:{type(value).__qualname__}.detect"
-        if inspect.iscoroutinefunction(value.detect):
-            raise ValidationError(f"{where} must not be a coroutine, it is called from a thread")
-        older = _older_parameters(value)
-        try:
-            if older:
-                inspect.signature(value.detect).bind(platform=None, **dict.fromkeys(older))
-            else:
-                inspect.signature(value.detect).bind(None, None)
-        except TypeError as error:
-            raise ValidationError(
-                f"{where} must be callable as detect(platform, tasks_data): {error}"
-            ) from None
+        check_plugin(value.detect, where, _OLDER)
 
 
 def call_detect(detector: AnomalyDetector, platform: Platform, tasks: TasksData) -> object:
@@ -58,15 +47,7 @@ def call_detect(detector: AnomalyDetector, platform: Platform, tasks: TasksData)
         platform: the machine and the time.
         tasks: by task id.
     """
-    older = _older_parameters(detector)
-    if not older:
-        return detector.detect(platform, tasks)
-    by_task = {
-        name: {task_id: getattr(task, _OLDER[name]) for task_id, task in tasks.items()}
-        for name in older
-    }
-    detect: Any = detector.detect
-    return detect(platform=platform, **by_task)
+    return call_plugin(detector.detect, platform, tasks, _OLDER)
 
 
 def _check_state(detector: Any) -> None:
@@ -89,8 +70,3 @@ def _check_state(detector: Any) -> None:
             raise ValidationError(
                 f"{where}.{name} must be callable as {written}: {error}"
             ) from None
-
-
-def _older_parameters(detector: AnomalyDetector) -> Iterable[str]:
-    parameters = inspect.signature(detector.detect).parameters
-    return [name for name in _OLDER if name in parameters]

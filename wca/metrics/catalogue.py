@@ -8,6 +8,7 @@ import enum
 from collections.abc import Iterable
 from types import MappingProxyType
 
+from wca.metrics.allocation_metrics import ALLOCATION_METRICS
 from wca.metrics.anomaly_metrics import ANOMALY_METRICS
 from wca.metrics.internal_metrics import INTERNAL_METRICS
 from wca.metrics.memory_hardware_metrics import MEMORY_HARDWARE_METRICS
@@ -56,6 +57,7 @@ CATALOGUE = MappingProxyType(
             *MEMORY_HARDWARE_METRICS,
             *INTERNAL_METRICS,
             *ANOMALY_METRICS,
+            *ALLOCATION_METRICS,
         )
     )
 )

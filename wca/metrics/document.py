@@ -45,6 +45,13 @@ What a `DetectionRunner` stores under `anomalies_storage`, beside the metrics th
 its own; see [detection](detection.md). What names a task by `contended_task_id` has all labels of
 that task as well.""",
     ),
+    MetricGranularity.ALLOCATION: (
+        "Allocations",
+        """\
+What an `AllocationRunner` stores under `allocations_storage`, beside the metrics that an allocator
+has of its own; see [allocation](allocation.md). What is in force for a task has all labels of that
+task as well.""",
+    ),
 }
 
 _COLUMNS = ("Name", "Prometheus", "cAdvisor", "Type", "Unit", "Labels", "Help", "Source", "Needs")

@@ -38,6 +38,7 @@ class MetricGranularity(enum.StrEnum):
     PLATFORM = "platform"
     INTERNAL = "internal"
     ANOMALY = "anomaly"
+    ALLOCATION = "allocation"
 
 
 @dataclass(slots=True)

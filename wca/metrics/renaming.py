@@ -15,7 +15,12 @@ __all__ = ["Renaming", "Row"]
 
 _TASK, _PART = "task_", "container_"
 _INFORMATION = "wca_information"
-_OTHERS = (MetricGranularity.PLATFORM, MetricGranularity.INTERNAL, MetricGranularity.ANOMALY)
+_OTHERS = (
+    MetricGranularity.PLATFORM,
+    MetricGranularity.INTERNAL,
+    MetricGranularity.ANOMALY,
+    MetricGranularity.ALLOCATION,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,8 @@ class FrameEncoder:
             line["e"] = answer.error
         if answer.kind != FrameAnswer.kind:
             line["k"] = answer.kind
+        if answer.allocations:
+            line["g"] = to_json(answer.allocations)
         return line
 
 
@@ -214,6 +216,7 @@ class FrameDecoder:
             line.get("p", []),
             line.get("e"),
             line.get("k", FrameAnswer.kind),
+            from_json(line["g"]) if "g" in line else {},
         )
 
 

@@ -1,15 +1,18 @@
 """What a recording holds of one interval."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from wca.allocations.answers import AllocationAnswer
+from wca.allocators.api import RDTAllocation
 from wca.detectors.answers import Answer
 from wca.detectors.api import TasksData
 from wca.detectors.encoding import Described, plain_record, record_of
 from wca.errors import WcaError
 from wca.metrics import Metric
 from wca.platforms.api import Platform
+from wca.recording.plain import from_json, to_json
 
 __all__ = ["Frame", "FrameAnswer", "Header", "RecordingError", "answer_of", "failed"]
 
@@ -32,6 +35,7 @@ class FrameAnswer:
         problems: what was left out of its answer, in sentences.
         error: what it raised; None: it returned.
         kind: of plugin: ``detection``, or ``allocation``.
+        allocations: that an allocator asked for: values by type by task id.
     """
 
     anomalies: Sequence[Mapping[str, Any]] = field(default_factory=list)
@@ -39,6 +43,7 @@ class FrameAnswer:
     problems: Sequence[str] = field(default_factory=list)
     error: str | None = None
     kind: str = "detection"
+    allocations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,11 +103,25 @@ def answer_of(
         detector: its name.
     """
     timestamp = platform.timestamp
-    return FrameAnswer(
+    recorded = FrameAnswer(
         [plain_record(record_of(one, tasks, timestamp, detector, {})) for one in described],
         [replace(metric, labels=dict(metric.labels)) for metric in answer.metrics],
         list(answer.problems),
     )
+    if not isinstance(answer, AllocationAnswer):
+        return recorded
+    allocations = from_json(to_json(_plain_values(answer.allocations)))
+    return replace(recorded, kind="allocation", allocations=allocations)
+
+
+def _plain_values(allocations: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {
+        task_id: {
+            type_: asdict(value) if isinstance(value, RDTAllocation) else value
+            for type_, value in one.items()
+        }
+        for task_id, one in allocations.items()
+    }
 
 
 def failed(error: BaseException) -> FrameAnswer:

@@ -1,19 +1,18 @@
-"""Asking a detector about a recording, as a runner would have asked it."""
+"""Asking a plugin about a recording, as a runner would have asked it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from wca.detectors.answers import read_answer
-from wca.detectors.api import AnomalyDetector, Stateful
-from wca.detectors.calling import call_detect
+from wca.detectors.api import Stateful
 from wca.detectors.encoding import describe, record_line
 from wca.errors import PLUGIN_ERRORS, ValidationError
 from wca.recording.frame import Frame, FrameAnswer, Header, RecordingError, answer_of, failed
+from wca.recording.plugins import Plugin, ask
 
 __all__ = ["answer_line", "asked", "replay", "restore"]
 
 
-def restore(detector: AnomalyDetector, header: Header) -> bool:
+def restore(detector: Plugin, header: Header) -> bool:
     """Let a detector begin where the recorded one began; whether there was anything to restore.
 
     Args:
@@ -49,9 +48,7 @@ def asked(frames: Iterable[Frame], header: Header, detector: str) -> Iterator[Fr
     return (frame for frame in frames if frame.answer is not None or not some)
 
 
-def replay(
-    frames: Iterable[Frame], detector: AnomalyDetector
-) -> Iterator[tuple[Frame, FrameAnswer]]:
+def replay(frames: Iterable[Frame], detector: Plugin) -> Iterator[tuple[Frame, FrameAnswer]]:
     """Ask a detector about each frame; what it raises is its answer.
 
     Args:
@@ -75,14 +72,16 @@ def answer_line(answer: FrameAnswer, frame: Frame) -> str:
             {"name": one.name, "value": one.value, "labels": one.labels} for one in answer.metrics
         ],
     }
+    if answer.allocations:
+        line["allocations"] = answer.allocations
     more: Mapping[str, Any] = {"problems": list(answer.problems), "error": answer.error}
     return record_line({**line, **{name: value for name, value in more.items() if value}})
 
 
-def _answer(frame: Frame, detector: AnomalyDetector) -> FrameAnswer:
+def _answer(frame: Frame, detector: Plugin) -> FrameAnswer:
     platform, tasks = frame.platform, frame.tasks
     try:
-        answer = read_answer(call_detect(detector, platform, tasks))
+        answer = ask(detector, platform, tasks)
         described = describe(answer.anomalies, answer.problems)
         return answer_of(answer, described, platform, tasks, type(detector).__name__)
     except PLUGIN_ERRORS as error:

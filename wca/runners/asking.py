@@ -1,4 +1,4 @@
-"""Asking a detector on a thread of its own, so that none can hold up the loop."""
+"""Asking a detector or an allocator on a thread of its own, so that none can hold up the loop."""
 
 import logging
 import threading
@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wca.detectors import AnomalyDetector
-from wca.detectors.answers import Answer, read_answer
-from wca.detectors.calling import call_detect
+from wca.detectors.answers import Answer
 from wca.detectors.encoding import Described, describe
+from wca.recording.plugins import Plugin, ask, method_of
 from wca.runners.views import View
 from wca.telemetry import Telemetry
 
@@ -38,11 +37,13 @@ class Said:
         view: what the detector saw.
         answer: what it said; its problems with those of its anomalies.
         described: its anomalies.
+        seconds: that it took.
     """
 
     view: View
     answer: Answer
     described: Sequence[Described] = ()
+    seconds: float = 0.0
 
 
 class Listener(Protocol):
@@ -81,7 +82,7 @@ class _Asking:
 
     def __init__(
         self,
-        detector: AnomalyDetector,
+        detector: Plugin,
         name: str,
         interval: float,
         telemetry: Telemetry,
@@ -90,6 +91,7 @@ class _Asking:
     ) -> None:
         self._listeners = listeners
         self._detector = detector
+        self._method = method_of(detector)
         self._name = name
         self._interval = interval
         self._telemetry = telemetry
@@ -146,11 +148,11 @@ class _Asking:
         seconds = None
         try:
             try:
-                answer = read_answer(call_detect(self._detector, view.platform, view.tasks))
+                answer = ask(self._detector, view.platform, view.tasks)
             finally:
                 seconds = self._monotonic() - start
-                self._telemetry.duration("detect", seconds)
-            said = Said(view, answer, describe(answer.anomalies, answer.problems))
+                self._telemetry.duration(self._method, seconds)
+            said = Said(view, answer, describe(answer.anomalies, answer.problems), seconds)
             for listener in self._listeners:
                 listener.answered(said)
         except BaseException as error:  # noqa: BLE001 - no signal comes to this thread
@@ -181,7 +183,7 @@ class AskInTime(_Asking):
     A detector that has not answered in time costs its answers until it has returned.
 
     Args:
-        detector: what is asked.
+        detector: what is asked; it may be an allocator.
         name: under which it is reported.
         interval: of the runner, in seconds.
         telemetry: where that is.
@@ -191,7 +193,7 @@ class AskInTime(_Asking):
 
     def __init__(
         self,
-        detector: AnomalyDetector,
+        detector: Plugin,
         name: str,
         interval: float,
         telemetry: Telemetry,
@@ -213,16 +215,15 @@ class AskInTime(_Asking):
             result, self._result = self._result, None
             busy = time.monotonic() - self._since
         if result is None:
-            self._telemetry.failure(
-                self._name, f"detect() has not returned for {busy:.0f} s: the loop goes on"
-            )
+            message = f"{self._method}() has not returned for {busy:.0f} s: the loop goes on"
+            self._telemetry.failure(self._name, message)
             return None
         if result.error is not None or result.said is None:
             self._telemetry.failure(self._name, result.error or "no answer")
             return None
         seconds = result.seconds
         slow = seconds > max(SLOW_SHARE * self._interval, SLOW_SECONDS)
-        problems = [_slow(seconds, self._interval)] if slow else []
+        problems = [_slow(self._method, seconds, self._interval)] if slow else []
         self._report(result.said.answer.problems + problems)
         return result.said
 
@@ -246,7 +247,7 @@ class AskAside(_Asking):
 
     def __init__(
         self,
-        detector: AnomalyDetector,
+        detector: Plugin,
         name: str,
         interval: float,
         telemetry: Telemetry,
@@ -267,7 +268,8 @@ class AskAside(_Asking):
         busy = 0.0 if since is None else self._monotonic() - since
         late = busy > limit
         if late and not self._late:
-            self._telemetry.failure(self._name, f"detect() has not returned for {busy:.0f} s")
+            message = f"{self._method}() has not returned for {busy:.0f} s"
+            self._telemetry.failure(self._name, message)
         self._late = late
         if said is None or late:
             return None
@@ -287,8 +289,8 @@ class AskAside(_Asking):
             self._said, self._busy_since = said, None
 
 
-def _slow(seconds: float, interval: float) -> str:
+def _slow(method: str, seconds: float, interval: float) -> str:
     return (
-        f"detect() took {seconds:.2f} s of an interval of {interval:g} s: give it less to do, "
+        f"{method}() took {seconds:.2f} s of an interval of {interval:g} s: give it less to do, "
         "or let nobody wait for it (blocking = True)"
     )

@@ -4,9 +4,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Protocol
 
 from wca.detectors.encoding import Described, labelled, record_of
-from wca.metrics import CATALOGUE, Metric
-from wca.metrics.batch import Batch, Series
+from wca.metrics import Metric
+from wca.metrics.batch import Batch
 from wca.runners.asking import Said
+from wca.runners.columns import Columns, catalogued
 from wca.runners.recorder import Recorder
 from wca.runners.records import Records
 from wca.runners.stages import Sample
@@ -33,6 +34,9 @@ class Detect:
         aside: whether what the detector says may be about an earlier interval.
         records: takes a record of each anomaly that begins; None: nobody does.
         recorder: takes what the detector sees; None: nobody does.
+
+    Attributes:
+        view: what was shown last.
     """
 
     name = "detection"
@@ -56,14 +60,15 @@ class Detect:
         self._records = records
         self._recorder = recorder
         self._said: Said | None = None
+        self.view: View | None = None
         self._lasting: frozenset[Hashable] = frozenset()
         self._count = 0
         self._last_occurrence: float | None = None
-        self._columns = _Columns()
+        self._columns = Columns()
 
     def run(self, sample: Sample) -> None:
         """Ask, and describe the answer; without one only the counters are exported."""
-        view = self._views.of(sample)
+        view = self.view = self._views.of(sample)
         if self._recorder is not None:
             self._recorder.see(view, self._views.copied(view), asked=True)
         said = self._asks.ask(view)
@@ -74,6 +79,11 @@ class Detect:
         if said is not None:
             metrics = labelled(said.described, said.view.tasks) + said.answer.metrics
         self._export([*metrics, *self._statistics(sample)], sample.anomalies)
+
+    @property
+    def said(self) -> Said | None:
+        """What was said last, about this interval or an earlier one; None: nothing."""
+        return self._said
 
     def _take(self, said: Said | None) -> None:
         """A new answer: count its anomalies and record those that were not in the one before.
@@ -103,31 +113,8 @@ class Detect:
         if self._aside and self._said is not None:
             age = sample.monotonic - self._said.view.platform.monotonic
             values["anomaly_answer_age_seconds"] = age
-        return [_metric(name, value) for name, value in values.items()]
+        return [catalogued(name, value) for name, value in values.items()]
 
     def _export(self, metrics: Sequence[Metric], out: Batch) -> None:
         out.common = self._common
         self._columns.add(metrics, self._common, out)
-
-
-class _Columns:
-    """Metrics to series; those that are the same as the last time are the same objects."""
-
-    def __init__(self) -> None:
-        self._heads: list[tuple[object, ...]] = []
-        self._series: tuple[Series, ...] = ()
-
-    def add(self, metrics: Sequence[Metric], common: Mapping[str, str], out: Batch) -> None:
-        heads = [
-            (one.name, {**one.labels, **common}, one.type, one.help, one.unit, one.granularity)
-            for one in metrics
-        ]
-        if heads != self._heads:
-            self._heads = list(heads)
-            self._series = tuple(Series(*head) for head in heads)
-        out.add(self._series, [one.value for one in metrics])
-
-
-def _metric(name: str, value: float) -> Metric:
-    entry = CATALOGUE[name]
-    return Metric(name, value, {}, entry.type, entry.help, entry.unit, entry.granularity)

@@ -7,15 +7,12 @@ from wca.config.types import Path, Size
 from wca.detectors import AnomalyDetector
 from wca.detectors.calling import UsableDetector
 from wca.errors import ValidationError
-from wca.naming import named
-from wca.runners.asking import AskAside, AskInTime, Listener
 from wca.runners.detect import Detect
 from wca.runners.engine import Engine
-from wca.runners.keeper import Keeper, state_problems
+from wca.runners.keeper import state_problems
 from wca.runners.measurement import MeasurementRunner
 from wca.runners.measuring import Granularity, Measuring
-from wca.runners.recorder import Hears, Recorder, start_recorder
-from wca.runners.records import Records
+from wca.runners.plugins import PluginOptions, start_plugin, start_records
 from wca.runners.stages import ANOMALIES, METRICS, Stage, Store
 from wca.runners.views import views_of
 from wca.storage import LogStorage, Storage
@@ -94,49 +91,13 @@ class DetectionRunner(MeasurementRunner):
         return [Store(metrics, METRICS), detect, Store(anomalies, ANOMALIES)]
 
     def _detect(self, engine: Engine, measuring: Measuring) -> Detect:
-        ((name, detector),) = named([self.detector]).items()
-        engine.lifecycle.start(detector, name)
-        recorder, listeners = self._listeners(engine, name)
-        asks: AskInTime | AskAside
-        monotonic = engine.clock.monotonic
-        if detector.blocking:
-            asks = AskAside(detector, name, self.interval, engine.telemetry, listeners)
-        else:
-            asks = AskInTime(detector, name, self.interval, engine.telemetry, monotonic, listeners)
-        engine.lifecycle.start(asks, name)
-        return Detect(
-            views_of(engine, measuring),
-            asks,
-            name,
-            self.common_labels(engine),
-            aside=detector.blocking,
-            records=self._records(engine),
-            recorder=recorder,
-        )
-
-    def _listeners(self, engine: Engine, name: str) -> tuple[Recorder | None, list[Listener]]:
-        """Who keeps the state of the detector, and who records what it sees and says."""
-        listeners: list[Listener] = []
-        if self.state is not None:
-            monotonic = engine.clock.monotonic
-            keeper = Keeper(self.state, self.detector, engine.telemetry, monotonic)
-            engine.lifecycle.start(keeper, "state")
-            listeners.append(keeper)
-        if self.recording is None:
-            return None, listeners
-        recorder = start_recorder(
-            self.recording,
-            engine,
+        options = PluginOptions(
             self.interval,
             self.common_labels(engine),
-            self.detector,
-            size=self.recording_size,
+            self.state,
+            self.recording,
+            self.recording_size,
         )
-        return recorder, [*listeners, Hears(recorder, name)]
-
-    def _records(self, engine: Engine) -> Records | None:
-        if self.records is None:
-            return None
-        records = Records(self.records, self.records_size, engine.telemetry)
-        engine.lifecycle.start(records, "records")
-        return records
+        asked = start_plugin(engine, self.detector, options)
+        records = start_records(engine, self.records, self.records_size)
+        return asked.stage(views_of(engine, measuring), records)

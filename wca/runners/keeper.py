@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from wca.detectors.api import AnomalyDetector, Stateful
+from wca.detectors.api import Stateful
 from wca.durable import replace_file
 from wca.errors import PLUGIN_ERRORS, StartError, ValidationError
+from wca.recording.plugins import Plugin
 from wca.runners.asking import Said
 from wca.runners.views import View
 from wca.telemetry import Telemetry
@@ -52,7 +53,7 @@ class Keeper:
     def __init__(
         self,
         path: str,
-        detector: AnomalyDetector,
+        detector: Plugin,
         telemetry: Telemetry,
         monotonic: Callable[[], float],
     ) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wca.detectors.api import AnomalyDetector, Stateful
+from wca.detectors.api import Stateful
 from wca.errors import PLUGIN_ERRORS, StartError
 from wca.recording import FrameAnswer, RecordingError, RecordingWriter
 from wca.recording.frame import answer_of, failed
+from wca.recording.plugins import Plugin
 from wca.recording.writer import FLUSH_SECONDS
 from wca.runners.asking import Said
 from wca.runners.engine import Engine
@@ -252,7 +253,7 @@ def start_recorder(
     engine: Engine,
     interval: float,
     labels: Mapping[str, str],
-    detector: AnomalyDetector | None = None,
+    plugin: Plugin | None = None,
     *,
     size: int,
 ) -> Recorder:
@@ -263,7 +264,7 @@ def start_recorder(
         engine: of the run.
         interval: of the runner, in seconds.
         labels: of the node.
-        detector: whose answers are recorded; it has loaded its state.
+        plugin: whose answers are recorded; it has loaded its state.
         size: bytes from which on nothing more is recorded.
 
     Raises:
@@ -273,10 +274,10 @@ def start_recorder(
     def make(path: str) -> RecordingWriter:
         return RecordingWriter(
             path,
-            detector=None if detector is None else type(detector).__name__,
-            state=_state(detector, engine.telemetry),
+            detector=None if plugin is None else type(plugin).__name__,
+            state=_state(plugin, engine.telemetry),
             interval=interval,
-            blocking=detector is not None and detector.blocking,
+            blocking=plugin is not None and plugin.blocking,
             labels=labels,
         )
 

@@ -13,6 +13,7 @@ from wca.storage.outlet import Outlet
 from wca.telemetry import ITERATION, Telemetry
 
 __all__ = [
+    "ALLOCATIONS",
     "ANOMALIES",
     "METRICS",
     "Sample",
@@ -43,6 +44,7 @@ class Sample:
         monotonic: monotonic time in seconds at which the interval began.
         metrics: what was measured, as it is to be stored.
         anomalies: what was detected.
+        allocations: what was allocated.
     """
 
     timestamp: float
@@ -52,10 +54,12 @@ class Sample:
     monotonic: float = field(default=0.0, kw_only=True)
     metrics: Batch = field(init=False)
     anomalies: Batch = field(init=False)
+    allocations: Batch = field(init=False)
 
     def __post_init__(self) -> None:
         self.metrics = Batch(self.timestamp)
         self.anomalies = Batch(self.timestamp)
+        self.allocations = Batch(self.timestamp)
 
 
 class Stage(Protocol):
@@ -69,6 +73,7 @@ class Stage(Protocol):
 
 METRICS: Callable[[Sample], Batch] = operator.attrgetter("metrics")
 ANOMALIES: Callable[[Sample], Batch] = operator.attrgetter("anomalies")
+ALLOCATIONS: Callable[[Sample], Batch] = operator.attrgetter("allocations")
 
 
 class Store:

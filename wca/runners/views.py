@@ -36,6 +36,7 @@ class Views:
         nested: names of metrics whose values are nested.
         read_at: gives the monotonic time at which metrics were read, of those that were not read in
             this interval, by name.
+        allocations: gives what is in force for a task; None: nothing is controlled.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class Views:
         platform: Platform,
         nested: Collection[str],
         read_at: Callable[[], Mapping[str, float]],
+        allocations: Callable[[TaskData], dict[Any, Any]] | None = None,
     ) -> None:
         self._platform = platform
         self._nested = frozenset(nested)
         self._read_at = read_at
+        self._allocations = allocations
 
     def of(self, sample: Sample) -> View:
         """The view of a sample."""
@@ -70,6 +73,9 @@ class Views:
             for one in sample.tasks
         }
         self._add_containers(sample, tasks)
+        if self._allocations is not None:
+            for task in tasks.values():
+                task.allocations = self._allocations(task)
         return View(platform, tasks)
 
     def copied(self, view: View) -> View:
@@ -107,16 +113,21 @@ class Views:
         return copied
 
 
-def views_of(engine: Engine, measuring: Measuring) -> Views:
+def views_of(
+    engine: Engine,
+    measuring: Measuring,
+    allocations: Callable[[TaskData], dict[Any, Any]] | None = None,
+) -> Views:
     """What makes the views of a run.
 
     Args:
         engine: has the facts of the machine and the clock.
         measuring: knows which metrics there are, and when they were read.
+        allocations: gives what is in force for a task; None: nothing is controlled.
     """
     nested = [entry.name for entry in measuring.catalogue.values() if entry.levels]
     monotonic = engine.clock.monotonic
-    return Views(engine.platform, nested, lambda: measuring.read_before(monotonic()))
+    return Views(engine.platform, nested, lambda: measuring.read_before(monotonic()), allocations)
 
 
 def _copy(value: Any) -> Any:

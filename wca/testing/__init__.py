@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from wca.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from wca.allocations.volatile import VolatileJournal
+    from wca.testing.allocators import AllocatorContract
     from wca.testing.clock import FakeClock
     from wca.testing.databases import DatabaseContract
     from wca.testing.detectors import DetectorContract
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from wca.testing.storage import RecordingStorage, StorageContract
 
 __all__ = [
+    "AllocatorContract",
     "DatabaseContract",
     "DetectorContract",
     "FakeClock",
@@ -26,6 +29,7 @@ __all__ = [
     "PmuTree",
     "RecordingStorage",
     "StorageContract",
+    "VolatileJournal",
     "check_exposition",
     "check_openmetrics",
     "check_replay",
@@ -34,6 +38,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "AllocatorContract": "wca.testing.allocators",
         "DatabaseContract": "wca.testing.databases",
         "DetectorContract": "wca.testing.detectors",
         "FakeClock": "wca.testing.clock",
@@ -43,6 +48,7 @@ __getattr__ = lazy_names(
         "PmuTree": "wca.testing.pmus",
         "RecordingStorage": "wca.testing.storage",
         "StorageContract": "wca.testing.storage",
+        "VolatileJournal": "wca.allocations.volatile",
         "check_exposition": "wca.testing.exposition",
         "check_openmetrics": "wca.testing.openmetrics",
         "check_replay": "wca.testing.replaying",

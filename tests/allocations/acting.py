@@ -1,0 +1,55 @@
+"""A performer with all that it needs, for tests."""
+
+from wca.allocations.encoding import Machine
+from wca.allocations.envelope import Envelope
+from wca.allocations.files import KernelFiles
+from wca.allocations.gate import Gate
+from wca.allocations.groups import Groups
+from wca.allocations.knobs import SLOW
+from wca.allocations.performer import Performer, Policy
+from wca.allocations.slow import SlowWrites
+from wca.allocations.volatile import VolatileJournal
+
+
+class Acting:
+    """Asks, and tells what became of it in words."""
+
+    def __init__(
+        self,
+        locate,
+        *,
+        cpus=2,
+        nodes=1,
+        files=None,
+        journal=None,
+        envelope=None,
+        slow=None,
+        **policy,
+    ):
+        self.files = files or KernelFiles()
+        self.journal = journal or VolatileJournal()
+        self.machine = Machine(cpus, nodes=nodes)
+        self.groups = Groups(locate, self.files, self.machine)
+        policy = Policy(**{"act": True, "decides": False, **policy})
+        self.gate = Gate(
+            self.files, self.journal, "test", lambda: 100.0, SLOW, slow or SlowWrites()
+        )
+        envelope = envelope or Envelope()
+        self.performer = Performer(
+            self.groups, self.files, self.gate, self.journal, envelope, policy
+        )
+        self.tasks = {}
+        self.now = 0.0
+
+    def results(self, asked, held=""):
+        return self.performer.perform(asked, self.tasks, self.now, held)
+
+    def ask(self, asked, held=""):
+        return {
+            (one.task_id, one.type): f"{one.outcome}: {one.reason}" if one.reason else one.outcome
+            for one in self.results(asked, held)
+        }
+
+    def undo(self):
+        undone = self.journal.undo(self.files, only_expired=False, now=0.0)
+        return [one.outcome for one in undone]

@@ -1,0 +1,58 @@
+"""An agent that acts all the time: what the tests kill.
+
+``python -m tests.allocations.acting_agent JOURNAL HOLD LEASE FOLDER...``; it says ``acting`` once it
+has undone what the one before has left.
+"""
+
+import random
+import sys
+import time
+
+from tests.allocations.kernel_stand_in import perform
+from wca.allocations.api import JournalError, Write
+from wca.allocations.confined import ConfinedFiles, control_roots
+from wca.allocations.hold import Hold
+from wca.allocations.journal import Journal, recover
+
+
+def main(path, hold, lease, *groups):
+    lease = float(lease)
+    files = ConfinedFiles(control_roots())
+    journal = Journal(path, lease=lease, hold=Hold(hold))
+    journal.open()
+    recover(journal, files, time.time())
+    print("acting", flush=True)
+    while True:
+        for group in groups:
+            try:
+                act(journal, files, group, lease)
+            except JournalError as error:
+                print(error, file=sys.stderr, flush=True)
+                time.sleep(0.05)
+        journal.renew(time.time() + lease)
+
+
+def act(journal, files, group, lease):
+    def change(name, new, *, implied=False):
+        path = f"{group}/{name}"
+        write = Write(
+            path, files.read(path), new, "task", name, (group, files.inode(group)), implied
+        )
+        perform(journal, files, write, time.time() + lease)
+
+    idle = files.read(f"{group}/cpu.idle") == "1"
+    kind = random.choice(["quota", "shares", "idle"])
+    if kind == "quota":
+        change("cpu.cfs_quota_us", str(random.randrange(5, 50) * 1000))
+    elif kind == "idle" and not idle:
+        change("cpu.shares", "3", implied=True)
+        change("cpu.idle", "1")
+    elif kind == "idle":
+        change("cpu.idle", "0")
+        change("cpu.shares", "2")
+    elif not idle:
+        change("cpu.shares", str(random.randrange(2, 500)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,159 @@
+"""The whole agent acting on real groups of cgroup v1: every way in which it can end or be stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from tests.allocations.test_kills import Node, eventually
+from tests.cgroup_fixtures import v1_cgroups  # noqa: F401
+from tests.chance import KILLS, Chance
+from wca.allocations.journal import Journal
+
+RULES = "[{allocations: {cpu_quota: 0.1, cpu_shares: 0.4}}]"
+CONFIG = """
+runner: !AllocationRunner
+  node: !StaticNode {{tasks: {tasks}, require_pids: false}}
+  interval: 100ms
+  act: {act}
+  lease: 1s
+  hold: {hold}
+  journal: {journal}
+  metrics_storage: !LogStorage {{output_filename: {folder}/metrics}}
+  anomalies_storage: !LogStorage {{output_filename: {folder}/anomalies}}
+  allocations_storage: !LogStorage {{output_filename: {out}}}
+  allocator: !StaticAllocator {{rules: {rules}}}
+"""
+
+
+class Agents(Node):
+    """Two groups that have limits of their own, and agents that change them."""
+
+    def __init__(self, cgroups, folder, stack):
+        super().__init__(cgroups, folder, stack)
+        self.folder, self.started = folder, 0
+        self.tasks = [f"{cgroups.parent}/{name}" for name in ("one", "two")]
+
+    def agent(self, rules=RULES, act="true"):
+        self.started += 1
+        self.out = self.folder / f"out{self.started}"
+        config = self.folder / "config.yaml"
+        config.write_text(CONFIG.format(**vars(self), rules=rules, act=act))
+        return self.start("wca", "run", "--root", "-c", str(config))
+
+    def acting(self):
+        """An agent that has done all that it wants."""
+        agent = self.agent()
+        assert self.told("allocations_count")
+        assert eventually(lambda: self.texts() == ["400", "20000"] * 2), self.why(agent)
+        return agent
+
+    def texts(self):
+        """Shares and quota of both groups; quota per CPU as if there were two."""
+        found = list(self.values().items())
+        return [
+            str(int(int(text) * 2 / os.cpu_count())) if "quota" in path else text
+            for path, text in found
+            if "idle" not in path
+        ]
+
+    def why(self, agent):
+        return self.values(), agent.poll() is not None and agent.stderr.read()
+
+    def told(self, text):
+        return eventually(lambda: self.out.exists() and text in self.out.read_text())
+
+    def in_force(self):
+        return Journal(self.journal).entries()
+
+
+@pytest.fixture
+def node(v1_cgroups, tmp_path):  # noqa: F811
+    with ExitStack() as stack:
+        yield Agents(v1_cgroups, tmp_path, stack)
+
+
+def kill(process):
+    process.kill()
+    process.wait()
+
+
+def test_sigterm_gives_everything_back(node):
+    agent = node.acting()
+    assert len(node.in_force()) == 4
+    agent.send_signal(signal.SIGTERM)
+    assert agent.wait(20) == 0, agent.stderr.read()
+    assert (node.values(), node.in_force()) == (node.before, [])
+
+
+def test_what_a_killed_agent_has_left_the_next_one_gives_back_first(node):
+    kill(node.acting())
+    assert node.values() != node.before, "this is what the journal is for"
+    assert len(node.in_force()) == 4
+    node.agent(rules="[{task_id: nobody, allocations: {cpu_shares: 0.1}}]")
+    assert node.told("allocations_in_force")
+    assert (node.values(), node.in_force()) == (node.before, [])
+
+
+def test_what_a_killed_agent_has_left_the_guardian_gives_back(node):
+    node.guardian()
+    agent = node.acting()
+    time.sleep(1.5)
+    assert node.values() != node.before, "the agent renews the lease"
+    kill(agent)
+    assert node.is_as_before_within_the_deadline(), node.values()
+
+
+def test_the_agent_knows_the_first_values_after_many_kills(node):
+    for _ in range(3):
+        kill(node.acting())
+    agent = node.acting()
+    agent.terminate()
+    assert agent.wait(20) == 0
+    assert node.values() == node.before
+
+
+def test_without_act_nothing_is_written(node):
+    node.agent(act="false")
+    assert node.told('outcome="would"')
+    assert node.values() == node.before
+    assert not (node.folder / "journal").exists()
+
+
+def test_a_hold_file_gives_everything_back_in_the_interval_in_which_it_is_seen(node):
+    node.acting()
+    (node.folder / "hold").touch()
+    # Told after what was done in an interval: the one in which the file was there, or the next.
+    assert node.told("allocations_held 1") or node.told("allocations_held{"), node.out.read_text()
+    assert node.is_as_before_within_the_deadline()
+    held = node.out.read_text().count('clause="hold"')
+    assert eventually(lambda: node.out.read_text().count('clause="hold"') > held + 2)
+    assert node.values() == node.before, "nothing is written while it is held"
+    (node.folder / "hold").unlink()
+    assert node.is_changed_within_the_deadline()
+
+
+def test_a_second_agent_with_the_same_journal_is_refused(node):
+    node.acting()
+    second = node.agent()
+    assert second.wait(20) != 0
+    told = second.stderr.read()
+    assert "another agent uses this journal" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_many_kills_of_the_agent_at_any_moment_leave_nothing_behind(node):
+    chance = Chance()
+    for _ in range(KILLS):
+        agent = node.agent()
+        time.sleep(chance.uniform(0.3, 1.5))
+        kill(agent)
+    command = [sys.executable, "-m", "wca", "undo", "--journal", node.journal, "--yes"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert (node.values(), node.in_force()) == (node.before, [])

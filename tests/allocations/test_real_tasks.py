@@ -1,0 +1,169 @@
+"""The gate on the real kernel: what is asked for is read back from it, felt, and given back."""
+
+import os
+
+import pytest
+
+from tests.allocations.acting import Acting
+from tests.cgroup_fixtures import RealCgroups, need_root, remove_group
+from tests.services import missing
+from wca.allocations.journal import Journal
+from wca.allocators import AllocationType
+from wca.detectors import TaskData
+
+T = AllocationType
+GROUPS = ("cpu", "memory", "pids", "cpuset", "blkio")
+
+
+@pytest.fixture
+def acting(tmp_path):
+    """A gate over a real group in every hierarchy of cgroup v1, cpuset among them."""
+    need_root()
+    cgroups = RealCgroups(unified=False)
+    made = []
+    try:
+        if cgroups.hierarchies.version("cpu") != 1:
+            missing("cgroup v1 is not mounted")
+        path = cgroups.make("task")
+        root = cgroups.hierarchies.locate("/").directory("cpuset")
+        for folder in (root + cgroups.parent, root + path):
+            os.mkdir(folder)
+            made.append(folder)
+            for name in ("cpuset.cpus", "cpuset.mems"):
+                with open(f"{os.path.dirname(folder)}/{name}") as above:
+                    text = above.read()
+                with open(f"{folder}/{name}", "w") as file:
+                    file.write(text)
+        journal = Journal(str(tmp_path / "journal"), now=lambda: 90.0)
+        journal.open()
+        acting = Acting(cgroups.hierarchies.locate, cpus=os.cpu_count(), journal=journal)
+        acting.cgroups, acting.path = cgroups, path
+        acting.tasks = {"t": TaskData("t", "t", path)}
+        yield acting
+    finally:
+        for worker in cgroups._workers:
+            worker.stop()
+        for folder in reversed(made):
+            remove_group(folder)
+        cgroups.close()
+
+
+def content(acting, controller, name):
+    return acting.cgroups.locate(acting.path).read(controller, name).decode().strip()
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "controller", "name", "text"),
+    [
+        (T.QUOTA, 0.25, "cpu", "cpu.cfs_quota_us", str(25_000 * os.cpu_count())),
+        (T.SHARES, 0.5, "cpu", "cpu.shares", "500"),
+        (T.CPU_WEIGHT, 50, "cpu", "cpu.shares", "512"),
+        (T.CPU_IDLE, 1, "cpu", "cpu.idle", "1"),
+        (T.CPUSET_CPUS, [0], "cpuset", "cpuset.cpus", "0"),
+        (T.CPUSET_MEMORY_MIGRATE, 1, "cpuset", "cpuset.memory_migrate", "1"),
+        (T.MEMORY_MAX, 64 << 20, "memory", "memory.limit_in_bytes", str(64 << 20)),
+        (T.PIDS_MAX, 50, "pids", "pids.max", "50"),
+    ],
+)
+def test_a_request_is_in_the_kernel_and_then_as_it_was(
+    acting, type_, value, controller, name, text
+):
+    before = content(acting, controller, name)
+    assert acting.ask({"t": {type_: value}}) == {("t", type_): "applied"}
+    assert content(acting, controller, name) == text
+    assert acting.ask({"t": {type_: value}}) == {("t", type_): "unchanged"}
+    assert set(acting.undo()) <= {"restored", "already"}
+    assert content(acting, controller, name) == before
+    assert acting.undo() == []
+
+
+def test_the_weight_survives_the_idle_class(acting):
+    acting.ask({"t": {T.SHARES: 0.3}})
+    shares = acting.cgroups.locate(acting.path).directory("cpu") + "/cpu.shares"
+    acting.journal.forget(shares)  # as if somebody else had set it
+    acting.ask({"t": {T.CPU_IDLE: 1}})
+    assert content(acting, "cpu", "cpu.shares") == "3"
+    acting.undo()
+    assert content(acting, "cpu", "cpu.idle") == "0"
+    assert content(acting, "cpu", "cpu.shares") == "300"
+    acting.ask({"t": {T.CPU_IDLE: 1}})
+    acting.ask({"t": {T.CPU_IDLE: 0}})
+    assert content(acting, "cpu", "cpu.shares") == "300"
+    assert acting.journal.entries() == []
+
+
+def test_while_a_task_is_idle_the_kernel_refuses_a_weight_and_that_is_said(acting):
+    acting.ask({"t": {T.CPU_IDLE: 1}})
+    assert acting.ask({"t": {T.SHARES: 0.5}}) == {
+        ("t", T.SHARES): "failed: cpu.shares: Invalid argument"
+    }
+    acting.undo()
+
+
+def test_a_burst_needs_a_quota_and_goes_with_it(acting):
+    assert acting.ask({"t": {T.CPU_BURST: 0.1, T.QUOTA: 0.2}}) == {
+        ("t", T.CPU_BURST): "applied",
+        ("t", T.QUOTA): "applied",
+    }
+    refused = acting.ask({"t": {T.QUOTA: 0.05}})
+    assert refused == {("t", T.QUOTA): "failed: cpu.cfs_quota_us: Invalid argument"}
+    assert acting.ask({"t": {T.CPU_BURST: 0.01, T.QUOTA: 0.05}}) == {
+        ("t", T.CPU_BURST): "applied",
+        ("t", T.QUOTA): "applied",
+    }
+    assert set(acting.undo()) == {"restored"}
+    assert content(acting, "cpu", "cpu.cfs_burst_us") == "0"
+    assert content(acting, "cpu", "cpu.cfs_quota_us") == "-1"
+
+
+def test_a_task_gets_less_than_one_of_its_containers_has_and_the_container_gets_its_limit_back(
+    acting,
+):
+    inner = acting.cgroups.make("task/inner")
+    acting.tasks["t"].subcgroups_paths = [inner]
+    folder = acting.cgroups.locate(inner).directory("cpu")
+    acting.files.write(f"{folder}/cpu.cfs_quota_us", "60000")
+    assert acting.ask({"t": {T.QUOTA: 0.2}}) == {("t", T.QUOTA): "applied"}
+    assert acting.files.read(f"{folder}/cpu.cfs_quota_us") == "-1"
+    assert acting.ask({"t": {T.QUOTA: 0.5}}) == {("t", T.QUOTA): "applied"}
+    assert acting.files.read(f"{folder}/cpu.cfs_quota_us") == "60000"
+    acting.ask({"t": {T.QUOTA: 0.2}})
+    assert set(acting.undo()) == {"restored"}
+    assert acting.files.read(f"{folder}/cpu.cfs_quota_us") == "60000"
+
+
+def test_a_quota_is_felt(acting):
+    worker = acting.cgroups.worker(acting.path)
+    acting.ask({"t": {T.QUOTA: 0.1 / os.cpu_count()}})
+    (burnt,) = worker.do(
+        "end = time.monotonic() + 0.6; start = time.process_time(); "
+        "any(time.monotonic() > end for _ in iter(int, 1)); print(time.process_time() - start)"
+    )
+    assert float(burnt) < 0.3
+    acting.undo()
+
+
+def test_a_cpuset_and_a_limit_of_processes_are_felt(acting):
+    worker = acting.cgroups.worker(acting.path)
+    cpuset = acting.cgroups.locate(acting.path).directory("cpuset")
+    acting.files.write(f"{cpuset}/cgroup.procs", str(worker.pid))
+    last = os.cpu_count() - 1
+    acting.ask({"t": {T.CPUSET_CPUS: [last], T.PIDS_MAX: 8}})
+    assert worker.do("print(os.sched_getaffinity(0))") == [f"{{{last}}}"]
+    acting.files.write(f"{acting.cgroups.locate(acting.path).directory('pids')}/pids.max", "1")
+    forked = "\n".join(worker.do("exec('try: os.fork()\\nexcept OSError as e: print(e.errno)')"))
+    assert forked == "11"
+    acting.files.write(f"{acting.cgroups.locate(acting.path).directory('pids')}/pids.max", "8")
+    acting.undo()
+
+
+def test_a_group_that_is_gone_is_a_failed_request(acting):
+    acting.ask({"t": {T.SHARES: 0.5}})
+    gone = acting.cgroups.make("gone")
+    acting.tasks["g"] = TaskData("g", "g", gone)
+    acting.ask({"g": {T.SHARES: 0.5}})
+    acting.cgroups.remove(gone)
+    outcome = acting.ask({"g": {T.SHARES: 0.4}, "t": {T.SHARES: 0.4}})
+    assert outcome["t", T.SHARES] == "applied"
+    assert outcome["g", T.SHARES].startswith("failed: ")
+    assert sorted(acting.undo()) == ["gone", "restored"]

@@ -1,0 +1,77 @@
+"""The contract suite, applied to our own allocators, and to some that break it."""
+
+import pytest
+
+from wca.allocators import AllocationType, Allocator, NOPAllocator, StaticAllocator
+from wca.testing import AllocatorContract
+
+
+class TestNOPAllocator(AllocatorContract):
+    def make(self):
+        return NOPAllocator()
+
+
+class TestStaticAllocator(AllocatorContract):
+    def make(self):
+        return StaticAllocator(
+            rules=[
+                {"allocations": {"cpu_quota": 0.5, "cpuset_cpus": [0], "memory_max": 1 << 30}},
+                {"task_id": "web", "allocations": {"cpu_weight": 1000}},
+                {"labels": {"task_name": "bat"}, "allocations": {"cpu_idle": 1}},
+            ]
+        )
+
+
+class TestOlderAllocator(AllocatorContract):
+    class Older(Allocator):
+        def allocate(
+            self, platform, tasks_measurements, tasks_resources, tasks_labels, tasks_allocations
+        ):
+            half = {AllocationType.QUOTA: 0.5}
+            return {task_id: dict(half) for task_id in tasks_measurements}, [], []
+
+    def make(self):
+        return self.Older()
+
+
+def breaking(allocate):
+    class Breaking(Allocator):
+        def __init__(self):
+            self.count = 0
+
+    Breaking.allocate = allocate
+    Breaking.__abstractmethods__ = frozenset()
+
+    class Suite(AllocatorContract):
+        def make(self):
+            return Breaking()
+
+    return Suite()
+
+
+def changes(self, platform, tasks):
+    for task in tasks.values():
+        task.labels["seen"] = "yes"
+    return {}, [], []
+
+
+BREAKING = [
+    (lambda self, platform, tasks: ({"gone": {}}, [], []), "test_its_answers_make_sense"),
+    (
+        lambda self, platform, tasks: ({key: {"cpu_quota": 7} for key in tasks}, [], []),
+        "test_its_answers_make_sense",
+    ),
+    (lambda self, platform, tasks: ({}, []), "test_its_answers_make_sense"),
+    (changes, "test_it_changes_nothing_of_what_it_is_shown"),
+    (
+        lambda self, platform, tasks: ({}, [], [tasks["web"].measurements["task_up"]][:0]),
+        "test_it_bears_what_is_missing",
+    ),
+    (lambda self, platform: ({}, [], []), "test_it_can_be_called_and_its_abilities_too"),
+]
+
+
+@pytest.mark.parametrize(("allocate", "test"), BREAKING)
+def test_the_suite_notices(allocate, test):
+    with pytest.raises((AssertionError, KeyError, ValueError)):
+        getattr(breaking(allocate), test)()

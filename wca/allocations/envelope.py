@@ -1,0 +1,190 @@
+"""The bounds that no allocator can leave. Pure: knows no time but what it is told."""
+
+import math
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from wca.allocators.api import AllocationType
+from wca.config.types import Duration, Numeric
+from wca.errors import ValidationError
+
+__all__ = ["Ask", "Envelope", "History"]
+
+_DAY = 86400.0
+_PAUSE = Duration(0, _DAY)
+_MEBIBYTE = 1 << 20
+_STEP = Numeric(0, 1)
+_COUNT = Numeric(0, 10_000)
+
+#: What every task keeps, unless the file says otherwise.
+_MINIMUMS = {
+    AllocationType.QUOTA: 0.01,
+    AllocationType.MEMORY_MAX: 16 * _MEBIBYTE,
+    AllocationType.MEMORY_HIGH: 16 * _MEBIBYTE,
+    AllocationType.PIDS_MAX: 8,
+}
+#: Seconds for which a change holds before the same is shrunk, or grown, again.
+_SHRINK_PAUSE, _GROW_PAUSE = 10.0, 60.0
+#: Of the value before: how much less, or more, may be granted in one step.
+_SHRINK_STEP, _GROW_STEP = 1.0, 0.5
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request, as the envelope sees it.
+
+    Args:
+        task_id: whose.
+        type: of allocation.
+        amount: how much is asked for; of cpusets how many, of ``cpu_idle`` 0 for the idle class.
+        now: how much is in force; None: not known.
+        labels: of the task.
+        back: whether it is what was there before the agent: that is never refused.
+        decided: whether the allocator has decided it by itself.
+    """
+
+    task_id: str
+    type: AllocationType
+    amount: float
+    now: float | None
+    labels: Mapping[str, str]
+    back: bool = False
+    decided: bool = True
+
+    @property
+    def grows(self) -> bool:
+        """Whether the task would get more."""
+        return self.now is not None and self.amount > self.now
+
+
+class History:
+    """What was changed before."""
+
+    def __init__(self) -> None:
+        self._decisions: deque[float] = deque()
+        self._last: dict[tuple[str, str], float] = {}
+
+    def record(self, ask: Ask, now: float, counted: set[str]) -> None:
+        """A request was granted.
+
+        Args:
+            ask: which.
+            now: monotonic time in seconds.
+            counted: tasks whose decision in this interval is counted already; takes this one.
+        """
+        self._last[ask.task_id, ask.type] = now
+        if ask.decided and not ask.back and ask.task_id not in counted:
+            counted.add(ask.task_id)
+            self._decisions.append(now)
+
+    def decisions(self, now: float) -> int:
+        """How many decisions were made in the day before this time."""
+        while self._decisions and self._decisions[0] <= now - _DAY:
+            self._decisions.popleft()
+        return len(self._decisions)
+
+    def since(self, ask: Ask, now: float) -> float:
+        """Seconds since the same was changed last."""
+        return now - self._last.get((ask.task_id, ask.type), -math.inf)
+
+    def keep(self, task_ids: frozenset[str]) -> None:
+        """Forget all tasks but these."""
+        self._last = {key: time for key, time in self._last.items() if key[0] in task_ids}
+
+
+class Envelope:
+    """What may be asked for at all; the rest is rejected, with the name of the clause.
+
+    To give back what was there before the agent is never refused. Steps, pauses and the number of
+    decisions hold for allocators that decide by themselves, the other clauses for all.
+
+    Args:
+        protected: label to regular expression; a task whose whole value of one of them matches is
+            left alone.
+        minimums: by type the least that a task keeps, of cpusets the number of CPUs; those that are
+            left out have their defaults: ``cpu_quota`` 0.01, ``memory_max`` and ``memory_high``
+            16 MiB, ``pids_max`` 8.
+        maximums: by type the most that a task is granted.
+        shrink_step: how much of a value may be taken in one step, as a share of it; not of
+            ``cpu_idle``.
+        grow_step: how much may be added in one step, as a share of it.
+        shrink_pause: how long a change holds before the same is shrunk again.
+        grow_pause: how long a change holds before the same is grown again.
+        decisions_per_day: tasks at most for which something is decided within 24 hours; several
+            changes of one task in one interval are one decision.
+    """
+
+    def __init__(
+        self,
+        protected: dict[str, str] | None = None,
+        minimums: dict[AllocationType, float] | None = None,
+        maximums: dict[AllocationType, float] | None = None,
+        shrink_step: Annotated[float, _STEP] = _SHRINK_STEP,
+        grow_step: Annotated[float, Numeric(0, None)] = _GROW_STEP,
+        shrink_pause: Annotated[float, _PAUSE] = _SHRINK_PAUSE,
+        grow_pause: Annotated[float, _PAUSE] = _GROW_PAUSE,
+        decisions_per_day: Annotated[int, _COUNT] = 4,
+    ) -> None:
+        if grow_pause < shrink_pause:
+            raise ValidationError("growth is slower than shrinking: grow_pause >= shrink_pause")
+        self.protected = {name: _compiled(name, text) for name, text in (protected or {}).items()}
+        self.minimums = _MINIMUMS | _by_type(minimums)
+        self.maximums = _by_type(maximums)
+        self.shrink_step = shrink_step
+        self.grow_step = grow_step
+        self.shrink_pause = shrink_pause
+        self.grow_pause = grow_pause
+        self.decisions_per_day = decisions_per_day
+
+    def refuses(self, ask: Ask, history: History, now: float, counted: set[str]) -> str | None:
+        """The name of the clause that a request breaks; None: it may be granted.
+
+        Args:
+            ask: the request; something that is in force already is no question.
+            history: what was granted before.
+            now: monotonic time in seconds.
+            counted: tasks with a decision in this interval.
+        """
+        if ask.back:
+            return None
+        return self._bound(ask) or (self._pace(ask, history, now, counted) if ask.decided else None)
+
+    def _bound(self, ask: Ask) -> str | None:
+        for name, pattern in self.protected.items():
+            if name in ask.labels and pattern.fullmatch(ask.labels[name]):
+                return "protected"
+        if ask.amount < self.minimums.get(ask.type, -math.inf):
+            return "minimums"
+        return "maximums" if ask.amount > self.maximums.get(ask.type, math.inf) else None
+
+    def _pace(self, ask: Ask, history: History, now: float, counted: set[str]) -> str | None:
+        since = history.since(ask, now)
+        if since < (self.grow_pause if ask.grows else self.shrink_pause):
+            return "grow_pause" if ask.grows else "shrink_pause"
+        if self._too_far(ask):
+            return "grow_step" if ask.grows else "shrink_step"
+        spent = history.decisions(now) >= self.decisions_per_day
+        return "decisions_per_day" if spent and ask.task_id not in counted else None
+
+    def _too_far(self, ask: Ask) -> bool:
+        """Whether it is more than a step away; from or to no limit at all is one step."""
+        if ask.type is AllocationType.CPU_IDLE or ask.now is None:
+            return False
+        if math.isinf(ask.now) or math.isinf(ask.amount):
+            return False
+        step = self.grow_step if ask.grows else self.shrink_step
+        return abs(ask.amount - ask.now) > step * ask.now * (1 + 1e-9)
+
+
+def _by_type(given: Mapping[AllocationType, float] | None) -> dict[AllocationType, float]:
+    return {AllocationType(name): value for name, value in (given or {}).items()}
+
+
+def _compiled(name: str, text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ValidationError(f"protected: {name}: no regular expression: {error}") from None

@@ -1,0 +1,112 @@
+"""What is in force, and for how long: the lease, the hold file, and undoing at the end."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from wca.allocations.api import JournalError, Undone
+from wca.allocations.contract import Files, Journal
+from wca.allocations.gate import Gate
+from wca.allocations.hold import Hold
+
+__all__ = ["HELD", "Force"]
+
+log = logging.getLogger(__name__)
+
+#: The clause by which requests are rejected while the hold file is there.
+HELD = "hold"
+#: What undo has dealt with for good.
+_DONE = ("restored", "already")
+#: Share of the time for closing that the gate's thread has.
+_OF_THE_TIME = 0.5
+
+
+class Force:
+    """Lets values last as long as the allocator answers, and takes them back.
+
+    Args:
+        journal: what is in force.
+        files: how the kernel's files are written.
+        gate: has a thread to be closed.
+        hold: stops everything.
+        lease: seconds that values last without an answer of the allocator.
+        now: Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        files: Files,
+        gate: Gate,
+        hold: Hold,
+        lease: float,
+        now: Callable[[], float],
+    ) -> None:
+        self._journal = journal
+        self._files = files
+        self._gate = gate
+        self._hold = hold
+        self._lease = lease
+        self._now = now
+        self._closed = False
+        #: Files that were given back so far.
+        self.undone = 0
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody holds, see ``Hold``."""
+        return self._hold.reason() is not None
+
+    @property
+    def count(self) -> int:
+        """Files with a value of ours. Raises JournalError."""
+        return len(self._journal.entries())
+
+    def start(self) -> None:
+        """Undo what an earlier agent has left, see ``recover``. Raises JournalError."""
+        self._undo(only_expired=False)
+
+    def expires(self) -> float:
+        """The end of a lease that begins now, in Unix time."""
+        return self._now() + self._lease
+
+    def check(self, *, answered: bool) -> str:
+        """Once in each interval: renew the lease or undo; why nothing may be written, or nothing.
+
+        Args:
+            answered: whether the allocator has answered in this interval.
+
+        Raises:
+            JournalError: the journal cannot be used.
+        """
+        self._gate.settle_late()
+        if self.held:
+            self._undo(only_expired=False)
+            return HELD
+        if answered:
+            self._journal.renew(self.expires())
+        else:
+            self._undo(only_expired=True)
+        return ""
+
+    def close(self, timeout: float) -> None:
+        """Undo everything; safe twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._gate.close(timeout * _OF_THE_TIME)
+        try:
+            self._undo(only_expired=False)
+            self._journal.close()
+        except JournalError as error:
+            log.error("what was changed may not be undone: %s", error)  # noqa: TRY400 - a sentence
+
+    def _undo(self, *, only_expired: bool) -> None:
+        undone = self._journal.undo(self._files, only_expired=only_expired, now=self._now())
+        self.undone += sum(one.outcome in _DONE for one in undone)
+        _tell(undone)
+
+
+def _tell(undone: Sequence[Undone]) -> None:
+    for one in undone:
+        level = logging.INFO if one.outcome in _DONE else logging.WARNING
+        log.log(level, "undo: %s", one)

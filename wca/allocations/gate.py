@@ -1,0 +1,184 @@
+"""The gate: applies writes one by one, each in the journal before it is in the kernel."""
+
+import errno
+import os
+import posixpath
+from collections.abc import Callable, Sequence
+
+from wca.allocations.api import APPLIED, FAILED, UNKNOWN, JournalError, Write
+from wca.allocations.changes import inverse
+from wca.allocations.contract import Files, Journal
+from wca.allocations.slow import SlowWrites
+
+__all__ = ["Gate", "reason_of"]
+
+_GONE = (errno.ENOENT, errno.ENODEV)
+
+Key = tuple[str, str]
+
+
+class Gate:
+    """Writes to the kernel, and to nothing but what it was given.
+
+    Args:
+        files: how the kernel's files are read and written.
+        journal: where every write is before it is made.
+        owner: in whose name.
+        expires: gives the Unix time until which a write made now is to last.
+        slow_types: types of which a write may take its time.
+        slow: where those are made.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        journal: Journal,
+        owner: str,
+        expires: Callable[[], float],
+        slow_types: frozenset[str] = frozenset(),
+        slow: SlowWrites | None = None,
+    ) -> None:
+        self._files = files
+        self._journal = journal
+        self._owner = owner
+        self._expires = expires
+        self._slow_types = slow_types
+        self._slow = SlowWrites() if slow is None else slow
+        self._late: Write | None = None
+
+    def apply(self, writes: Sequence[Write], *, whole: bool = False) -> dict[Key, str]:
+        """Make writes in their order.
+
+        A request of which one fails is taken back, and costs no other.
+
+        Args:
+            writes: ordered; see ``plan``.
+            whole: whether the failure of one takes back all.
+
+        Returns:
+            Why requests failed, by task id and type; those that are not in it were applied.
+        """
+        self.settle_late()
+        failed: dict[Key, str] = {}
+        done: list[Write] = []
+        for write in writes:
+            key = (write.task_id, write.type)
+            if key in failed or (whole and failed):
+                continue
+            reason = self._make(write)
+            if reason is None:
+                done.append(write)
+            else:
+                failed[key] = reason
+                mine = [one for one in done if whole or (one.task_id, one.type) == key]
+                done = [one for one in done if one not in mine]
+                failed[key] += self._take_back(mine)
+        if whole and failed:
+            keys = dict.fromkeys((one.task_id, one.type) for one in writes)
+            return dict.fromkeys(keys, "another one failed, and all or none was asked for") | failed
+        return failed
+
+    def settle_late(self) -> None:
+        """Tell the journal of a write that has taken longer than was waited for."""
+        late = self._late
+        if late is None or self._slow.busy:
+            return
+        self._late = None
+        try:
+            there = self._files.read(late.path)
+        except OSError:
+            self._settle(late, UNKNOWN)
+        else:
+            self._settle(late, {late.new: APPLIED, late.old: FAILED}.get(there, UNKNOWN))
+
+    def close(self, timeout: float) -> None:
+        """End the thread for slow writes."""
+        self._slow.close(timeout)
+        self.settle_late()
+
+    def _take_back(self, writes: Sequence[Write]) -> str:
+        """Undo what was written of a request that failed; what is wrong with that, if anything."""
+        problems = [self._make(write) for write in inverse(writes)]
+        told = [problem for problem in problems if problem]
+        return f"; and what was written cannot be taken back: {told[0]}" if told else ""
+
+    def _make(self, write: Write) -> str | None:
+        """One write; None: it was made, else why not."""
+        try:
+            problem = self._not_now(write)
+        except OSError as error:
+            problem = reason_of(error, write.path)
+        if problem is not None:
+            return problem
+        try:
+            self._journal.intend(write, self._owner, self._expires())
+        except JournalError as error:
+            return f"the journal cannot be written: {error}"
+        if write.implied:
+            self._settle(write, APPLIED)
+            return None
+        return self._write(write)
+
+    def _not_now(self, write: Write) -> str | None:
+        """Why a write would not do what was planned."""
+        folder, inode = write.cgroup
+        if self._files.inode(folder) != inode:
+            return "its cgroup is gone"
+        if write.implied:
+            return None
+        there = self._files.read(write.path)
+        if there != write.old:
+            return f"somebody else has written {there!r} to {posixpath.basename(write.path)}"
+        if write.type in self._slow_types and self._slow.busy:
+            return "an earlier write of this kind has not finished"
+        return None
+
+    def _write(self, write: Write) -> str | None:
+        try:
+            if write.type not in self._slow_types:
+                self._files.write(write.path, write.new)
+            elif not self._slow.do(lambda: self._files.write(write.path, write.new)):
+                self._late = write
+                self._settle(write, UNKNOWN)
+                return "the kernel has not finished it in time"
+        except OSError as error:
+            self._settle(write, FAILED)
+            return reason_of(error, write.path)
+        return self._read_back(write)
+
+    def _read_back(self, write: Write) -> str | None:
+        try:
+            there = self._files.read(write.path)
+        except OSError as error:
+            self._settle(write, UNKNOWN)
+            return reason_of(error, write.path)
+        if there == write.new:
+            self._settle(write, APPLIED)
+            return None
+        if there == write.old or self._gives_back(write):
+            self._settle(write, FAILED)
+        else:
+            self._settle(write, APPLIED, there)
+        return f"the kernel has made {there!r} of {write.new!r}"
+
+    def _gives_back(self, write: Write) -> bool:
+        """Write what was there before; whether it is there again."""
+        try:
+            self._files.write(write.path, write.old)
+            return self._files.read(write.path) == write.old
+        except OSError:
+            return False
+
+    def _settle(self, write: Write, outcome: str, seen: str | None = None) -> None:
+        """A journal that takes no more keeps the intention, which is enough to undo it."""
+        try:
+            self._journal.settle(write, outcome, seen)
+        except JournalError:
+            return
+
+
+def reason_of(error: OSError, path: str) -> str:
+    """The kernel's answer in words."""
+    if error.errno in _GONE:
+        return f"{posixpath.basename(path)} is gone, or not on this kernel"
+    return f"{posixpath.basename(path)}: {os.strerror(error.errno or 0)}"

@@ -1,0 +1,109 @@
+"""Where the files of a task's allocations are, and what is in them."""
+
+import posixpath
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from wca.allocations.contract import Files
+from wca.allocations.encoding import Machine, Texts
+from wca.allocations.knobs import READ, Knob, controller_of, knob_of
+from wca.allocators.api import AllocationType, TaskAllocations
+from wca.detectors.api import TaskData
+from wca.errors import NotAvailable, TargetGone, ValidationError
+from wca.linux.cgroups import Cgroup
+from wca.linux.parse import Malformed
+
+__all__ = ["Groups", "Place"]
+
+_CPUSETS = (AllocationType.CPUSET_CPUS, AllocationType.CPUSET_MEMS)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one type of allocation of one task is.
+
+    Args:
+        knob: what it is.
+        version: of cgroups.
+        folders: of the groups that have it; the first one is read.
+        below: folders of the task's containers, which may be in the way.
+    """
+
+    knob: Knob
+    version: int
+    folders: tuple[str, ...]
+    below: tuple[str, ...] = ()
+
+    def paths(self, folder: str) -> list[str]:
+        """Of the files in one of the folders."""
+        return [posixpath.join(folder, name) for name in self.knob.files]
+
+
+class Groups:
+    """Finds the files of tasks and reads them.
+
+    Args:
+        locate: gives the groups of a cgroup path.
+        files: how they are read.
+        machine: what values are relative to.
+    """
+
+    def __init__(self, locate: Callable[[str], Cgroup], files: Files, machine: Machine) -> None:
+        self._locate = locate
+        self._files = files
+        self.machine = machine
+        self._known: dict[str, Cgroup] = {}
+
+    def place(self, task: TaskData, type_: AllocationType) -> Place:
+        """Where a type of allocation is.
+
+        On cgroup v1 the CPUs of a task with containers are those of its containers, as the kubelet
+        and the first releases have it.
+
+        Raises:
+            NotAvailable: there is no such thing here, with the reason.
+        """
+        controller = controller_of(type_)
+        if controller is None:
+            knob_of(type_, None)
+        whole = self._group(task.cgroup_path)
+        version = whole.version(controller or "")
+        knob = knob_of(type_, version)
+        folder = whole.directory(controller or "")
+        if version is None or folder is None:
+            raise NotAvailable(f"no group of the controller {controller}")
+        found = [self._group(one).directory(knob.controller) for one in task.subcgroups_paths]
+        below = tuple(one for one in found if one is not None and one != folder)
+        if type_ in _CPUSETS and version == 1 and below:
+            return Place(knob, version, below)
+        return Place(knob, version, (folder,), below)
+
+    def texts(self, place: Place, folder: str) -> Texts:
+        """What is in the files of one folder now. Raises OSError."""
+        return tuple(self._files.read(path) for path in place.paths(folder))
+
+    def read(self, task: TaskData) -> TaskAllocations:
+        """What is in force for a task; what cannot be read is absent."""
+        found: TaskAllocations = {}
+        for type_ in READ:
+            try:
+                place = self.place(task, type_)
+                texts = self.texts(place, place.folders[0])
+                found[type_] = place.knob.decode(texts, self.machine)
+            except (NotAvailable, TargetGone, ValidationError, Malformed, OSError):
+                continue
+        return found
+
+    def keep(self, paths: Collection[str]) -> None:
+        """Forget all groups but those of these cgroup paths, and those that have become more."""
+        self._known = {
+            path: known
+            for path in paths
+            if (known := self._known.get(path)) is not None and not known.appeared()
+        }
+
+    def _group(self, path: str) -> Cgroup:
+        known = self._known.get(path)
+        if known is None:
+            known = self._known[path] = self._locate(path)
+        return known

@@ -1,0 +1,343 @@
+"""What was changed in the kernel, on disk before it is changed, so that it can be undone."""
+
+import contextlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from wca.allocations.api import Entry, JournalError, Undone, Write
+from wca.allocations.hold import Hold
+from wca.allocations.journal_file import JournalFile, boot_id
+from wca.allocations.ledger import Key, key_of_write, record_of_entry
+from wca.allocations.undo import UndoFiles, in_turns, restore, still_ours
+from wca.allocations.values import same_value
+
+__all__ = ["DEFAULT_JOURNAL", "Journal", "recover", "undoable"]
+
+DEFAULT_JOURNAL = "/run/wca/journal"
+
+#: Files that hold a state which can be read, written and given back. Not among them: processes of a
+#: group, what the kernel runs when a group is empty, events such as memory.reclaim.
+_UNDOABLE = re.compile(
+    r"(/[^/\0\n]+)+/((cpu|cpuset|memory|io|blkio|pids)\.[a-z0-9_.]+|schemata|mode)"
+)
+_EVENTS = {"memory.reclaim", "memory.force_empty"}
+
+
+def undoable(path: str) -> bool:
+    """Whether a path is one of a file that undo would write: absolute, without ``..``, known."""
+    parts = path.split("/")
+    return (
+        _UNDOABLE.fullmatch(path) is not None
+        and not {"..", "."}.intersection(parts)
+        and parts[-1] not in _EVENTS
+    )
+
+
+class Journal:
+    """The changes that are in force, with a lease: who does not renew it loses them.
+
+    The agent opens it (``open``); the guardian and ``wca undo`` do not, they look at it and undo.
+    Callers give Unix times; what is kept are seconds of the monotonic clock, which is one for all
+    processes of a machine, so that an adjustment of the time of day ends no lease and extends none.
+
+    Args:
+        path: of the file.
+        lease: seconds; no entry may end later than twice this from now.
+        now: Unix time in seconds.
+        monotonic: seconds on a clock that never goes back.
+        hold: while it is held, nothing may be intended.
+        boot: identifies this boot of the machine; None: ask the kernel.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        lease: float = 20.0,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        hold: Hold | None = None,
+        boot: str | None = None,
+    ) -> None:
+        self.path = path
+        self.lease = lease
+        self._now = now
+        self._monotonic = monotonic
+        self._hold = hold
+        self._file = JournalFile(path, boot_id() if boot is None else boot)
+        self._known: dict[Key, Entry] = {}  # after our last look
+        self._lost: dict[Key, Entry] = {}  # undone by another process
+        self._open = False
+        self._threads = threading.Lock()
+
+    def open(self) -> None:
+        """Become the agent of this journal; the file is made where there is none.
+
+        Raises:
+            JournalError: another agent is, the file cannot be trusted, or a later version of the
+                agent has written it.
+        """
+        if not self._file.own():
+            raise JournalError(f"{self.path}: another agent uses this journal, give each its own")
+        try:
+            self._file.begin()
+            with self._locked():
+                self._file.compact(always=True)
+            self._open = True
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError):
+                raise JournalError(f"{self.path}: cannot be used: {error.strerror}") from None
+            raise
+
+    def close(self) -> None:
+        """Close the file; what is in force stays in force until its lease ends. Safe twice."""
+        self._open = False
+        self._file.close()
+
+    def intend(self, write: Write, owner: str, expires: float) -> None:
+        """Announce a write. When this returns, it is on the disk, and the write may be made.
+
+        The original value of a file is the first ``old`` while an entry is in force, however often
+        it is changed again; ``forget`` it where somebody else has set another value since.
+
+        Args:
+            write: the write.
+            owner: who wants it, such as the allocator's name.
+            expires: when it is to be undone unless renewed, Unix time in seconds.
+
+        Raises:
+            JournalError: it could not be undone, nothing may be written now, or the disk did not
+                take it: write nothing.
+        """
+        deadline = self._deadline(expires)
+        self._check(write)
+        key = key_of_write(write)
+        with self._locked():
+            self._refuse_stale(key, write)
+            entry = Entry(
+                *(write.path, write.old, write.new, (), (write.new,), write.cgroup),
+                *(deadline, write.task_id, write.type, owner, self._now(), write.implied),
+            )
+            self._append({**record_of_entry(key, entry), "kind": "intend"})
+
+    def settle(self, write: Write, outcome: str, seen: str | None = None) -> None:
+        """Say what has become of a write that was announced.
+
+        Args:
+            write: the write.
+            outcome: APPLIED; UNKNOWN: it may be there, now or later; any other text: the kernel
+                has refused it and changed nothing.
+            seen: what was read back, where that is another text.
+
+        Raises:
+            JournalError: the disk did not take it; undo treats the write as one that may be there.
+        """
+        record = {"kind": "settle", "key": key_of_write(write), "new": write.new}
+        with self._locked():
+            self._append({**record, "outcome": outcome, "seen": seen, "implied": write.implied})
+            self._file.compact()
+
+    def renew(self, expires: float) -> None:
+        """Extend the lease of everything that is in force.
+
+        Args:
+            expires: as for ``intend``.
+
+        Raises:
+            JournalError: the file could not be written; the lease ends when it did.
+        """
+        record = {"kind": "renew", "expires": self._deadline(expires)}
+        with self._locked():
+            if self._file.ledger.entries:
+                # Need not survive a power cut: a lease that is lost is a value given back sooner.
+                self._append(record, durable=False)
+                self._file.compact()
+
+    def forget(self, path: str) -> None:
+        """Give a file up: somebody else has written it, and it is theirs now. Raises JournalError.
+
+        Args:
+            path: of the kernel's file.
+        """
+        with self._locked():
+            for key in [key for key in self._file.ledger.entries if key[0] == path]:
+                self._append({"kind": "undone", "key": key, "outcome": "foreign"})
+
+    def entries(self) -> Sequence[Entry]:
+        """What is in force, in the order of the first writes; nothing where there is no journal.
+
+        Raises:
+            JournalError: the file cannot be trusted or read.
+        """
+        try:
+            with self._locked(insist=False):
+                return [self._told(entry) for entry in self._file.ledger.entries.values()]
+        except FileNotFoundError:
+            return []
+
+    def problems(self) -> list[str]:
+        """What was found wrong with the file so far, in sentences."""
+        return self._file.problems()
+
+    def undo(
+        self,
+        files: UndoFiles,
+        *,
+        only_expired: bool,
+        now: float,
+        paths: Collection[str] | None = None,
+    ) -> list[Undone]:
+        """Give the original values back, the last change first.
+
+        Only where the value there is ours and the group is the one that it was. What somebody else
+        has written is theirs: the entry ends and nothing is touched. What the kernel refuses stays
+        in force and is tried at the next call.
+
+        Args:
+            files: where to write.
+            only_expired: leave out what has a lease.
+            now: Unix time in seconds.
+            paths: only these files; None: all.
+
+        Raises:
+            JournalError: the file cannot be trusted or read.
+        """
+        moment = self._monotonic() + now - self._now()
+        with self._alone() as alone:
+            try:
+                with self._locked(insist=False):
+                    chosen = [
+                        key
+                        for key, entry in reversed(self._file.ledger.entries.items())
+                        if (not only_expired or entry.expires <= moment)
+                        and (paths is None or entry.path in paths)
+                    ]
+                    return self._undo_all(chosen, files, alone=alone)
+            except FileNotFoundError:
+                return []
+
+    def adopt(self, files: UndoFiles, expires: float) -> list[Entry]:
+        """Keep what an earlier agent has changed, where it is still as it was left.
+
+        Args:
+            files: where to look.
+            expires: as for ``intend``.
+
+        Returns:
+            What is kept; the rest stays in force without a new lease: undo it.
+
+        Raises:
+            JournalError: the file could not be written.
+        """
+        deadline = self._deadline(expires)
+        kept = []
+        with self._locked():
+            for key, entry in list(self._file.ledger.entries.items()):
+                there = still_ours(entry, files)
+                if there is None:
+                    continue
+                mine = replace(entry, ours=there, settled=(there,), pending=(), expires=deadline)
+                self._append(record_of_entry(key, mine))
+                kept.append(self._told(mine))
+        return kept
+
+    def _undo_all(self, keys: list[Key], files: UndoFiles, *, alone: bool) -> list[Undone]:
+        def undo_one(key: Key) -> Undone:
+            undone = self._undo_one(key, files, alone=alone)
+            if undone.outcome not in ("failed", "waiting") and self._may_drop(undone):
+                record = {"kind": "undone", "key": key, "outcome": undone.outcome}
+                self._append({**record, "keep": not alone}, durable=False)
+            return undone
+
+        return [replace(one, entry=self._told(one.entry)) for one in in_turns(keys, undo_one)]
+
+    def _undo_one(self, key: Key, files: UndoFiles, *, alone: bool) -> Undone:
+        entries = self._file.ledger.entries
+        entry = entries[key]
+        if entry.implied and (f"{entry.cgroup[0]}/cpu.idle", "") in entries:
+            # The write that implies it is in force or still to come; the weight is lost with it.
+            return Undone(entry, "waiting", "cpu.idle goes first")
+        return restore(entry, files, alone=alone)
+
+    def _may_drop(self, undone: Undone) -> bool:
+        """Who sees other mounts than the agent must not take a group for gone for good."""
+        return self._open or undone.outcome != "gone"
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Whether no agent of this journal lives but this one, and none begins inside."""
+        if self._open:
+            yield True
+            return
+        alone = os.path.exists(self.path) and self._file.own(patience=0.0)
+        try:
+            yield alone
+        finally:
+            self._file.disown()
+
+    @contextlib.contextmanager
+    def _locked(self, *, insist: bool = True) -> Iterator[None]:
+        with self._threads, self._file.locked(insist=insist):
+            entries = self._file.ledger.entries
+            self._lost |= {k: e for k, e in self._known.items() if k not in entries}
+            try:
+                yield
+            finally:
+                self._known = dict(self._file.ledger.entries) if self._open else {}
+
+    def _append(self, record: Mapping[str, Any], *, durable: bool = True) -> None:
+        self._file.append(record, durable=durable)
+
+    def _refuse_stale(self, key: Key, write: Write) -> None:
+        """What was read before another process gave the original value back is not it."""
+        lost = self._lost.pop(key, None)
+        if lost is not None and any(same_value(write.old, value) for value in lost.values):
+            raise JournalError(f"{write.path} was given back meanwhile, read it again")
+
+    def _check(self, write: Write) -> None:
+        if not self._open:
+            raise JournalError(f"{self.path}: is not open")
+        held = self._hold.reason() if self._hold is not None else None
+        if held is not None:
+            raise JournalError(f"nothing is written: {held}")
+        if not undoable(write.path):
+            raise JournalError(f"{write.path} is no file of which undo is possible")
+        if os.path.dirname(write.path) != write.cgroup[0].rstrip("/"):
+            raise JournalError(f"{write.path} is no file of the group {write.cgroup[0]}")
+
+    def _deadline(self, expires: float) -> float:
+        """A Unix time on the monotonic clock."""
+        left = expires - self._now()
+        if not left <= 2 * self.lease:  # a number that is none, too
+            raise JournalError(f"the lease is {self.lease:g} s, not {left:g}")
+        return self._monotonic() + left
+
+    def _told(self, entry: Entry) -> Entry:
+        """An entry with a Unix time as its end."""
+        return replace(entry, expires=entry.expires - self._monotonic() + self._now())
+
+
+def recover(journal: Journal, files: UndoFiles, now: float, *, adopt: bool = False) -> list[Undone]:
+    """What an agent does first: undo what the one before has left, or take it over.
+
+    Args:
+        journal: open.
+        files: where to write.
+        now: Unix time in seconds.
+        adopt: keep, with a new lease, what is as it was left; the rest is undone.
+
+    Returns:
+        What was undone.
+
+    Raises:
+        JournalError: the file cannot be read or written.
+    """
+    kept = {e.path for e in journal.adopt(files, now + journal.lease)} if adopt else set()
+    paths = {entry.path for entry in journal.entries()} - kept
+    return journal.undo(files, only_expired=False, now=now, paths=paths)

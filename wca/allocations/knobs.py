@@ -1,0 +1,141 @@
+"""Which files of which cgroup version a type of allocation is, and what values it takes."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wca.allocations import encoding as v
+from wca.allocations.encoding import Machine, Texts
+from wca.allocators.api import AllocationType
+from wca.errors import NotAvailable
+
+__all__ = ["READ", "SLOW", "Knob", "controller_of", "knob_of"]
+
+_T = AllocationType
+_LATER = "not in this release"
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One type of allocation on one version of cgroups.
+
+    Args:
+        type: which.
+        controller: whose group has the files.
+        files: their names, in the order in which they grow.
+        encode: a value to their contents, as the kernel gives them back; raises ValidationError.
+        decode: back; raises Malformed.
+        amount: how much a value is, more being more for the task; for the envelope.
+        slow: a write may reclaim memory and take its time.
+    """
+
+    type: AllocationType
+    controller: str
+    files: tuple[str, ...]
+    encode: Callable[[Any, Machine], Texts]
+    decode: Callable[[Texts, Machine], Any]
+    amount: Callable[[Any], float]
+    slow: bool = False
+
+
+def _limit_amount(value: Any) -> float:
+    return math.inf if value == "max" else float(value)
+
+
+def _list_amount(value: Any) -> float:
+    """How many; an empty list of the kernel means as many as the group above."""
+    (text,) = v.encode_cpus(value, Machine(cpus=1 << 16)) if value else ("",)
+    if not text:
+        return math.inf
+    return float(len(v.decode_list((text,), Machine(1)).split(",")))
+
+
+def _idle_amount(value: Any) -> float:
+    return 1.0 - float(value)
+
+
+def _cpu(type_: AllocationType, files: tuple[str, ...], encode: Any, decode: Any) -> Knob:
+    return Knob(type_, "cpu", files, encode, decode, float)
+
+
+def _memory(type_: AllocationType, file: str, encode: Any, *, slow: bool = True) -> Knob:
+    return Knob(type_, "memory", (file,), encode, v.decode_limit, _limit_amount, slow)
+
+
+def _cpuset(type_: AllocationType, file: str, encode: Any) -> Knob:
+    return Knob(type_, "cpuset", (file,), encode, v.decode_list, _list_amount)
+
+
+_COMMON = (
+    Knob(_T.CPU_IDLE, "cpu", ("cpu.idle",), v.encode_switch, v.decode_number, _idle_amount),
+    _cpuset(_T.CPUSET_CPUS, "cpuset.cpus", v.encode_cpus),
+    _cpuset(_T.CPUSET_MEMS, "cpuset.mems", v.encode_mems),
+    Knob(_T.PIDS_MAX, "pids", ("pids.max",), v.encode_pids, v.decode_limit, _limit_amount),
+)
+_V1 = (
+    *_COMMON,
+    _cpu(_T.QUOTA, ("cpu.cfs_period_us", "cpu.cfs_quota_us"), v.encode_quota, v.decode_quota),
+    _cpu(_T.SHARES, ("cpu.shares",), v.encode_shares, v.decode_shares),
+    _cpu(_T.CPU_WEIGHT, ("cpu.shares",), v.encode_weight_as_shares, v.decode_weight_of_shares),
+    _cpu(_T.CPU_BURST, ("cpu.cfs_burst_us",), v.encode_burst, v.decode_burst),
+    Knob(
+        _T.CPUSET_MEMORY_MIGRATE,
+        "cpuset",
+        ("cpuset.memory_migrate",),
+        v.encode_switch,
+        v.decode_number,
+        float,
+    ),
+    _memory(_T.MEMORY_MAX, "memory.limit_in_bytes", v.encode_memory_v1),
+)
+_V2 = (
+    *_COMMON,
+    _cpu(_T.QUOTA, ("cpu.max",), v.encode_max, v.decode_max),
+    _cpu(_T.SHARES, ("cpu.weight",), v.encode_weight_of_shares, v.decode_shares_of_weight),
+    _cpu(_T.CPU_WEIGHT, ("cpu.weight",), v.encode_weight, v.decode_number),
+    _cpu(_T.CPU_BURST, ("cpu.max.burst",), v.encode_burst, v.decode_burst),
+    _memory(_T.MEMORY_MAX, "memory.max", v.encode_memory),
+    _memory(_T.MEMORY_HIGH, "memory.high", v.encode_memory),
+    _memory(_T.MEMORY_LOW, "memory.low", v.encode_memory, slow=False),
+    Knob(_T.IO_WEIGHT, "io", ("io.weight",), v.encode_io_weight, v.decode_io_weight, float),
+)
+_KNOBS = {1: {one.type: one for one in _V1}, 2: {one.type: one for one in _V2}}
+_CONTROLLERS = {one.type: one.controller for one in (*_V1, *_V2)}
+_WHY_NOT = {
+    _T.RDT: _LATER,
+    _T.MIGRATE_PAGES: _LATER,
+    _T.IO_MAX: _LATER,
+    _T.CPUSET_MEMORY_MIGRATE: "not on cgroup v2: pages always move with cpuset.mems",
+    _T.MEMORY_HIGH: "not on cgroup v1: it has memory_max only",
+    _T.MEMORY_LOW: "not on cgroup v1",
+    _T.IO_WEIGHT: "not on cgroup v1",
+}
+
+#: Types whose value is read of every task.
+READ = tuple(_CONTROLLERS)
+#: Types of which a write may take its time.
+SLOW = frozenset(one.type.value for one in (*_V1, *_V2) if one.slow)
+
+
+def controller_of(type_: AllocationType) -> str | None:
+    """Whose group has the files of a type; None for one that no cgroup has."""
+    return _CONTROLLERS.get(type_)
+
+
+def knob_of(type_: AllocationType, version: int | None) -> Knob:
+    """What a type of allocation is on a version of cgroups.
+
+    Args:
+        type_: which.
+        version: of the hierarchy that has its controller; None: none has.
+
+    Raises:
+        NotAvailable: it is not there, with the reason.
+    """
+    knob = _KNOBS.get(version or 0, {}).get(type_)
+    if knob is not None:
+        return knob
+    if version is None and type_ in _CONTROLLERS:
+        raise NotAvailable(f"no group of the controller {_CONTROLLERS[type_]}")
+    raise NotAvailable(_WHY_NOT[type_])

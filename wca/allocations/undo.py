@@ -1,0 +1,107 @@
+"""Giving one file of the kernel its value back, and only where the value there is ours."""
+
+import errno
+from collections.abc import Callable, Hashable, Iterable
+from typing import Protocol, TypeVar
+
+from wca.allocations.api import Entry, Undone
+from wca.allocations.idle import AFTER_IDLE
+from wca.allocations.values import current_value, same_value
+
+__all__ = ["UndoFiles", "in_turns", "restore", "still_ours"]
+
+_GONE = (errno.ENOENT, errno.ENODEV)
+_LEFT = ("failed", "waiting")
+
+K = TypeVar("K", bound=Hashable)
+
+
+class UndoFiles(Protocol):
+    """The kernel's files. All three raise OSError for what the kernel refuses."""
+
+    def read(self, path: str) -> str:
+        """The text of a file."""
+
+    def write(self, path: str, text: str) -> None:
+        """Write to a file in one call."""
+
+    def inode(self, path: str) -> int | None:
+        """The inode number of a folder; None: it is not there."""
+
+
+def in_turns(keys: Iterable[K], undo_one: Callable[[K], Undone]) -> list[Undone]:
+    """Undo, and what could not be undone again, as long as anything succeeds.
+
+    The kernel refuses some values until another one was given back: on cgroup v1 a group its quota,
+    while the group above it has less.
+
+    Args:
+        keys: what is to be undone, in this order.
+        undo_one: does one.
+
+    Returns:
+        What became of each at last.
+    """
+    done: dict[K, Undone] = {}
+    left = list(keys)
+    while left:
+        done |= {key: undo_one(key) for key in left}
+        still = [key for key in left if done[key].outcome in _LEFT]
+        left = still if len(still) < len(left) else []
+    return list(done.values())
+
+
+def restore(entry: Entry, files: UndoFiles, *, alone: bool) -> Undone:
+    """Undo one entry.
+
+    Args:
+        entry: what is in force.
+        files: where to write.
+        alone: whether no agent lives that may still make a write that it has announced.
+    """
+    try:
+        outcome, detail = _restore(entry, files)
+    except OSError as error:
+        gone = error.errno in _GONE and not _same_group(entry, files)
+        outcome, detail = ("gone", "") if gone else ("failed", error.strerror or str(error))
+    if outcome in ("foreign", "already") and entry.pending and not alone:
+        outcome = "waiting"
+    return Undone(entry, outcome, detail)
+
+
+def still_ours(entry: Entry, files: UndoFiles) -> str | None:
+    """The value in the file, where it is ours and the group is the same; None where not."""
+    try:
+        if not _same_group(entry, files):
+            return None
+        current = current_value(files.read(entry.path), entry.original, entry.path)
+    except OSError:
+        return None
+    return current if _is_ours(entry, current) else None
+
+
+def _same_group(entry: Entry, files: UndoFiles) -> bool:
+    folder, inode = entry.cgroup
+    return files.inode(folder) == inode
+
+
+def _restore(entry: Entry, files: UndoFiles) -> tuple[str, str]:
+    if not _same_group(entry, files):
+        return "gone", ""
+    current = current_value(files.read(entry.path), entry.original, entry.path)
+    if same_value(current, entry.original):
+        return "already", ""
+    if not _is_ours(entry, current):
+        return "foreign", current
+    files.write(entry.path, entry.original)
+    found = current_value(files.read(entry.path), entry.original, entry.path)
+    if not same_value(found, entry.original):
+        return "failed", f"it reads {found!r} after {entry.original!r} was written"
+    return "restored", ""
+
+
+def _is_ours(entry: Entry, current: str) -> bool:
+    if any(same_value(current, value) for value in entry.values):
+        return True
+    # The kernel has set the default when the group left the idle class that we had put it into.
+    return entry.implied and current == AFTER_IDLE.get(entry.path.rpartition("/")[2])

@@ -1,0 +1,166 @@
+"""The stage that does what an allocator asks for, as far as it may."""
+
+from collections.abc import Mapping, Sequence
+
+from wca.allocations.answers import AllocationAnswer
+from wca.allocations.api import JournalError
+from wca.allocations.force import Force
+from wca.allocations.groups import Groups
+from wca.allocations.performer import Performer
+from wca.allocations.results import Outcome, Result
+from wca.detectors.api import ContentionAnomaly
+from wca.metrics import Metric
+from wca.runners.allocated import metrics_in_force, metrics_of_requests, record_of_result
+from wca.runners.asking import Said
+from wca.runners.columns import Columns, catalogued
+from wca.runners.detect import Detect
+from wca.runners.records import Records
+from wca.runners.stages import Sample
+from wca.runners.views import View
+from wca.telemetry import Telemetry
+
+__all__ = ["Allocate"]
+
+_ERRORS = "allocations"
+
+
+class Allocate:
+    """Fills ``allocations`` of the sample; runs after the stage that asks.
+
+    Args:
+        detect: has asked the allocator.
+        performer: does what it asks for.
+        force: how long that lasts.
+        groups: forgets tasks that are gone.
+        telemetry: where failures are reported, as ``allocations``.
+        labels: of every metric; they win over a task's own.
+        name: of the allocator.
+        records: takes a record of each result that is new; None: nobody does.
+        metrics_apart: whether the allocator's own metrics go nowhere else.
+    """
+
+    name = "allocation"
+
+    def __init__(
+        self,
+        detect: Detect,
+        performer: Performer,
+        force: Force,
+        groups: Groups,
+        telemetry: Telemetry,
+        labels: Mapping[str, str],
+        name: str,
+        *,
+        records: Records | None = None,
+        metrics_apart: bool = True,
+    ) -> None:
+        self._detect = detect
+        self._performer = performer
+        self._force = force
+        self._groups = groups
+        self._telemetry = telemetry
+        self._labels = dict(labels)
+        self._allocator = name
+        self._records = records
+        self._metrics_apart = metrics_apart
+        self._columns = Columns()
+        self._last: dict[tuple[str, str], str] = {}
+        self._total = self._errors = 0
+
+    def run(self, sample: Sample) -> None:
+        """Do what was asked for last, to the tasks that there are now."""
+        view, said = self._detect.view, self._detect.said
+        if view is None:
+            return
+        self._groups.keep(
+            {
+                path
+                for task in view.tasks.values()
+                for path in (task.cgroup_path, *task.subcgroups_paths)
+            }
+        )
+        results = self._perform(view, said, sample.monotonic)
+        self._report(results)
+        self._record(results, view, said)
+        self._export(results, view, said, sample)
+
+    def _perform(self, view: View, said: Said | None, now: float) -> list[Result]:
+        answer = None if said is None else said.answer
+        asked = answer.allocations if isinstance(answer, AllocationAnswer) else {}
+        try:
+            held = self._force.check(answered=answer is not None)
+        except JournalError as error:
+            self._telemetry.failure(_ERRORS, f"the journal cannot be used: {error}")
+            held = "journal"
+        return self._performer.perform(asked, view.tasks, now, held)
+
+    def _report(self, results: Sequence[Result]) -> None:
+        self._total += sum(one.outcome is Outcome.APPLIED for one in results)
+        failed = [one for one in results if one.outcome is Outcome.FAILED]
+        self._errors += len(failed)
+        if failed:
+            first = failed[0]
+            more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+            told = f"{first.type} of task {first.task_id}: {first.reason}{more}"
+            self._telemetry.failure(_ERRORS, told)
+        elif results:
+            self._telemetry.success(_ERRORS)
+
+    def _record(self, results: Sequence[Result], view: View, said: Said | None) -> None:
+        """What is new: of what goes on as it was there is a record already."""
+        before, self._last = self._last, {}
+        for one in results:
+            key = (one.task_id, one.type)
+            self._last[key] = f"{one.outcome} {one.reason} {one.value!r}"
+            told = one.outcome is Outcome.APPLIED or before.get(key) != self._last[key]
+            if self._records is None or one.outcome is Outcome.UNCHANGED or not told:
+                continue
+            self._records.add(
+                record_of_result(
+                    one,
+                    view.tasks.get(one.task_id),
+                    view.platform.timestamp,
+                    self._allocator,
+                    self._labels,
+                    _why(said),
+                )
+            )
+
+    def _export(
+        self, results: Sequence[Result], view: View, said: Said | None, sample: Sample
+    ) -> None:
+        metrics = [
+            *metrics_in_force(view.tasks, results),
+            *metrics_of_requests(results),
+            *self._statistics(results, said),
+        ]
+        if said is not None and self._metrics_apart:
+            metrics += said.answer.metrics
+        sample.allocations.common = self._labels
+        self._columns.add(metrics, self._labels, sample.allocations)
+
+    def _statistics(self, results: Sequence[Result], said: Said | None) -> list[Metric]:
+        values: dict[str, float] = {
+            "allocations_count": sum(one.outcome is Outcome.APPLIED for one in results),
+            "allocations_total": self._total,
+            "allocations_errors": self._errors,
+            "allocations_undone": self._force.undone,
+            "allocations_held": int(self._force.held),
+        }
+        try:
+            values["allocations_in_force"] = self._force.count
+        except JournalError:
+            values.pop("allocations_in_force", None)
+        if said is not None:
+            values["allocation_duration"] = said.seconds
+        return [catalogued(name, value) for name, value in values.items()]
+
+
+def _why(said: Said | None) -> list[str]:
+    """The verdicts of the anomalies that were reported along with a request."""
+    found = [] if said is None else said.answer.anomalies
+    return [
+        f"{one.verdict or one.resource}: {one.contended_task_id or 'the machine'}"
+        for one in found
+        if isinstance(one, ContentionAnomaly)
+    ]

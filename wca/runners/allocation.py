@@ -1,0 +1,203 @@
+"""``AllocationRunner``: measures, asks an allocator, and does what it may of that."""
+
+import os
+from typing import Annotated, Any
+
+from wca.allocations.api import JournalError
+from wca.allocations.encoding import Machine
+from wca.allocations.envelope import Envelope
+from wca.allocations.files import KernelFiles
+from wca.allocations.force import Force
+from wca.allocations.gate import Gate
+from wca.allocations.groups import Groups
+from wca.allocations.hold import DEFAULT_HOLD, Hold
+from wca.allocations.journal import DEFAULT_JOURNAL
+from wca.allocations.knobs import SLOW
+from wca.allocations.opening import journal_problems, open_journal
+from wca.allocations.performer import Performer, Policy
+from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator
+from wca.allocators.calling import UsableAllocator
+from wca.config.inherited import takes_fields_of
+from wca.config.types import Duration, Injected, Path, Size
+from wca.errors import StartError, ValidationError
+from wca.linux.cgroups import CgroupHierarchies
+from wca.runners.allocate import Allocate
+from wca.runners.detection import RECORDS_SIZE
+from wca.runners.engine import Engine
+from wca.runners.keeper import state_problems
+from wca.runners.measurement import MeasurementRunner
+from wca.runners.measuring import Granularity, Measuring
+from wca.runners.plugins import PluginOptions, start_plugin, start_records
+from wca.runners.stages import ALLOCATIONS, ANOMALIES, METRICS, Stage, Store
+from wca.runners.views import views_of
+from wca.storage import LogStorage, Storage
+from wca.storage.outputs import AppendedFile
+
+__all__ = ["AllocationRunner"]
+
+_LEASE = Duration(1, 3600)
+
+
+class AllocationRunner(MeasurementRunner):
+    """Measures as MeasurementRunner does, asks an allocator, and does what it may of the answer.
+
+    It has all fields of MeasurementRunner; they may stand below ``measurement_runner:
+    !MeasurementRunner`` as well.
+
+    Args:
+        allocator: says what tasks are to be granted.
+        act: whether anything is written to the kernel. False: all is computed, checked, exported
+            and recorded, as what would be done.
+        anomalies_storage: where anomalies of the allocator go, see DetectionRunner; standard output
+            when left out.
+        allocations_storage: where what is in force and what was done goes; standard output when
+            left out. One storage in several fields gets one batch with all of it.
+        allocation_configuration: how values are told to the kernel.
+        envelope: bounds that no allocator can leave; those of Envelope when left out.
+        all_or_nothing: whether one request that fails takes back those of the same interval.
+        hold: a file; while it is there everything is given back and nothing is written.
+        journal: the file that knows what has to be undone, for the guardian and the next start,
+            too; used with ``act: true`` only.
+        lease: how long values last when the allocator does not answer any more, or when the agent
+            is dead and a guardian lives; two intervals at least.
+        records: a file that takes one line of JSON for each decision and each anomaly that is new.
+        records_size: size from which on that file is renamed to ``NAME.1``, and a new one begun.
+        state: a file in which the allocator keeps what it has learned, see DetectionRunner.
+        granularity: as of MeasurementRunner, but not ``container``.
+        files: for tests: what the kernel's files are written through.
+    """
+
+    @takes_fields_of(MeasurementRunner)
+    def __init__(
+        self,
+        allocator: Annotated[Allocator, UsableAllocator()] | None = None,
+        act: bool = False,
+        anomalies_storage: Storage | None = None,
+        allocations_storage: Storage | None = None,
+        allocation_configuration: AllocationConfiguration | None = None,
+        envelope: Envelope | None = None,
+        all_or_nothing: bool = False,
+        hold: Annotated[str, Path()] = DEFAULT_HOLD,
+        journal: Annotated[str, Path()] = DEFAULT_JOURNAL,
+        lease: Annotated[float, _LEASE] = 20.0,
+        records: Annotated[str, Path()] | None = None,
+        records_size: Annotated[int, Size(4096, None)] = RECORDS_SIZE,
+        state: Annotated[str, Path()] | None = None,
+        granularity: Granularity = Granularity.POD,
+        *,
+        files: Annotated[KernelFiles | None, Injected()] = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(granularity=granularity, **options)
+        if self.granularity is Granularity.CONTAINER:
+            raise ValidationError(
+                "granularity: container leaves the allocator without the numbers of tasks that "
+                "have containers: write both"
+            )
+        _LEASE.check(lease)
+        if lease < 2 * self.interval:
+            raise ValidationError(
+                f"lease: {lease:g} s is less than two intervals of {self.interval:g} s, so that "
+                f"values would be given back in between: write {2 * self.interval:g}s or more"
+            )
+        self.allocator = NOPAllocator() if allocator is None else allocator
+        UsableAllocator().check(self.allocator)
+        self.act = act
+        given = options.get("metrics_storage") is not None  # else one standard output
+        shared = LogStorage() if given else self.metrics_storage
+        self.anomalies_storage = shared if anomalies_storage is None else anomalies_storage
+        self.allocations_storage = shared if allocations_storage is None else allocations_storage
+        self.allocation_configuration = allocation_configuration or AllocationConfiguration()
+        self.envelope = envelope or Envelope()
+        self.all_or_nothing = all_or_nothing
+        self.hold = hold
+        self.journal = journal
+        self.lease = lease
+        self.records = records
+        self.records_size = records_size
+        self.state = state
+        self._files = files or KernelFiles()
+
+    def check(self) -> list[str]:
+        """What keeps this machine from giving what the options ask for."""
+        records = [] if self.records is None else AppendedFile(self.records).problems()
+        state = [] if self.state is None else state_problems(self.state)
+        journal = journal_problems(self.journal) if self.act else []
+        root = self.act and os.geteuid() != 0
+        return [
+            *super().check(),
+            *(f"records: {problem}" for problem in records),
+            *(f"state: {problem}" for problem in state),
+            *(f"journal: {problem}" for problem in journal),
+            *(["act: true needs root: only root may write to cgroups"] if root else []),
+        ]
+
+    def stages_after_export(self, engine: Engine, measuring: Measuring) -> list[Stage]:
+        """Store the metrics, ask, store the anomalies, do what may be done, store that."""
+        outlets = [
+            (METRICS, engine.outlet(self.metrics_storage, "metrics_storage")),
+            (ANOMALIES, engine.outlet(self.anomalies_storage, "anomalies_storage")),
+            (ALLOCATIONS, engine.outlet(self.allocations_storage, "allocations_storage")),
+        ]
+        stores: dict[int, list[Any]] = {}
+        for batch, outlet in outlets:
+            stores.setdefault(id(outlet), [outlet]).append(batch)
+        last = {id(outlet): batch for batch, outlet in outlets}
+        stages: list[Stage] = []
+        asking = self._stages_of_allocation(engine, measuring)
+        for batch, outlet in outlets:
+            if batch is not METRICS:
+                stages.append(asking.pop(0))
+            if last[id(outlet)] is batch:
+                taken, *batches = stores[id(outlet)]
+                stages.append(Store(taken, *batches))
+        return stages
+
+    def _stages_of_allocation(self, engine: Engine, measuring: Measuring) -> list[Stage]:
+        """Asking, and doing."""
+        config = self.allocation_configuration
+        machine = Machine(
+            engine.platform.cpus,
+            config.cpu_quota_period,
+            config.cpu_shares_unit,
+            engine.platform.numa_nodes,
+            os.sysconf("SC_PAGESIZE"),
+        )
+        groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
+        performer, force = self._acting(engine, groups)
+        labels = self.common_labels(engine)
+        options = PluginOptions(
+            self.interval, labels, self.state, self.recording, self.recording_size
+        )
+        asked = start_plugin(engine, self.allocator, options)
+        records = start_records(engine, self.records, self.records_size)
+        detect = asked.stage(views_of(engine, measuring, groups.read), records)
+        allocate = Allocate(
+            detect,
+            performer,
+            force,
+            groups,
+            engine.telemetry,
+            labels,
+            asked.name,
+            records=records,
+            metrics_apart=self.anomalies_storage is not self.allocations_storage,
+        )
+        return [detect, allocate]
+
+    def _acting(self, engine: Engine, groups: Groups) -> tuple[Performer, Force]:
+        hold = Hold(self.hold)
+        try:
+            journal = open_journal(
+                self.journal if self.act else None, self.lease, hold, engine.clock
+            )
+        except JournalError as error:
+            raise StartError(f"journal: {error}") from error
+        now, name = engine.clock.now, type(self.allocator).__name__
+        gate = Gate(self._files, journal, name, lambda: now() + self.lease, SLOW)
+        force = Force(journal, self._files, gate, hold, self.lease, now)
+        engine.lifecycle.start(force, "allocations")
+        # A storage that hangs at the end must not take the time for it.
+        engine.lifecycle.before_close("allocations", force.close)
+        policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
+        return Performer(groups, self._files, gate, journal, self.envelope, policy), force

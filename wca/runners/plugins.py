@@ -1,0 +1,130 @@
+"""What a run needs to ask a plugin: who asks, who keeps its state, who records it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wca.naming import named
+from wca.recording.plugins import Plugin
+from wca.runners.asking import AskAside, AskInTime, Listener
+from wca.runners.detect import Detect
+from wca.runners.engine import Engine
+from wca.runners.keeper import Keeper
+from wca.runners.recorder import Hears, Recorder, start_recorder
+from wca.runners.records import Records
+from wca.runners.views import Views
+
+__all__ = ["Asked", "PluginOptions", "start_plugin", "start_records"]
+
+
+@dataclass(frozen=True)
+class PluginOptions:
+    """Fields of a runner with a plugin.
+
+    Args:
+        interval: in seconds.
+        labels: of every metric.
+        state: file in which the plugin keeps what it has learned; None: in none.
+        recording: file that takes what it sees and says; None: none does.
+        recording_size: bytes from which on it takes no more.
+    """
+
+    interval: float
+    labels: Mapping[str, str]
+    state: str | None
+    recording: str | None
+    recording_size: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A plugin that has been started, and who asks it.
+
+    Args:
+        name: of the plugin, in reports and records.
+        asks: with the loop waiting for the answer, or not.
+        labels: of every metric.
+        recorder: takes what it sees; None: nobody does.
+    """
+
+    name: str
+    asks: AskInTime | AskAside
+    labels: Mapping[str, str]
+    recorder: Recorder | None
+
+    def stage(self, views: Views, records: Records | None) -> Detect:
+        """The stage that asks it.
+
+        Args:
+            views: makes what it sees.
+            records: takes a record of each anomaly; None: nobody does.
+        """
+        return Detect(
+            views,
+            self.asks,
+            self.name,
+            self.labels,
+            aside=isinstance(self.asks, AskAside),
+            records=records,
+            recorder=self.recorder,
+        )
+
+
+def start_plugin(engine: Engine, plugin: Plugin, options: PluginOptions) -> Asked:
+    """Start a plugin and what goes with it.
+
+    Args:
+        engine: of the run; it closes them.
+        plugin: a detector or an allocator.
+        options: of the runner.
+
+    Raises:
+        StartError: one of them cannot start.
+    """
+    ((name, _),) = named([plugin]).items()
+    engine.lifecycle.start(plugin, name)
+    recorder, listeners = _listeners(engine, plugin, name, options)
+    asks: AskInTime | AskAside
+    if plugin.blocking:
+        asks = AskAside(plugin, name, options.interval, engine.telemetry, listeners)
+    else:
+        monotonic = engine.clock.monotonic
+        asks = AskInTime(plugin, name, options.interval, engine.telemetry, monotonic, listeners)
+    engine.lifecycle.start(asks, name)
+    return Asked(name, asks, options.labels, recorder)
+
+
+def start_records(engine: Engine, path: str | None, size: int) -> Records | None:
+    """Open a file of records. Raises StartError.
+
+    Args:
+        engine: of the run; it closes it.
+        path: of the file; None: there is none.
+        size: bytes from which on it is put aside.
+    """
+    if path is None:
+        return None
+    records = Records(path, size, engine.telemetry)
+    engine.lifecycle.start(records, "records")
+    return records
+
+
+def _listeners(
+    engine: Engine, plugin: Plugin, name: str, options: PluginOptions
+) -> tuple[Recorder | None, list[Listener]]:
+    """Who keeps the state of the plugin, and who records what it sees and says."""
+    listeners: list[Listener] = []
+    if options.state is not None:
+        keeper = Keeper(options.state, plugin, engine.telemetry, engine.clock.monotonic)
+        engine.lifecycle.start(keeper, "state")
+        listeners.append(keeper)
+    if options.recording is None:
+        return None, listeners
+    recorder = start_recorder(
+        options.recording,
+        engine,
+        options.interval,
+        options.labels,
+        plugin,
+        size=options.recording_size,
+    )
+    return recorder, [*listeners, Hears(recorder, name)]
