@@ -85,8 +85,11 @@ class Examiner:
             patient.judge(self._norms)
         self._look_closely(platform, tasks_data)
         self._learn(platform.timestamp, tasks_data)
-        found = [one.anomaly(task_id, tasks_data) for task_id, one in self._patients.items()]
-        return [one for one in found if one is not None]
+        return [
+            anomaly
+            for task_id, patient in self._patients.items()
+            for anomaly in patient.anomalies(task_id, tasks_data)
+        ]
 
     def metrics(self) -> Iterator[Metric]:
         """What was found so far, and whose workload is another one than it was."""
@@ -111,18 +114,21 @@ class Examiner:
         """Find out what is wrong with those that something is wrong with."""
         waiting = []
         for task_id, patient in self._patients.items():
-            if patient.suspected and self._may_suffer(patient, tasks[task_id]):
+            question = None
+            if self._may_suffer(patient, tasks[task_id]):
+                question = patient.question(self._patients)
+            if question is not None:
                 patient.waiting += 1
-                waiting.append((-patient.waiting, task_id))
+                waiting.append((-patient.waiting, task_id, question))
             else:
                 patient.waiting = 0
         if not waiting:
             return
         scene = self._scene(platform)
-        for _, task_id in sorted(waiting)[:_CLOSELY]:
+        for _, task_id, question in sorted(waiting, key=lambda one: one[:2])[:_CLOSELY]:
             patient = self._patients[task_id]
             patient.waiting = 0
-            finding = triage(task_id, patient.track, patient.watch, scene, patient.lasting)
+            finding = triage(task_id, patient.track, patient.watch, scene, question)
             verdict = None if finding is None else patient.decide(finding)
             if verdict is not None:
                 self._found[verdict.value] += 1
