@@ -499,3 +499,58 @@ def test_one_cause_has_one_verdict_though_more_numbers_follow():
     more = {**USUAL, "web": READS_AGAIN.but(psi=0.03, delay=0.2, psi_memory_full=0.1), "n1": READER}
     found = accused_by_second(simulator.run(30, {**more, "n2": IDLE}))
     assert {str(one) for one in found} == {str([("page cache thrash", "n1")])}
+
+
+def test_a_task_that_is_no_victim_learns_a_new_level_as_all_do():
+    simulator = Simulator(InterferenceDetector(victims={"task_name": "batch"}))
+    simulator.run(120, USUAL)
+    larger = {**USUAL, "web": WEB.but(cpu=0.24)}
+    simulator.run(300, larger)
+    assert metric(simulator, "interference_baseline_samples", task_id="web")[0] > 60
+    patients = dict(simulator.detector._examiner.patients)
+    assert not patients["web"].watch.costs(patients["web"].track)
+
+
+def test_an_application_that_is_told_later_is_the_one_that_counts():
+    simulator = Simulator(InterferenceDetector())
+    labels = {"application": "shop"}
+    simulator.run(120, {"a": WEB.but(labels=labels), "batch": BATCH})
+    simulator.run(2, {"b": WEB, "batch": BATCH})
+    later = {"b": WEB.but(labels=labels), "batch": BATCH}
+    simulator.run(20, later)
+    found = said(simulator.run(20, {**later, "b": WAITS.but(labels=labels), "x": SPINNER}))
+    assert found == [("b", "cpu neighbour", ("x",))]
+
+
+def test_a_task_that_stands_still_is_held_against_its_last_load():
+    simulator = Simulator(InterferenceDetector())
+    simulator.run(120, USUAL)
+    still = WEB.but(work=0.0, psi_io=0.9)
+    found = said(simulator.run(30, {**USUAL, "web": still, "x": DIRECT_READER}))
+    assert found == [("web", "disk", ("x",))]
+
+
+class SlowCpu(InterferenceDetector):
+    """Is shown the CPU time of tasks every five seconds, each task at its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.held = {}
+
+    def detect(self, platform, tasks_data):
+        at = platform.monotonic // 5 * 5
+        for task_id, task in tasks_data.items():
+            name = "task_cpu_usage_seconds"
+            value, read = self.held.get(task_id, (None, None))
+            if read != at:
+                value = task.measurements[name]
+            self.held[task_id] = value, at
+            task.measurements[name] = value
+        platform.read_at["task_cpu_usage_seconds"] = at
+        return super().detect(platform, tasks_data)
+
+
+def test_tasks_whose_cpu_is_read_less_often_than_that_of_the_machine_can_be_accused():
+    simulator = with_neighbours(SlowCpu())
+    found = said(simulator.run(30, {**USUAL, "web": WAITS, "n1": SPINNER, "n2": IDLE}), "web")
+    assert found[-1] == ("web", "cpu neighbour", ("n1",))

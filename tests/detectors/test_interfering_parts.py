@@ -220,3 +220,9 @@ def test_a_row_says_which_of_its_conditions_are_not_met():
     row = next(row for row in TABLE if row.verdict is Verdict.SELF_INFLICTED)
     assert list(row.misfits({Group.THROTTLED: Level.HIGH}, None)) == []
     assert list(row.misfits({}, None)) == ["throttling: not known"]
+
+
+def test_distances_that_take_turns_are_no_pauses():
+    pace = Pace()
+    broken = [pace.broken(now) for now in (0, 1, 5, 6, 10, 11, 15, 16, 20, 21, 25)]
+    assert not any(broken[3:])  # before, one distance is all that is known

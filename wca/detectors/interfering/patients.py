@@ -22,6 +22,7 @@ __all__ = ["Change", "Patient"]
 _NOTICED, _LASTING = 20, 120
 #: Intervals for which a change is told.
 _TOLD = 60
+_NOTHING = (None,) * len(JUDGED)
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,18 @@ class Patient:
         self._quiet = quiet
         self._pending: deque[tuple[int, Sequence[float]]] = deque(maxlen=_LASTING)
         self._timeline = timeline
+        self._place: int | None = None
         self._troubles: list[Trouble] = []
         self._asked: Trouble | None = None
         self._changing = self._unexplained = self._told = 0
         self.change: Change | None = None
         self.waiting = 0
+
+    def belong(self, application: str) -> None:
+        """Say what kind of task it is, which may be known later than the task itself."""
+        if application != self.application:
+            self.application = application
+            self.forget()
 
     def look(
         self, now: float, read_at: Mapping[str, float], measurements: Mapping[str, Any]
@@ -72,7 +80,11 @@ class Patient:
     def judge(self, norms: Norms) -> None:
         """Hold them against what is usual."""
         place = load_bin(self.track.load)
-        usual = norms.usual(self.application, 0 if place is None else place)
+        if place is not None:
+            self._place = place
+        # A task that stands still is held against its last load, one without any against nothing.
+        known = self._place is not None
+        usual = norms.usual(self.application, self._place or 0) if known else _NOTHING
         self.watch.look(self.track, usual)
         if place is not None:
             self._pending.append((place, self.watch.looked))
@@ -193,7 +205,7 @@ class Patient:
 
 
 def _is_another(found: Trouble, before: Trouble) -> bool:
-    """Whether it is no consequence of one that was there before: somebody else, or its own doing."""
+    """Whether it is no consequence of one before: somebody else does it, or the task itself."""
     if found.row.where is None:
         return True
     return bool(found.accused) and (
