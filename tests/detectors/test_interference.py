@@ -554,3 +554,39 @@ def test_tasks_whose_cpu_is_read_less_often_than_that_of_the_machine_can_be_accu
     simulator = with_neighbours(SlowCpu())
     found = said(simulator.run(30, {**USUAL, "web": WAITS, "n1": SPINNER, "n2": IDLE}), "web")
     assert found[-1] == ("web", "cpu neighbour", ("n1",))
+
+
+def test_a_missed_objective_that_nothing_explains_is_told_and_ends_when_it_is_met():
+    simulator = Simulator(InterferenceDetector())
+    usual = {"web": WEB.but(sli=0.5), "batch": BATCH}
+    simulator.run(120, usual)
+    missed = simulator.run(5, {**usual, "web": WEB.but(sli=1.5)})
+    assert missed[0] == []
+    ((anomaly,),) = missed[1:2]
+    assert (anomaly.verdict, anomaly.contending_task_ids) == ("objective missed", ())
+    assert anomaly.evidence.values == {"indicator divided by objective": 1.5}
+    assert metric(simulator, "interference_verdicts", verdict="objective missed") == [1]
+    met = simulator.run(10, usual)
+    assert met[8] != []
+    assert met[9] == []
+
+
+def test_what_explains_a_missed_objective_is_told_in_its_place():
+    simulator = Simulator(InterferenceDetector())
+    usual = {"web": WEB.but(sli=0.5), "batch": BATCH}
+    simulator.run(120, usual)
+    found = said(simulator.run(30, {**usual, "web": WAITS.but(sli=1.5), "x": SPINNER}), "web")
+    assert [one[1:] for one in found if one[1] != "objective missed"] == [("cpu neighbour", ("x",))]
+    assert simulator.answers[-1][0].verdict == "cpu neighbour"
+    assert len(simulator.answers[-1]) == 1
+
+
+def test_a_change_is_counted_once_while_no_new_reading_comes():
+    simulator = Simulator(InterferenceDetector())
+    simulator.run(120, USUAL)
+    smaller = {**USUAL, "web": WEB.but(cpu=0.1)}
+    name = "interference_verdicts"
+    while metric(simulator, name, verdict="workload changed") == [0]:
+        simulator.run(1, smaller)
+    simulator.run(10, {**USUAL, "web": WEB.but(cpu=0.1, work=0.0)})
+    assert metric(simulator, name, verdict="workload changed") == [1]

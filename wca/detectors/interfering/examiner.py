@@ -84,6 +84,9 @@ class Examiner:
         for patient in self._patients.values():
             patient.judge(self._norms)
         self._look_closely(platform, tasks_data)
+        for task_id, patient in self._patients.items():
+            if patient.look_at_objective() and self._may_suffer(patient, tasks_data[task_id]):
+                self._found[Verdict.OBJECTIVE_MISSED.value] += 1
         self._learn(platform.timestamp, tasks_data)
         return [
             anomaly

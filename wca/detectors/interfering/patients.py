@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
-from wca.detectors.api import ContentionAnomaly
+from wca.detectors.api import ContendedResource, ContentionAnomaly, Evidence
 from wca.detectors.interfering.judged import JUDGED, Group
 from wca.detectors.interfering.norms import Norms, load_bin
+from wca.detectors.interfering.sampling import MEASURES, SLI
 from wca.detectors.interfering.tracks import Timeline, Track
 from wca.detectors.interfering.triage import Finding, Question
 from wca.detectors.interfering.troubles import APART, Tracked, Trouble
@@ -22,6 +23,9 @@ __all__ = ["Change", "Patient"]
 _NOTICED, _LASTING = 20, 120
 #: Intervals for which a change is told.
 _TOLD = 60
+#: Times in a row that an objective is missed before it is told, and while numbers are unusual that
+#: may explain it.
+_MISSED, _UNEXPLAINED = 2, 6
 _NOTHING = (None,) * len(JUDGED)
 
 
@@ -62,6 +66,7 @@ class Patient:
         self._troubles: list[Trouble] = []
         self._asked: Trouble | None = None
         self._changing = self._unexplained = self._told = 0
+        self._noticing = self._missing = False
         self.change: Change | None = None
         self.waiting = 0
 
@@ -135,6 +140,16 @@ class Patient:
         self._changing = self._unexplained = 0
         return row.verdict
 
+    def look_at_objective(self) -> bool:
+        """Whether an objective is missed from now on that nothing unusual explains."""
+        watch = self.watch
+        if self._missing:
+            self._missing = watch.met < self._quiet
+            return False
+        settled = watch.missed >= (_UNEXPLAINED if watch.confirmed else _MISSED)
+        self._missing = settled and not self._troubles
+        return self._missing
+
     def learn(self, norms: Norms, now: float, *, untouched: bool) -> bool:
         """Let the norms have what nothing is wrong with; whether the workload has changed.
 
@@ -154,7 +169,9 @@ class Patient:
         if max(self._unexplained, self.watch.low) >= _LASTING:
             self._begin_anew(norms, now)
             return False
-        if _NOTICED in (self._changing, self.watch.low):
+        before = self._noticing
+        self._noticing = _NOTICED in (self._changing, self.watch.low)
+        if self._noticing and not before:
             self.change, self._told = _change(self.watch), _TOLD
             return True
         if not self.watch.confirmed and len(self._pending) > self._readings:
@@ -171,6 +188,8 @@ class Patient:
         for trouble in list(self._troubles):
             if trouble.left_by_all(present):
                 self._end(trouble)
+        if self._missing and not self._troubles:
+            return [_objective_missed(task_id, self.track.now[SLI])]
         return [one.anomaly(task_id, present) for one in self._troubles]
 
     def forget(self) -> None:
@@ -178,6 +197,7 @@ class Patient:
         self._troubles.clear()
         self._pending.clear()
         self._changing = self._unexplained = 0
+        self._missing = False
         self.watch.clear()
 
     def _end(self, trouble: Trouble) -> None:
@@ -202,6 +222,17 @@ class Patient:
             norms.learn(self.application, place, values, now)
         self._pending.clear()
         self._changing = self._unexplained = 0
+
+
+def _objective_missed(task_id: str, indicator: float) -> ContentionAnomaly:
+    name = MEASURES[SLI].name
+    values = {} if isnan(indicator) else {name: indicator}
+    return ContentionAnomaly(
+        ContendedResource.UNKN,
+        task_id,
+        verdict=Verdict.OBJECTIVE_MISSED.value,
+        evidence=Evidence(values, {name: 1.0}),
+    )
 
 
 def _is_another(found: Trouble, before: Trouble) -> bool:

@@ -107,6 +107,7 @@ class _Case:
     places: Sequence[int]
     onset: int
     question: Question
+    waited: float | None = None
     levels: dict[str, Level] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
@@ -223,6 +224,8 @@ def _look(case: _Case, track: Track, watch: Watch, scene: Scene) -> bool:
             if level is Level.HIGH:
                 case.high.add(place)
                 _lose(case, one.measure, mean, known.median, used)
+            elif one.measure == sampling.PSI_CPU:
+                case.waited = max(0.0, mean - known.median)
         judged.setdefault(one.group, {})[one.measure] = level
     for group, levels in judged.items():
         case.levels[group] = _together(levels.values())
@@ -237,7 +240,9 @@ def _lose(case: _Case, measure: int, mean: float, median: float, used: float) ->
     if measure == sampling.PSI_CPU:
         case.lost[Loss.WAIT] = mean - median
     elif measure == sampling.DELAY:
-        case.lost.setdefault(Loss.WAIT, (mean - median) * used)
+        # Pressure counts each second once, delay one for each thread that waits.
+        waited = (mean - median) * used if case.waited is None else case.waited
+        case.lost.setdefault(Loss.WAIT, waited)
     elif measure in (sampling.COST, sampling.CPI) and mean > 0:
         case.lost[Loss.COST] = used * (1 - median / mean)
     elif measure == sampling.PSI_IO:

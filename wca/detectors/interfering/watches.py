@@ -57,7 +57,7 @@ class Watch:
         self._confirmation = confirmation
         self._mask = (1 << confirmation.of) - 1
         self._recent: dict[int, deque[float]] = {one: deque(maxlen=_SMOOTH) for one in _SMOOTHED}
-        self._missed = 0
+        self._missed = self._met = 0
         self._low = 0
         self.outliers = [0] * len(JUDGED)
         self.looked: list[float] = [UNKNOWN] * len(JUDGED)
@@ -95,6 +95,16 @@ class Watch:
             if (bits := self.outliers[place])
             and (bits.bit_count() >= least or (missed and bits & 1))
         ]
+
+    @property
+    def missed(self) -> int:
+        """Readings in a row in which the objective was missed."""
+        return self._missed
+
+    @property
+    def met(self) -> int:
+        """Readings in a row in which it was met."""
+        return self._met
 
     @property
     def low(self) -> int:
@@ -141,6 +151,7 @@ class Watch:
     def _look_at_objective(self, indicator: float) -> None:
         if not isnan(indicator):
             self._missed = self._missed + 1 if indicator > 1 else 0
+            self._met = 0 if indicator > 1 else self._met + 1
 
     def _look_at_low(self) -> None:
         for place in _COST:
