@@ -116,11 +116,13 @@ class Trouble:
         """Take an answer to a question about this one; the verdict when it is another one."""
         row = finding.row
         if row is None or row.verdict is Verdict.WORKLOAD_CHANGED:
-            return self._release(finding)
+            self._release(finding)
+            return None
         same = row.verdict is self.row.verdict
         found = Trouble.of(row, finding)
         if not same and not found.accused and not (self.stopped and row.where is None):
-            return self._release(finding)
+            self._release(finding)
+            return None
         self.row, self.accused, self.suspects = row, found.accused, found.suspects
         self.evidence, self.stopped_below = found.evidence, found.stopped_below
         self.explained |= found.explained
