@@ -136,3 +136,76 @@ def test_the_score_is_the_one_of_the_paper():
 )
 def test_the_score_is_between_minus_one_and_one(samples, used, threshold):
     assert -1 <= antagonist_score(samples, used, threshold) <= 1
+
+
+class SlowCounters(Simulator):
+    """Cycles and instructions are read every 20 seconds, everything else each second."""
+
+    def _step(self, tasks, outside, steal):
+        ask, held, read = self.detector, self.__dict__.setdefault("held", {}), {}
+
+        class Holds:
+            def detect(this, platform, seen):  # noqa: N805
+                at = (self.second - 1) // 20 * 20 + 1
+                for task_id, task in seen.items():
+                    for name in ("task_cycles", "task_instructions"):
+                        if name in task.measurements:
+                            key = task_id, name
+                            if at == self.second or key not in held:
+                                held[key] = task.measurements[name]
+                            task.measurements[name] = held[key]
+                            read[name] = float(at)
+                platform.read_at.update(read)
+                return ask.detect(platform, seen)
+
+        self.detector = Holds()
+        try:
+            super()._step(tasks, outside, steal)
+        finally:
+            self.detector = ask
+
+
+def test_a_history_has_one_kind_of_number_though_cycles_are_read_seldom():
+    detector = quick(samples=10)
+    simulator = SlowCounters(detector)
+    simulator.run(300, USUAL)
+    assert list(detector.dump_state()["specs"]) == ["cycles per instruction of web"]
+    # Larger requests cost more CPU, and are no more cycles per instruction.
+    assert said(simulator.run(60, {**USUAL, "web": WEB.but(cpu=1.2), "x": STREAM})) == []
+    found = said(simulator.run(90, {**USUAL, "web": SLOW, "x": STREAM}))
+    assert {one[0] for one in found} == {"web"}
+    assert "CPU seconds per unit of work" not in simulator.answers[-1][0].evidence.values
+
+
+def test_of_many_victims_all_are_told_and_the_search_for_culprits_goes_round():
+    usual = {f"web{number:02}": WEB for number in range(20)}
+    detector = quick()
+    simulator = learned(detector, usual)
+    slow = dict.fromkeys(usual, SLOW)
+    simulator.run(60, {**slow, "x": STREAM})
+    assert {one.contended_task_id for one in simulator.answers[-1]} == set(usual)
+    assert all(one.suspects for one in simulator.answers[-1])
+    before = detector.dump_state()["specs"]
+    simulator.run(40, {**slow, "x": STREAM})
+    after = detector.dump_state()["specs"]
+    names = [f"cycles per instruction of {name}" for name in usual]
+    assert [after[one] for one in names] == [before[one] for one in names]
+
+
+def test_a_task_that_is_no_victim_does_not_teach_what_it_suffers():
+    detector = quick(victims={"task_name": "batch"})
+    simulator = learned(detector)
+    simulator.run(20, {**USUAL, "web": SLOW, "x": STREAM})
+    before = detector.dump_state()["specs"]["cycles per instruction of web"]
+    simulator.run(60, {**USUAL, "web": SLOW, "x": STREAM})
+    assert detector.dump_state()["specs"]["cycles per instruction of web"] == before
+
+
+def test_evidence_has_no_number_that_there_is_not():
+    simulator = learned(quick())
+    simulator.run(30, {**USUAL, "web": SLOW, "x": STREAM})
+    simulator.drop = {"task_cycles", "task_instructions", "task_work"}
+    simulator.run(10, {**USUAL, "web": SLOW, "x": STREAM})
+    (anomaly,) = simulator.answers[-1]
+    assert 0 not in anomaly.evidence.values.values()
+    assert 0 not in anomaly.evidence.thresholds.values()

@@ -428,3 +428,165 @@ def test_whatever_is_missing_the_order_means_nothing_and_no_victim_is_its_own_cu
             assert one.contended_task_id not in {other.task_id for other in one.suspects}
             assert len(one.contending_task_ids) <= 1
     assert answers[0] == answers[1]
+
+
+def accused_by_second(answers, victim="web"):
+    return [
+        sorted(
+            (one.verdict, *one.contending_task_ids)
+            for one in second
+            if one.contended_task_id == victim
+        )
+        for second in answers
+    ]
+
+
+IDLE = Sim(cpu=0.01, work=None, memory=2e6)
+
+
+def with_neighbours(detector=None, **changes):
+    simulator = Simulator(detector or InterferenceDetector())
+    simulator.run(120, {**USUAL, "n1": IDLE, "n2": IDLE})
+    return simulator
+
+
+def test_one_that_has_stopped_is_not_accused_any_longer_but_the_one_that_goes_on_in_its_place():
+    simulator = with_neighbours()
+    first = accused_by_second(simulator.run(30, {**USUAL, "web": WAITS, "n1": SPINNER, "n2": IDLE}))
+    assert first[-1] == [("cpu neighbour", "n1")]
+    then = accused_by_second(simulator.run(200, {**USUAL, "web": WAITS, "n1": IDLE, "n2": SPINNER}))
+    assert then[20:] == [[("cpu neighbour", "n2")]] * 180
+    assert len({str(one) for one in then}) == 2  # no flapping
+
+
+def test_where_nobody_takes_the_place_of_one_that_has_stopped_nobody_is_accused():
+    simulator = with_neighbours()
+    simulator.run(30, {**USUAL, "web": WAITS, "n1": SPINNER, "n2": IDLE})
+    then = accused_by_second(
+        simulator.run(100, {**USUAL, "web": WAITS, "n1": IDLE, "n2": IDLE}, outside=1.2)
+    )
+    assert then[20:] == [[("cpu neighbour",)]] * 80
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("scene", SCENES[:1] + SCENES[4:5] + SCENES[7:9], ids=lambda one: one[0])
+def test_an_accusation_stands_from_the_first_to_the_end_of_an_episode(scene, seed):
+    _, changed, _, verdict, culprit = scene
+    idle = {name: IDLE for name in changed if name != "web"}
+    simulator = Simulator(InterferenceDetector(), seed)
+    simulator.run(120, {**USUAL, **idle})
+    during = simulator.run(30, {**USUAL, **changed}) + simulator.run(20, {**USUAL, **idle})
+    found = accused_by_second(during)
+    begun = next(place for place, one in enumerate(found) if len(one[:1] and one[0]) > 1)
+    accusations = {str(one) for one in found[begun:]}
+    assert accusations <= {str([(verdict, culprit)]), "[]"}
+    assert found[begun:30] == [[(verdict, culprit)]] * (30 - begun)
+
+
+def test_a_second_trouble_by_somebody_else_is_told_beside_the_first():
+    simulator = with_neighbours()
+    simulator.run(20, {**USUAL, "web": WAITS, "n1": SPINNER, "n2": IDLE})
+    both = {**USUAL, "web": WAITS.but(psi_io=0.37), "n1": SPINNER, "n2": DIRECT_READER}
+    found = accused_by_second(simulator.run(30, both))
+    assert found[8:] == [[("cpu neighbour", "n1"), ("disk", "n2")]] * 22
+    left = {**USUAL, "web": WAITS_FOR_DISK, "n1": IDLE, "n2": DIRECT_READER}
+    assert accused_by_second(simulator.run(30, left))[12:] == [[("disk", "n2")]] * 18
+
+
+def test_one_cause_has_one_verdict_though_more_numbers_follow():
+    simulator = with_neighbours()
+    simulator.run(20, {**USUAL, "web": READS_AGAIN, "n1": READER, "n2": IDLE})
+    more = {**USUAL, "web": READS_AGAIN.but(psi=0.03, delay=0.2, psi_memory_full=0.1), "n1": READER}
+    found = accused_by_second(simulator.run(30, {**more, "n2": IDLE}))
+    assert {str(one) for one in found} == {str([("page cache thrash", "n1")])}
+
+
+def test_a_task_that_is_no_victim_learns_a_new_level_as_all_do():
+    simulator = Simulator(InterferenceDetector(victims={"task_name": "batch"}))
+    simulator.run(120, USUAL)
+    larger = {**USUAL, "web": WEB.but(cpu=0.24)}
+    simulator.run(300, larger)
+    assert metric(simulator, "interference_baseline_samples", task_id="web")[0] > 60
+    patients = dict(simulator.detector._examiner.patients)
+    assert not patients["web"].watch.costs(patients["web"].track)
+
+
+def test_an_application_that_is_told_later_is_the_one_that_counts():
+    simulator = Simulator(InterferenceDetector())
+    labels = {"application": "shop"}
+    simulator.run(120, {"a": WEB.but(labels=labels), "batch": BATCH})
+    simulator.run(2, {"b": WEB, "batch": BATCH})
+    later = {"b": WEB.but(labels=labels), "batch": BATCH}
+    simulator.run(20, later)
+    found = said(simulator.run(20, {**later, "b": WAITS.but(labels=labels), "x": SPINNER}))
+    assert found == [("b", "cpu neighbour", ("x",))]
+
+
+def test_a_task_that_stands_still_is_held_against_its_last_load():
+    simulator = Simulator(InterferenceDetector())
+    simulator.run(120, USUAL)
+    still = WEB.but(work=0.0, psi_io=0.9)
+    found = said(simulator.run(30, {**USUAL, "web": still, "x": DIRECT_READER}))
+    assert found == [("web", "disk", ("x",))]
+
+
+class SlowCpu(InterferenceDetector):
+    """Is shown the CPU time of tasks every five seconds, each task at its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.held = {}
+
+    def detect(self, platform, tasks_data):
+        at = platform.monotonic // 5 * 5
+        for task_id, task in tasks_data.items():
+            name = "task_cpu_usage_seconds"
+            value, read = self.held.get(task_id, (None, None))
+            if read != at:
+                value = task.measurements[name]
+            self.held[task_id] = value, at
+            task.measurements[name] = value
+        platform.read_at["task_cpu_usage_seconds"] = at
+        return super().detect(platform, tasks_data)
+
+
+def test_tasks_whose_cpu_is_read_less_often_than_that_of_the_machine_can_be_accused():
+    simulator = with_neighbours(SlowCpu())
+    found = said(simulator.run(30, {**USUAL, "web": WAITS, "n1": SPINNER, "n2": IDLE}), "web")
+    assert found[-1] == ("web", "cpu neighbour", ("n1",))
+
+
+def test_a_missed_objective_that_nothing_explains_is_told_and_ends_when_it_is_met():
+    simulator = Simulator(InterferenceDetector())
+    usual = {"web": WEB.but(sli=0.5), "batch": BATCH}
+    simulator.run(120, usual)
+    missed = simulator.run(5, {**usual, "web": WEB.but(sli=1.5)})
+    assert missed[0] == []
+    ((anomaly,),) = missed[1:2]
+    assert (anomaly.verdict, anomaly.contending_task_ids) == ("objective missed", ())
+    assert anomaly.evidence.values == {"indicator divided by objective": 1.5}
+    assert metric(simulator, "interference_verdicts", verdict="objective missed") == [1]
+    met = simulator.run(10, usual)
+    assert met[8] != []
+    assert met[9] == []
+
+
+def test_what_explains_a_missed_objective_is_told_in_its_place():
+    simulator = Simulator(InterferenceDetector())
+    usual = {"web": WEB.but(sli=0.5), "batch": BATCH}
+    simulator.run(120, usual)
+    found = said(simulator.run(30, {**usual, "web": WAITS.but(sli=1.5), "x": SPINNER}), "web")
+    assert [one[1:] for one in found if one[1] != "objective missed"] == [("cpu neighbour", ("x",))]
+    assert simulator.answers[-1][0].verdict == "cpu neighbour"
+    assert len(simulator.answers[-1]) == 1
+
+
+def test_a_change_is_counted_once_while_no_new_reading_comes():
+    simulator = Simulator(InterferenceDetector())
+    simulator.run(120, USUAL)
+    smaller = {**USUAL, "web": WEB.but(cpu=0.1)}
+    name = "interference_verdicts"
+    while metric(simulator, name, verdict="workload changed") == [0]:
+        simulator.run(1, smaller)
+    simulator.run(10, {**USUAL, "web": WEB.but(cpu=0.1, work=0.0)})
+    assert metric(simulator, name, verdict="workload changed") == [1]

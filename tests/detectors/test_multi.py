@@ -168,3 +168,29 @@ def test_a_state_that_one_cannot_use_changes_none():
 def test_no_detectors_are_refused():
     with pytest.raises(ValidationError, match="at least one detector"):
         MultiDetector([])
+
+
+def test_two_anomalies_of_one_detector_stay_two():
+    first, second = on(ContendedResource.DISK), on(ContendedResource.DISK, "batch")
+    assert ask(Says(first, second), Says(on(ContendedResource.DISK, "other")))[0] == [first, second]
+
+
+def test_whatever_one_raises_over_its_state_the_others_are_as_they_were():
+    class Learns(Says):
+        state = "old"
+
+        def dump_state(self):
+            return {"it": self.state}
+
+        def load_state(self, state):
+            self.state = state["it"]
+
+    class Chokes(Learns):
+        def load_state(self, state):
+            if state["it"] != self.state:
+                raise RuntimeError("no idea")
+
+    good, bad = Learns(), Chokes()
+    with pytest.raises(ValidationError, match="Chokes: no idea"):
+        MultiDetector([good, bad]).load_state({"Learns": {"it": "new"}, "Chokes": {"it": "new"}})
+    assert good.state == "old"

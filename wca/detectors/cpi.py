@@ -29,7 +29,8 @@ __all__ = ["CPIDetector", "antagonist_score"]
 
 #: Seconds over which a suspect's use of CPUs is held against the victim's samples.
 _BLAME = 600.0
-#: Victims whose suspects are looked at at once, suspects that are, and that are told.
+#: Victims whose suspects are looked at at once, others with the next samples; suspects that are
+#: looked at, and that are told.
 _VICTIMS, _SUSPECTS, _TOLD = 16, 12, 5
 _USED, _CYCLES, _INSTRUCTIONS, _WORK = (
     Signal(name, rate=True, of_machine=False)
@@ -145,14 +146,24 @@ class CPIDetector(AnomalyDetector):
             history.take(platform, task)
             self._judge(history, application_of(task, self._label))
         before, self._anomalies = self._anomalies, {}
-        for task_id, history in self._histories.items():
-            suffers = sum(list(history.out)[-self._window :]) >= self._outliers
-            eligible = self._victims is None or self._victims.match_all(tasks[task_id].labels)
-            if suffers and eligible and len(self._anomalies) < _VICTIMS:
-                self._anomalies[task_id] = self._anomaly(task_id, history, tasks)
-            elif suffers and task_id in before:
-                self._anomalies[task_id] = before[task_id]
-            elif history.value is not None and not tasks[task_id].allocations:
+        suffering = [one for one, h in self._histories.items() if self._count(h) >= self._outliers]
+        victims = [
+            one
+            for one in suffering
+            if self._victims is None or self._victims.match_all(tasks[one].labels)
+        ]
+        waiting = sorted(victims, key=lambda one: -self._histories[one].unblamed)
+        searched = set(waiting[:_VICTIMS])
+        for task_id in victims:
+            history, known = self._histories[task_id], before.get(task_id)
+            history.unblamed = 0 if task_id in searched else history.unblamed + 1
+            if known is None or task_id in searched:
+                known = self._anomaly(task_id, history, tasks, search=task_id in searched)
+            self._anomalies[task_id] = known
+        for task_id in sorted(set(self._histories) - set(suffering)):
+            history = self._histories[task_id]
+            history.unblamed = 0
+            if history.value is not None and not tasks[task_id].allocations:
                 name = _name(application_of(tasks[task_id], self._label), history.kind)
                 self._specs.learn(name, history.value, platform.timestamp)
 
@@ -168,11 +179,19 @@ class CPIDetector(AnomalyDetector):
         history.out.append(value is not None and limit is not None and value > limit)
         history.values.append(value)
 
-    def _anomaly(self, task_id: str, history: "_History", tasks: TasksData) -> ContentionAnomaly:
+    def _count(self, history: "_History") -> int:
+        return sum(list(history.out)[-self._window :])
+
+    def _anomaly(
+        self, task_id: str, history: "_History", tasks: TasksData, *, search: bool
+    ) -> ContentionAnomaly:
+        """One victim; without suspects when others are looked for first."""
         limit = history.limit or 0.0
         others = sorted(
-            (-sum(one.used), other) for other, one in self._histories.items() if other != task_id
-        )[:_SUSPECTS]
+            (-sum(list(one.used)[-self._window :]), other)
+            for other, one in self._histories.items()
+            if other != task_id
+        )[: _SUSPECTS if search else 0]
         samples = list(history.values)
         scores = sorted(
             (-antagonist_score(samples, list(self._histories[other].used), limit), other)
@@ -184,7 +203,12 @@ class CPIDetector(AnomalyDetector):
             for one in suspects
             if one.score >= self._score and self._may_be_accused(tasks[one.task_id])
         ][:1]
-        values = {history.kind: history.last, "outliers": sum(list(history.out)[-self._window :])}
+        values: dict[str, float] = {"outliers": self._count(history)}
+        thresholds: dict[str, float] = {"outliers": self._outliers, "score": self._score}
+        if history.last is not None:
+            values[history.kind] = history.last
+        if history.limit is not None:
+            thresholds[history.kind] = history.limit
         return ContentionAnomaly(
             ContendedResource.MEMORY_BW,
             task_id,
@@ -192,7 +216,7 @@ class CPIDetector(AnomalyDetector):
             verdict=Verdict.MEMORY_NEIGHBOUR.value,
             evidence=Evidence(
                 values,
-                {history.kind: limit, "outliers": self._outliers, "score": self._score},
+                thresholds,
                 self._window * self._period,
             ),
             suspects=suspects,
@@ -206,7 +230,7 @@ class CPIDetector(AnomalyDetector):
             spec = self._specs.get(_name(application_of(tasks[task_id], self._label), history.kind))
             weight = 0.0 if spec is None else spec.weight
             yield _metric("cpi_spec_samples", weight, task_id)
-            yield _metric("cpi_outliers", sum(list(history.out)[-self._window :]), task_id)
+            yield _metric("cpi_outliers", self._count(history), task_id)
 
 
 def antagonist_score(
@@ -245,12 +269,14 @@ class _History:
     def __init__(self, kept: int) -> None:
         self.kind = _COST
         self.value: float | None = None
-        self.last = 0.0
+        self.last: float | None = None
+        self.unblamed = 0
         self.limit: float | None = None
         self.values: deque[float | None] = deque(maxlen=kept)
         self.used: deque[float] = deque(maxlen=kept)
         self.out: deque[bool] = deque(maxlen=kept)
         self._before: dict[str, tuple[float, float]] = {}
+        self._rate = 0.0
 
     def take(self, platform: Platform, task: TaskData) -> None:
         """Take a sample: the growth of all totals since the last one."""
@@ -258,13 +284,20 @@ class _History:
         for signal in (_USED, _CYCLES, _INSTRUCTIONS, _WORK):
             grown[signal] = self._growth(signal, platform, task)
         used = grown[_USED]
-        self.used.append(0.0 if used is None else used[1] / used[0])
-        self.value = _quotient(grown[_CYCLES], grown[_INSTRUCTIONS])
-        counted = self.value is not None
-        if not counted:
+        if used is not None:
+            self._rate = used[1] / used[0]
+        elif _USED.metric not in self._before:
+            self._rate = 0.0
+        self.used.append(self._rate)  # until the next reading it is as it was
+        if self.kind == _COST and {_CYCLES.metric, _INSTRUCTIONS.metric} <= self._before.keys():
+            self.kind, self.last = _CPI, None  # of two kinds of numbers there is no one limit
+            self.values.extend([None] * len(self.values))
+            self.out.extend([False] * len(self.out))
+        if self.kind == _CPI:
+            self.value = _quotient(grown[_CYCLES], grown[_INSTRUCTIONS])
+        else:
             self.value = _quotient(used, grown[_WORK])
-        self.kind = _CPI if counted else _COST
-        self.last = self.value or 0.0
+        self.last = self.last if self.value is None else self.value
 
     def _growth(
         self, signal: Signal, platform: Platform, task: TaskData

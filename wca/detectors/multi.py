@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 class MultiDetector(AnomalyDetector):
     """Asks several detectors, and gives their answers together.
 
-    Where several report the same victim for want of the same resource there is one anomaly: that of
-    the first detector in the list that names a culprit, or else of the first one that reports it.
+    Where several report the same victim for want of the same resource one of them counts: the first
+    detector in the list that names a culprit, or else the first one that reports it. What a single
+    detector reports twice of a victim and a resource are two anomalies.
     Metrics are those of all; of two with the same name and labels the first counts.
 
     A detector that raises, or answers nonsense, costs its own answer only: it is counted in
@@ -127,9 +128,11 @@ class MultiDetector(AnomalyDetector):
                 continue
             try:
                 method(state[name])
-            except ValidationError as error:
+            except PLUGIN_ERRORS as error:
                 for one in before:
-                    self._named[one].load_state(before[one])  # type: ignore[attr-defined]
+                    undo = ability(self._named[one], "load_state")
+                    if undo is not None:
+                        undo(before[one])
                 raise ValidationError(f"{name}: {error}") from error
 
     def _note(self, name: str, problems: Sequence[str]) -> None:
@@ -164,16 +167,19 @@ class MultiDetector(AnomalyDetector):
 
 
 def _merged(answers: Sequence[Answer]) -> list[Anomaly]:
-    """All anomalies; one for each victim and resource."""
-    chosen: dict[Any, Anomaly] = {}
-    for place, anomaly in enumerate(one for answer in answers for one in answer.anomalies):
-        key: Any = place
-        if isinstance(anomaly, ContentionAnomaly):
-            key = anomaly.contended_task_id, str(anomaly.resource)
-        before = chosen.setdefault(key, anomaly)
-        if _accuses(anomaly) and not _accuses(before):
-            chosen[key] = anomaly
-    return list(chosen.values())
+    """All anomalies; for each victim and resource those of one detector."""
+    groups: dict[Any, dict[int, list[Anomaly]]] = {}
+    for detector, answer in enumerate(answers):
+        for place, anomaly in enumerate(answer.anomalies):
+            key: Any = detector, place
+            if isinstance(anomaly, ContentionAnomaly):
+                key = "contention", anomaly.contended_task_id, str(anomaly.resource)
+            groups.setdefault(key, {}).setdefault(detector, []).append(anomaly)
+    found: list[Anomaly] = []
+    for by_detector in groups.values():
+        said = list(by_detector.values())
+        found += next((one for one in said if any(map(_accuses, one))), said[0])
+    return found
 
 
 def _accuses(anomaly: Anomaly) -> bool:

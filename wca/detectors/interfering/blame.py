@@ -10,7 +10,7 @@ from wca.detectors.interfering import sampling
 from wca.detectors.interfering.changes import correlation, step_at
 from wca.detectors.interfering.tracks import Machine, Track, known_mean, known_median
 
-__all__ = ["Blame", "Field", "Rival", "Suspects"]
+__all__ = ["Blame", "Field", "Rival", "Suspects", "activity", "is_low_priority"]
 
 #: Intervals before the onset: with which the rise is compared, and that a correlation covers.
 _BEFORE, _REACH = 6, 30
@@ -21,6 +21,8 @@ _TOGETHER = 3
 _SCORE, _AHEAD, _HALF = 0.4, 0.2, 0.5
 #: CPUs of what is no task, that may rise before nobody is accused: so many, or so much of a rise.
 _OUTSIDE, _OUTSIDE_SHARE = 0.1, 0.15
+#: Share of its rise that an accused has to keep to be one still.
+_KEPT = 1 / 3
 #: Bytes of memory at which half of what a task does may reach beyond a cache.
 _FOOTPRINT = float(32 << 20)
 #: Bytes that cost as much as an operation.
@@ -66,12 +68,14 @@ class Blame:
         suspects: the likeliest first.
         why: in words.
         outside: CPUs by which the use of what is no task rose.
+        stopped_below: activity of the likeliest below which it is back to what it was before.
     """
 
     rival: Rival
     suspects: tuple[Suspect, ...] = ()
     why: str = ""
     outside: float = math.nan
+    stopped_below: float = 0.0
 
     @property
     def accused(self) -> tuple[str, ...]:
@@ -82,6 +86,7 @@ class Blame:
 @dataclass(frozen=True)
 class _Trace:
     task_id: str
+    before: float
     rise: float
     together: float
     in_time: bool
@@ -155,13 +160,13 @@ class Suspects:
     def _trace(
         self, field: Field, task_id: str, signal: Sequence[float], onset: int, places: Sequence[int]
     ) -> _Trace:
-        activity = _activity(field, self._tracks[task_id], places)
-        before = known_median(activity[max(0, onset - _BEFORE) : max(1, onset - 1)])
-        rise = known_mean(activity[onset:]) - before
+        doing = activity(field, self._tracks[task_id], places)
+        before = known_median(doing[max(0, onset - _BEFORE) : max(1, onset - 1)])
+        rise = known_mean(doing[onset:]) - before
         near = max(0, onset - _BEFORE)
-        begun = near + step_at(activity[near:], 1)
+        begun = near + step_at(doing[near:], 1)
         in_time = abs(begun - onset) <= _TOGETHER
-        return _Trace(task_id, rise, correlation(signal, activity), in_time)
+        return _Trace(task_id, before, rise, correlation(signal, doing), in_time)
 
     def _outside(self, field: Field, onset: int, places: Sequence[int]) -> float:
         if field not in (Field.CPU, Field.TRAFFIC):
@@ -202,7 +207,7 @@ def _judged(field: Field, traces: Sequence[_Trace], outside: float, after: int) 
     if not why and len(risen) > _FEW and after < _ENOUGH:
         why = f"{len(risen)} tasks rose, and it is too early to tell them apart"
     rival = Rival.SEVERAL if why else Rival.SINGLED_OUT
-    return Blame(rival, suspects, why or rival.value, outside)
+    return Blame(rival, suspects, why or rival.value, outside, best.before + _KEPT * best.rise)
 
 
 def _doubt(suspects: Sequence[Suspect], best: _Trace, outside: float, share: float) -> str:
@@ -227,11 +232,18 @@ def _best(scored: tuple[float, str]) -> tuple[float, str]:
 
 def _doing(field: Field, track: Track) -> float:
     """How much a task does now, to look at those only that do most."""
-    value = _activity(field, track, track.recent())[-1]
+    value = activity(field, track, track.recent())[-1]
     return 0.0 if math.isnan(value) else value
 
 
-def _activity(field: Field, track: Track, places: Sequence[int]) -> list[float]:
+def activity(field: Field, track: Track, places: Sequence[int]) -> list[float]:
+    """What a task did, in the unit of the field.
+
+    Args:
+        field: what counts.
+        track: of the task.
+        places: of the timeline, the oldest first.
+    """
     return _ACTIVITIES[field](track, places)
 
 

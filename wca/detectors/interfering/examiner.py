@@ -9,7 +9,6 @@ from wca.detectors.interfering.blame import Suspects, is_low_priority
 from wca.detectors.interfering.norms import Norms
 from wca.detectors.interfering.pace import Pace
 from wca.detectors.interfering.patients import Patient
-from wca.detectors.interfering.sampling import CPU
 from wca.detectors.interfering.table import EVERYBODY_PAYS, EVERYBODY_WAITS, Level
 from wca.detectors.interfering.tracks import Machine, Timeline
 from wca.detectors.interfering.triage import Scene, triage
@@ -74,19 +73,27 @@ class Examiner:
         for task_id in sorted(tasks_data):  # the order of tasks means nothing
             task = tasks_data[task_id]
             patient = before.get(task_id) or self._new(task)
+            patient.belong(application_of(task, self._application_label))
             patient.look(now, platform.read_at, task.measurements)
             self._patients[task_id] = patient
         self._machine.look(
             platform.read_at.get("platform_cpu_seconds", now),
             platform.measurements,
-            [patient.track.now[CPU] for patient in self._patients.values()],
+            [patient.track for patient in self._patients.values()],
         )
         for patient in self._patients.values():
             patient.judge(self._norms)
         self._look_closely(platform, tasks_data)
+        for task_id, patient in self._patients.items():
+            if patient.look_at_objective() and self._may_suffer(patient, tasks_data[task_id]):
+                self._found[Verdict.OBJECTIVE_MISSED.value] += 1
         self._learn(platform.timestamp, tasks_data)
-        found = [one.anomaly(task_id, tasks_data) for task_id, one in self._patients.items()]
-        return [one for one in found if one is not None]
+        return [
+            anomaly
+            for task_id, patient in self._patients.items()
+            for anomaly in patient.anomalies(task_id, tasks_data)
+            if self._may_suffer(patient, tasks_data[task_id])
+        ]
 
     def metrics(self) -> Iterator[Metric]:
         """What was found so far, and whose workload is another one than it was."""
@@ -111,20 +118,22 @@ class Examiner:
         """Find out what is wrong with those that something is wrong with."""
         waiting = []
         for task_id, patient in self._patients.items():
-            if patient.suspected and self._may_suffer(patient, tasks[task_id]):
+            question = patient.question(self._patients)
+            if question is not None:
                 patient.waiting += 1
-                waiting.append((-patient.waiting, task_id))
+                reported = self._may_suffer(patient, tasks[task_id])
+                waiting.append((-patient.waiting, not reported, task_id, question))
             else:
                 patient.waiting = 0
         if not waiting:
             return
         scene = self._scene(platform)
-        for _, task_id in sorted(waiting)[:_CLOSELY]:
+        for _, _, task_id, question in sorted(waiting, key=lambda one: one[:3])[:_CLOSELY]:
             patient = self._patients[task_id]
             patient.waiting = 0
-            finding = triage(task_id, patient.track, patient.watch, scene, patient.lasting)
+            finding = triage(task_id, patient.track, patient.watch, scene, question)
             verdict = None if finding is None else patient.decide(finding)
-            if verdict is not None:
+            if verdict is not None and self._may_suffer(patient, tasks[task_id]):
                 self._found[verdict.value] += 1
 
     def _may_suffer(self, patient: Patient, task: TaskData) -> bool:

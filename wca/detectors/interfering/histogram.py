@@ -18,6 +18,7 @@ _BINS = 6000
 _NORMAL = 1.4826
 #: Counts that have faded below this are dropped.
 _FADED = 0.01
+_PARTS = float(1 << 20)
 
 
 class Spread(NamedTuple):
@@ -49,9 +50,17 @@ class Histogram:
 
     def fade(self, factor: float) -> None:
         """Let every reading count less than it did."""
-        faded = {key: count * factor for key, count in self._counts.items()}
+        # In parts of a power of two: their sum is exact, in whatever order.
+        faded = {
+            key: round(count * factor * _PARTS) / _PARTS for key, count in self._counts.items()
+        }
         self._counts = {key: count for key, count in faded.items() if count >= _FADED}
         self.weight = math.fsum(self._counts.values())
+
+    @property
+    def cells(self) -> int:
+        """Bins in use."""
+        return len(self._counts)
 
     def spread(self) -> Spread:
         """Median, deviation and the upper end; needs at least one reading."""

@@ -1,17 +1,18 @@
 """One task over time: learning, suspicion, an anomaly and its end."""
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
-from wca.detectors.api import ContentionAnomaly, Evidence, Suspect
+from wca.detectors.api import ContendedResource, ContentionAnomaly, Evidence
 from wca.detectors.interfering.judged import JUDGED, Group
 from wca.detectors.interfering.norms import Norms, load_bin
-from wca.detectors.interfering.table import Row
+from wca.detectors.interfering.sampling import MEASURES, SLI
 from wca.detectors.interfering.tracks import Timeline, Track
-from wca.detectors.interfering.triage import Finding
+from wca.detectors.interfering.triage import Finding, Question
+from wca.detectors.interfering.troubles import APART, Tracked, Trouble
 from wca.detectors.interfering.verdicts import Verdict
 from wca.detectors.interfering.watches import Confirmation, Watch
 
@@ -20,10 +21,12 @@ __all__ = ["Change", "Patient"]
 #: Intervals that the work has to cost more, with nobody to blame, to be told as another workload;
 #: and that a shift which nothing explains has to last to be what is usual from then on.
 _NOTICED, _LASTING = 20, 120
-#: Intervals after the beginning in which a culprit is still looked for.
-_SEARCH = 20
 #: Intervals for which a change is told.
 _TOLD = 60
+#: Times in a row that an objective is missed before it is told, and while numbers are unusual that
+#: may explain it.
+_MISSED, _UNEXPLAINED = 2, 6
+_NOTHING = (None,) * len(JUDGED)
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,6 @@ class Change:
 
     group: Group
     ratio: float
-
-
-@dataclass
-class _Trouble:
-    row: Row
-    accused: Sequence[str]
-    suspects: Sequence[Suspect]
-    evidence: Evidence
-    age: int = 0
-    quiet: int = 0
 
 
 class Patient:
@@ -68,10 +61,20 @@ class Patient:
         self._readings = confirmation.of
         self._quiet = quiet
         self._pending: deque[tuple[int, Sequence[float]]] = deque(maxlen=_LASTING)
-        self._trouble: _Trouble | None = None
+        self._timeline = timeline
+        self._place: int | None = None
+        self._troubles: list[Trouble] = []
+        self._asked: Trouble | None = None
         self._changing = self._unexplained = self._told = 0
+        self._noticing = self._missing = False
         self.change: Change | None = None
         self.waiting = 0
+
+    def belong(self, application: str) -> None:
+        """Say what kind of task it is, which may be known later than the task itself."""
+        if application != self.application:
+            self.application = application
+            self.forget()
 
     def look(
         self, now: float, read_at: Mapping[str, float], measurements: Mapping[str, Any]
@@ -82,52 +85,70 @@ class Patient:
     def judge(self, norms: Norms) -> None:
         """Hold them against what is usual."""
         place = load_bin(self.track.load)
-        usual = norms.usual(self.application, 0 if place is None else place)
+        if place is not None:
+            self._place = place
+        # A task that stands still is held against its last load, one without any against nothing.
+        known = self._place is not None
+        usual = norms.usual(self.application, self._place or 0) if known else _NOTHING
         self.watch.look(self.track, usual)
         if place is not None:
             self._pending.append((place, self.watch.looked))
-        trouble = self._trouble
-        if trouble is not None:
-            trouble.age += 1
-            trouble.quiet = 0 if self.watch.out_now(trouble.row.group) else trouble.quiet + 1
+        for trouble in list(self._troubles):
+            trouble.look(self.watch)
             if trouble.quiet >= self._quiet:
-                self._end()
-
-    @property
-    def lasting(self) -> int:
-        """Intervals since its anomaly was found; 0 where there is none."""
-        return 0 if self._trouble is None else self._trouble.age
+                self._end(trouble)
 
     @property
     def unjudged(self) -> bool:
         """Whether there is nothing that its numbers could be held against."""
         return all(one is None for one in self.watch.usual)
 
-    @property
-    def suspected(self) -> bool:
-        """Whether it has to be looked at closely now."""
-        if self._trouble is not None:
-            return not self._trouble.accused and self._trouble.age < _SEARCH
-        return bool(self.watch.confirmed)
+    def question(self, tasks: Mapping[str, Tracked]) -> Question | None:
+        """What has to be found out about it now; None: nothing.
+
+        Args:
+            tasks: all of them, by id.
+        """
+        confirmed, self._asked = self.watch.confirmed, None
+        if not self._troubles:
+            return Question(confirmed) if confirmed else None
+        for trouble in self._troubles:
+            told = self._told_by(one for one in self._troubles if one is not trouble)
+            question = trouble.question(self.watch, self._timeline, tasks, told)
+            if question is not None:
+                self._asked = trouble
+                return question
+        told = self._told_by(self._troubles)
+        others = [place for place in confirmed if JUDGED[place].group not in told]
+        apart = all(one.age >= APART for one in self._troubles)
+        return Question(others, frozenset(told)) if others and apart else None
 
     def decide(self, finding: Finding) -> Verdict | None:
         """Take what was found out; the verdict when it is a new one."""
         row = finding.row
+        if self._asked is not None:
+            return self._asked.take(finding)
         if row is None or row.verdict is Verdict.WORKLOAD_CHANGED:
-            if self._trouble is None:
+            if not self._troubles:
                 self._changing = 0 if row is None else self._changing + 1
                 self._unexplained += 1
             return None
-        before = self._trouble
-        same = before is not None and before.row.verdict is row.verdict
-        accused = finding.blame.accused if row.accuses else ()
-        if before is not None and not same and not accused:
+        found = Trouble.of(row, finding)
+        if not all(_is_another(found, one) for one in self._troubles):
             return None
-        self._trouble = _Trouble(row, accused, finding.blame.suspects, finding.evidence)
-        if before is not None:
-            self._trouble.age = before.age
+        self._troubles.append(found)
         self._changing = self._unexplained = 0
-        return None if same else row.verdict
+        return row.verdict
+
+    def look_at_objective(self) -> bool:
+        """Whether an objective is missed from now on that nothing unusual explains."""
+        watch = self.watch
+        if self._missing:
+            self._missing = watch.met < self._quiet
+            return False
+        settled = watch.missed >= (_UNEXPLAINED if watch.confirmed else _MISSED)
+        self._missing = settled and not self._troubles
+        return self._missing
 
     def learn(self, norms: Norms, now: float, *, untouched: bool) -> bool:
         """Let the norms have what nothing is wrong with; whether the workload has changed.
@@ -140,7 +161,7 @@ class Patient:
         self._told = max(0, self._told - 1)
         if not self._told:
             self.change = None
-        if not untouched or self._trouble is not None:
+        if not untouched or self._troubles:
             self._pending.clear()
             return False
         if not self.watch.confirmed:
@@ -148,46 +169,48 @@ class Patient:
         if max(self._unexplained, self.watch.low) >= _LASTING:
             self._begin_anew(norms, now)
             return False
-        if _NOTICED in (self._changing, self.watch.low):
+        before = self._noticing
+        self._noticing = _NOTICED in (self._changing, self.watch.low)
+        if self._noticing and not before:
             self.change, self._told = _change(self.watch), _TOLD
             return True
         if not self.watch.confirmed and len(self._pending) > self._readings:
             norms.learn(self.application, *self._pending.popleft(), now)
         return False
 
-    def anomaly(self, task_id: str, present: Collection[str]) -> ContentionAnomaly | None:
+    def anomalies(self, task_id: str, present: Collection[str]) -> list[ContentionAnomaly]:
         """What is reported of it now.
 
         Args:
             task_id: its id.
             present: ids of tasks that are there.
         """
-        trouble = self._trouble
-        if trouble is None:
-            return None
-        if trouble.accused and not any(one in present for one in trouble.accused):
-            self._end()  # who did it is gone
-            return None
-        return ContentionAnomaly(
-            trouble.row.resource,
-            task_id,
-            [one for one in trouble.accused if one in present],
-            verdict=trouble.row.verdict.value,
-            evidence=trouble.evidence,
-            suspects=[one for one in trouble.suspects if one.task_id in present],
-        )
+        for trouble in list(self._troubles):
+            if trouble.left_by_all(present):
+                self._end(trouble)
+        if self._missing and not self._troubles:
+            return [_objective_missed(task_id, self.track.now[SLI])]
+        return [one.anomaly(task_id, present) for one in self._troubles]
 
     def forget(self) -> None:
         """Nothing is known of what was before."""
-        self._trouble = None
+        self._troubles.clear()
         self._pending.clear()
         self._changing = self._unexplained = 0
+        self._missing = False
         self.watch.clear()
 
-    def _end(self) -> None:
-        self.watch.clear()
-        self._trouble = None
+    def _end(self, trouble: Trouble) -> None:
+        self._troubles.remove(trouble)
         self._pending.clear()
+        told = self._told_by(self._troubles)
+        for group in Group:
+            if group not in told and (group in trouble.explained or not self._troubles):
+                self.watch.clear(group)
+
+    def _told_by(self, troubles: Iterable[Trouble]) -> set[Group]:
+        """Groups of numbers that troubles explain."""
+        return {group for one in troubles for group in one.explained}
 
     def _begin_anew(self, norms: Norms, now: float) -> None:
         """The level of today is the usual one from now on."""
@@ -199,6 +222,28 @@ class Patient:
             norms.learn(self.application, place, values, now)
         self._pending.clear()
         self._changing = self._unexplained = 0
+
+
+def _objective_missed(task_id: str, indicator: float) -> ContentionAnomaly:
+    name = MEASURES[SLI].name
+    values = {} if isnan(indicator) else {name: indicator}
+    return ContentionAnomaly(
+        ContendedResource.UNKN,
+        task_id,
+        verdict=Verdict.OBJECTIVE_MISSED.value,
+        evidence=Evidence(values, {name: 1.0}),
+    )
+
+
+def _is_another(found: Trouble, before: Trouble) -> bool:
+    """Whether it is no consequence of one before: somebody else does it, or the task itself."""
+    if found.row.where is None:
+        return True
+    return bool(found.accused) and (
+        not set(found.accused) & set(before.accused)
+        if before.accused
+        else found.row.where is not before.row.where
+    )
 
 
 def _change(watch: Watch) -> Change:

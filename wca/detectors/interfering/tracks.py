@@ -14,6 +14,7 @@ from wca.detectors.interfering.sampling import CPU, MEASURES, UNKNOWN, WORK, Sam
 __all__ = ["Machine", "Timeline", "Track", "known_mean", "known_median"]
 
 _WIDTH = len(MEASURES)
+_USAGE = "task_cpu_usage_seconds"
 _NOTHING = array("f", [UNKNOWN] * _WIDTH)
 #: Readings of which the median is the load.
 _SMOOTH = 5
@@ -60,15 +61,34 @@ class Track:
         self._work: deque[float] = deque(maxlen=_SMOOTH)
         self._used: deque[float] = deque(maxlen=_SMOOTH)
         self.now: list[float] = []
+        self.rate = 0.0
+        self.late = 0, 0.0
+        self._unread = 0
 
     def look(self, now: float, read_at: Mapping[str, float], measurements: Any) -> None:
-        """Take the numbers of this interval."""
+        """Take the numbers of this interval; ``rate``: CPUs in use as they were read last."""
         numbers = self.now = self._sampler.look(now, read_at, measurements)
+        self._hold(numbers[CPU], _USAGE in measurements)
         start = self._timeline.place * _WIDTH
         self._ring[start : start + _WIDTH] = array("f", numbers)
         for measure, recent in ((WORK, self._work), (CPU, self._used)):
             if not math.isnan(numbers[measure]):
                 recent.append(numbers[measure])
+
+    def _hold(self, cpu: float, measured: bool) -> None:
+        """A reading is of all intervals since the one before; until it comes that one counts.
+
+        ``late`` has how many intervals that were, and what they differ from what was held.
+        """
+        self.late = 0, 0.0
+        if math.isnan(cpu):
+            self._unread = min(self._unread + 1, self._timeline.size // 2) if measured else 0
+            self.rate = self.rate if measured else 0.0
+            return
+        for place in self._timeline.last(self._unread + 1)[:-1]:
+            self._ring[place * _WIDTH + CPU] = cpu
+        self.late = self._unread, cpu - self.rate
+        self.rate, self._unread = cpu, 0
 
     @property
     def load(self) -> float:
@@ -113,19 +133,22 @@ class Machine:
         }
         self._before: tuple[float, float, float] | None = None
 
-    def look(self, now: float, measurements: Mapping[str, Any], used: Sequence[float]) -> None:
+    def look(self, now: float, measurements: Mapping[str, Any], tracks: Sequence[Track]) -> None:
         """Take the numbers of this interval.
 
         Args:
             now: monotonic time at which they were read.
             measurements: of the machine.
-            used: CPUs that each task used.
+            tracks: of all tasks.
         """
         busy, steal = self._rates(now, _cpu_seconds(measurements.get("platform_cpu_seconds")))
-        outside = busy - math.fsum(one for one in used if not math.isnan(one))
+        outside = busy - math.fsum(one.rate for one in tracks)
         place = self._timeline.place
         for name, value in (("busy", busy), ("outside", outside), ("steal", steal)):
             self._rings[name][place] = value
+        for intervals, more in (one.late for one in tracks if one.late[0]):
+            for past in self._timeline.last(intervals + 1)[:-1]:
+                self._rings["outside"][past] -= more
 
     def series(self, name: str, places: Sequence[int]) -> list[float]:
         """CPUs that were ``busy``, busy ``outside`` of tasks, or taken away (``steal``)."""

@@ -1,6 +1,6 @@
 """Looking at one victim: when it began, what is high since then, which row of the table fits."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 
@@ -21,7 +21,7 @@ from wca.detectors.interfering.table import (
 from wca.detectors.interfering.tracks import Machine, Timeline, Track, known_mean, known_median
 from wca.detectors.interfering.watches import Watch
 
-__all__ = ["Finding", "Scene", "triage"]
+__all__ = ["Finding", "Question", "Scene", "triage"]
 
 #: Intervals that are looked back over.
 _LOOKED_OVER = 60
@@ -64,6 +64,24 @@ class Scene:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What has to be found out about a victim.
+
+    Args:
+        places: in ``JUDGED``, of the numbers that tell when it began.
+        told: groups of numbers that another trouble of the victim explains; they are not looked at.
+        lasting: intervals since it is known to suffer.
+        since: intervals since the one that was accused stopped, before which it explains
+            everything; 0: there is none.
+    """
+
+    places: Sequence[int]
+    told: frozenset[Group] = frozenset()
+    lasting: int = 0
+    since: int = 0
+
+
+@dataclass(frozen=True)
 class Finding:
     """What was found out about a victim.
 
@@ -72,12 +90,14 @@ class Finding:
         blame: who did it.
         evidence: for it.
         since: places of the intervals since the onset.
+        high: groups of numbers that are high since then.
     """
 
     row: Row | None
     blame: Blame
     evidence: Evidence
     since: Sequence[int] = ()
+    high: Collection[Group] = ()
 
 
 @dataclass
@@ -86,7 +106,8 @@ class _Case:
 
     places: Sequence[int]
     onset: int
-    lasting: int
+    question: Question
+    waited: float | None = None
     levels: dict[str, Level] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
@@ -105,7 +126,7 @@ class _Case:
 
 
 def triage(
-    task_id: str, track: Track, watch: Watch, scene: Scene, lasting: int = 0
+    task_id: str, track: Track, watch: Watch, scene: Scene, question: Question
 ) -> Finding | None:
     """Find the row of the table that fits; None: too little was seen yet.
 
@@ -114,9 +135,9 @@ def triage(
         track: its numbers.
         watch: what is unusual about them.
         scene: the rest.
-        lasting: intervals since it is known to suffer.
+        question: what is asked.
     """
-    case = _begin(track, watch, scene.timeline, lasting)
+    case = _begin(track, watch, scene.timeline, question)
     if case is None or not _look(case, track, watch, scene):
         return None
     ruled_out: dict[str, str] = {}
@@ -143,14 +164,15 @@ def triage(
             case.values |= _outside(blame)
     seconds = len(case.since) * scene.seconds
     evidence = Evidence(case.values, case.limits, seconds, ruled_out)
-    return Finding(row_found, blame, evidence, case.since)
+    groups = {JUDGED[place].group for place in case.high}
+    return Finding(row_found, blame, evidence, case.since, groups)
 
 
-def _begin(track: Track, watch: Watch, timeline: Timeline, lasting: int) -> _Case | None:
+def _begin(track: Track, watch: Watch, timeline: Timeline, question: Question) -> _Case | None:
     """Since when: the step of the number that is farthest out."""
     places = timeline.last(_LOOKED_OVER)
     farthest, most = None, 0.0
-    for place in watch.confirmed:
+    for place in question.places:
         known, value = watch.usual[place], watch.looked[place]
         if known is not None and not isnan(value):
             far = (value - known.median) / max(known.limit - known.median, 1e-12)
@@ -158,12 +180,27 @@ def _begin(track: Track, watch: Watch, timeline: Timeline, lasting: int) -> _Cas
                 farthest, most = place, far
     if farthest is None:
         return None
-    return _Case(places, _onset(track, watch, farthest, places, lasting), lasting)
+    return _Case(places, _onset(track, watch, farthest, places, question), question)
 
 
-def _onset(track: Track, watch: Watch, place: int, places: Sequence[int], lasting: int) -> int:
+def _signal(
+    track: Track, watch: Watch, place: int, places: Sequence[int], question: Question
+) -> list[float]:
+    """A number; what it usually is as long as one that has stopped explains it."""
+    series, known = track.series(JUDGED[place].measure, places), watch.usual[place]
+    if question.since and known is not None:
+        before = max(0, len(series) - question.since)
+        series[:before] = [known.median] * before
+    return series
+
+
+def _onset(
+    track: Track, watch: Watch, place: int, places: Sequence[int], question: Question
+) -> int:
     """Where a number stepped: not long before the first reading that was unusual."""
-    series = track.series(JUDGED[place].measure, places)
+    series, lasting = _signal(track, watch, place, places, question), question.lasting
+    if question.since:
+        return step_at(series, max(1, len(series) - question.since - 1))
     read = [one for one, value in enumerate(series) if not isnan(value)]
     back = watch.outliers[place].bit_length() + (4 if JUDGED[place].smooth else 2) + lasting
     return step_at(series, read[-min(back, len(read))]) if read else len(series) - 1
@@ -181,11 +218,14 @@ def _look(case: _Case, track: Track, watch: Watch, scene: Scene) -> bool:
         if read and known is not None:
             enough = enough or len(read) >= _ENOUGH
             mean = known_mean(read)
-            level = Level.HIGH if mean > known.limit else Level.FLAT
+            high = mean > known.limit and one.group not in case.question.told
+            level = Level.HIGH if high else Level.FLAT
             case.values[one.name], case.limits[one.name] = mean, known.limit
             if level is Level.HIGH:
                 case.high.add(place)
                 _lose(case, one.measure, mean, known.median, used)
+            elif one.measure == sampling.PSI_CPU:
+                case.waited = max(0.0, mean - known.median)
         judged.setdefault(one.group, {})[one.measure] = level
     for group, levels in judged.items():
         case.levels[group] = _together(levels.values())
@@ -200,7 +240,9 @@ def _lose(case: _Case, measure: int, mean: float, median: float, used: float) ->
     if measure == sampling.PSI_CPU:
         case.lost[Loss.WAIT] = mean - median
     elif measure == sampling.DELAY:
-        case.lost.setdefault(Loss.WAIT, (mean - median) * used)
+        # Pressure counts each second once, delay one for each thread that waits.
+        waited = (mean - median) * used if case.waited is None else case.waited
+        case.lost.setdefault(Loss.WAIT, waited)
     elif measure in (sampling.COST, sampling.CPI) and mean > 0:
         case.lost[Loss.COST] = used * (1 - median / mean)
     elif measure == sampling.PSI_IO:
@@ -246,8 +288,8 @@ def _blame(
     place = high[0]
     onset = case.onset
     if watch.outliers[place]:
-        onset = _onset(track, watch, place, case.places, case.lasting)
-    signal = track.series(JUDGED[place].measure, case.places)
+        onset = _onset(track, watch, place, case.places, case.question)
+    signal = _signal(track, watch, place, case.places, case.question)
     return scene.suspects.blame(where, task_id, signal, onset, case.places)
 
 

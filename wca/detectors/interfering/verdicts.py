@@ -17,5 +17,7 @@ class Verdict(enum.StrEnum):
     DISK = "disk"
     MEMORY_EXHAUSTION = "memory exhaustion"
     NODE_FULL = "node full"
+    #: Only where no other one explains it.
+    OBJECTIVE_MISSED = "objective missed"
     #: Told as a metric, never as an anomaly.
     WORKLOAD_CHANGED = "workload changed"

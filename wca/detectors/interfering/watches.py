@@ -9,7 +9,7 @@ from wca.detectors.interfering.judged import JUDGED, Group, Usual
 from wca.detectors.interfering.sampling import PSI_CPU, SLI, UNKNOWN
 from wca.detectors.interfering.tracks import Track
 
-__all__ = ["Confirmation", "Watch"]
+__all__ = ["Confirmation", "Watch", "places_of"]
 
 _SMOOTH = 5
 #: Share of the time in which something waited, from which on a task without a baseline waits too.
@@ -21,6 +21,9 @@ _BY_CPU = tuple(place for place, one in enumerate(JUDGED) if one.by_cpu)
 _ALARMING = tuple(place for place, one in enumerate(JUDGED) if one.alarming)
 _WAIT = tuple(place for place, one in enumerate(JUDGED) if one.group is Group.WAIT)
 _COST = tuple(place for place, one in enumerate(JUDGED) if one.group is Group.COST)
+_BY_GROUP = {
+    group: tuple(place for place, one in enumerate(JUDGED) if one.group is group) for group in Group
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class Confirmation:
     cpu: float
 
 
+def places_of(group: Group) -> tuple[int, ...]:
+    """Places in ``JUDGED`` of the numbers of a group."""
+    return _BY_GROUP[group]
+
+
 class Watch:
     """The readings of one task against what is usual.
 
@@ -49,7 +57,7 @@ class Watch:
         self._confirmation = confirmation
         self._mask = (1 << confirmation.of) - 1
         self._recent: dict[int, deque[float]] = {one: deque(maxlen=_SMOOTH) for one in _SMOOTHED}
-        self._missed = 0
+        self._missed = self._met = 0
         self._low = 0
         self.outliers = [0] * len(JUDGED)
         self.looked: list[float] = [UNKNOWN] * len(JUDGED)
@@ -89,13 +97,32 @@ class Watch:
         ]
 
     @property
+    def missed(self) -> int:
+        """Readings in a row in which the objective was missed."""
+        return self._missed
+
+    @property
+    def met(self) -> int:
+        """Readings in a row in which it was met."""
+        return self._met
+
+    @property
     def low(self) -> int:
         """Readings in a row in which the work cost less than usual."""
         return self._low
 
     def out_now(self, group: Group) -> bool:
         """Whether the last reading of a number of the group was unusual."""
-        return any(self.outliers[place] & 1 for place in _PLACES if JUDGED[place].group is group)
+        return any(self.outliers[place] & 1 for place in places_of(group))
+
+    def out_lately(self, group: Group, readings: int) -> bool:
+        """Whether as many of the last readings were unusual as make an anomaly."""
+        least, mask = self._confirmation.outliers, (1 << max(0, readings)) - 1
+        return any((self.outliers[place] & mask).bit_count() >= least for place in places_of(group))
+
+    def places(self, group: Group) -> list[int]:
+        """Places in ``JUDGED`` of the numbers of a group that can be judged."""
+        return [place for place in places_of(group) if JUDGED[place].alarming]
 
     def clear(self, group: Group | None = None) -> None:
         """Forget unusual readings, of one group or all."""
@@ -124,6 +151,7 @@ class Watch:
     def _look_at_objective(self, indicator: float) -> None:
         if not isnan(indicator):
             self._missed = self._missed + 1 if indicator > 1 else 0
+            self._met = 0 if indicator > 1 else self._met + 1
 
     def _look_at_low(self) -> None:
         for place in _COST:
