@@ -100,8 +100,11 @@ def showing(*metrics):
 # Naming and units
 
 
-#: What a metric is about; those of detection have the names of the first releases.
-PREFIXES = "wca|task|container|platform|anomaly|anomalies|threshold_rule|interference|cpi|detector"
+#: What a metric is about; those of detection and allocation have the names of the first releases.
+PREFIXES = (
+    "wca|task|container|platform|anomaly|anomalies|threshold_rule|interference|cpi|detector"
+    "|allocation|allocations"
+)
 
 
 def test_rule_1_names_are_snake_case_with_a_prefix_and_without_colons(samples):
@@ -299,8 +302,10 @@ def test_rule_5_what_may_be_counted_is_0_before_it_is(samples):
 def test_rule_5_averages_and_extremes_of_the_source_are_not_passed_on():
     # The mark of the highest usage is kept by the kernel: no scrape could find it out. The others
     # are about this agent's own work, and on our own names since the first release. The budget of
-    # a memory module's power is a setting.
+    # a memory module's power is a setting, and so are limits of allocations.
     ours = {
+        "allocation_memory_max_bytes",
+        "allocation_pids_max",
         "platform_avg_power_per_nvdimm_watts",
         "task_mem_max_usage_bytes",
         "task_scaling_factor_avg",

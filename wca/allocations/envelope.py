@@ -13,7 +13,7 @@ from wca.errors import ValidationError
 
 __all__ = ["Ask", "Envelope", "History"]
 
-_DAY = 86400.0
+_DAY = 86400
 _PAUSE = Duration(0, _DAY)
 _MEBIBYTE = 1 << 20
 _STEP = Numeric(0, 1)

@@ -68,6 +68,9 @@ PROMETHEUS_EXCEPTIONS: Mapping[_Key, PrometheusName] = MappingProxyType(
         ("anomaly_count", MetricType.COUNTER, MetricUnit.NUMERIC): PrometheusName(
             "anomalies_total", MetricUnit.NUMERIC
         ),
+        ("allocations_count", MetricType.GAUGE, MetricUnit.NUMERIC): PrometheusName(
+            "allocations_performed", MetricUnit.NUMERIC
+        ),
         ("memory_usage", MetricType.GAUGE, MetricUnit.BYTES): PrometheusName(
             "platform_mem_usage_bytes", MetricUnit.BYTES
         ),
