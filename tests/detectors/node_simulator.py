@@ -35,6 +35,7 @@ class Sim:
     memory: float = 50e6
     shares: float | None = 1024
     cpi: float | None = None
+    mpki: float | None = None
     bandwidth: float | None = None
     sli: float | None = None
     noise: float = 0.05
@@ -123,6 +124,9 @@ class Simulator:
         if sim.cpi is not None:
             grown["task_cycles"] = cpu * 2e9
             grown["task_instructions"] = cpu * 2e9 / self._noisy(sim.cpi, 0.02)
+            if sim.mpki is not None:
+                misses = self._noisy(sim.mpki, 0.02) / 1000
+                grown["task_cache_misses"] = grown["task_instructions"] * misses
         if sim.bandwidth is not None:
             grown["task_mem_bandwidth_bytes"] = self._noisy(sim.bandwidth, sim.noise)
         for name, growth in grown.items():

@@ -222,6 +222,22 @@ def test_cycles_per_instruction_tell_a_neighbour_from_larger_requests():
         assert {one[1] for one in said(simulator.run(30, changed))} == verdicts
 
 
+@pytest.mark.parametrize(
+    ("mpki", "resource"), [(9.0, "cache"), (5.0, "memory bandwidth"), (None, "memory bandwidth")]
+)
+def test_more_misses_for_an_instruction_tell_that_it_is_the_cache(mpki, resource):
+    counted = WEB.but(cpi=1.0, mpki=None if mpki is None else 5.0)
+    simulator = Simulator(InterferenceDetector())
+    simulator.run(120, {"web": counted, "batch": BATCH})
+    slower = {"web": COSTS_MORE.but(cpi=1.25, mpki=mpki), "batch": BATCH, "x": STREAM}
+    anomalies = [one for second in simulator.run(30, slower) for one in second]
+    assert {(str(one.resource), tuple(one.contending_task_ids)) for one in anomalies} == {
+        (resource, ("x",))
+    }
+    name = "cache misses per 1000 instructions"
+    assert (name in anomalies[-1].evidence.values) == (mpki is not None)
+
+
 def test_without_refaults_reading_again_tells_thrash_from_disk():
     """As on kernels of cgroup v1 that do not count them."""
     for victim, verdict in ((READS_AGAIN, "page cache thrash"), (WAITS_FOR_DISK, "disk")):

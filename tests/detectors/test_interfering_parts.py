@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wca.detectors.interfering import sampling
+from wca.detectors.interfering import baselines, sampling
 from wca.detectors.interfering.baselines import Baselines
 from wca.detectors.interfering.changes import correlation, step_at
 from wca.detectors.interfering.histogram import Histogram
@@ -81,6 +81,29 @@ def test_every_number_has_its_place():
     assert names[sampling.MPKI].startswith("cache misses")
     assert names[sampling.SHARES] == "CPU shares"
     assert len({one.name for one in JUDGED}) == len(JUDGED)
+
+
+def test_the_application_that_was_learned_from_longest_ago_makes_room(monkeypatch):
+    monkeypatch.setattr(baselines, "MOST_CELLS", 300)
+    known = Baselines(2, Strictness(3.0, 0.2))
+
+    def learn(name, times=20):
+        for second in range(times):
+            known.learn(name, 0, [1.1**second] * len(JUDGED), float(second))
+
+    learn("first")
+    learn("second")
+    assert known.samples("first") == 0
+    assert known.samples("second") == 20
+    again = Baselines(2, Strictness(3.0, 0.2))
+    again.load(known.dump())
+    again.learn("third", 0, [1.0] * len(JUDGED), 0.0)
+    assert (again.samples("second"), again.samples("third")) == (20, 1)
+    again.forget("second", Group.COST)
+    for name in ("third", "fourth"):
+        for second in range(8):
+            again.learn(name, 0, [1.2**second] * len(JUDGED), 1.0)
+    assert (again.samples("second"), again.samples("fourth")) == (0, 8)
 
 
 @given(st.lists(st.floats(1e-4, 1e6), min_size=1, max_size=60))
@@ -158,13 +181,6 @@ def test_what_is_forgotten_is_one_group():
     baselines.forget("web", Group.COST)
     assert usual(baselines, 3) is None
     assert usual(baselines, 3, sampling.PSI_CPU) is not None
-
-
-def test_the_application_learned_from_longest_ago_makes_room():
-    baselines = Baselines(1, STRICT)
-    for number in range(2001):
-        baselines.learn(f"a{number}", 0, [1.0] * len(JUDGED), 0.0)
-    assert (baselines.samples("a0"), baselines.samples("a1")) == (0, 1)
 
 
 @given(st.floats(1e-5, 1e9))

@@ -21,7 +21,7 @@ PARAMETERS = {
     "budget": 0.05,
     "share": 0.2,
 }
-PSI, DELAY, THROTTLED, COST, CPI, PSI_IO, REFAULTS, MAJOR, FULL, READ = range(len(JUDGED))
+PSI, DELAY, THROTTLED, COST, CPI, MPKI, PSI_IO, REFAULTS, MAJOR, FULL, READ = range(len(JUDGED))
 
 
 class Records:

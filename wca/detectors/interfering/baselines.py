@@ -12,8 +12,9 @@ from wca.errors import ValidationError
 
 __all__ = ["Baselines"]
 
-#: Applications at most; the one that was learned from longest ago goes first.
-_MOST = 2000
+#: Cells of histograms at most, some hundred bytes each: those of a hundred to a thousand
+#: applications. The application that was learned from longest ago goes first.
+MOST_CELLS = 500_000
 #: What is known is worked out anew when the readings have become more by this share.
 _MORE = 1.05
 
@@ -59,6 +60,11 @@ class _Bin:
         """Readings of the number that is known best."""
         return max([one.histogram.weight for one in self.numbers])
 
+    @property
+    def cells(self) -> int:
+        """Cells of all histograms, and one for itself."""
+        return 1 + sum([one.histogram.cells for one in self.numbers])
+
 
 class _Application:
     def __init__(self) -> None:
@@ -69,6 +75,11 @@ class _Application:
     def count(self) -> None:
         """How many readings there are at the load that is known best."""
         self.samples = max((one.weight for one in self.bins.values()), default=0.0)
+
+    @property
+    def cells(self) -> int:
+        """Cells at all loads."""
+        return sum([one.cells for one in self.bins.values()])
 
 
 class Baselines:
@@ -83,6 +94,7 @@ class Baselines:
         self._samples = samples
         self._strictness = strictness
         self._applications: dict[str, _Application] = {}
+        self._cells = 0
 
     def learn(self, application: str, place: int, values: Sequence[float], now: float) -> None:
         """Take readings that nothing is wrong with.
@@ -95,11 +107,17 @@ class Baselines:
         """
         learned = self._applications.pop(application, None) or _Application()
         self._applications[application] = learned  # the newest is last
-        if len(self._applications) > _MOST:
-            del self._applications[next(iter(self._applications))]
         one = learned.bins.get(place)
         if one is None:
             one = learned.bins[place] = _Bin(now)
+            self._cells += one.cells
+        self._cells -= one.cells
+        self._learn(learned, one, values, now)
+        self._cells += one.cells
+        while self._cells > MOST_CELLS and len(self._applications) > 1:
+            self._cells -= self._applications.pop(next(iter(self._applications))).cells
+
+    def _learn(self, learned: _Application, one: _Bin, values: Sequence[float], now: float) -> None:
         factor = one.age.factor(now)
         changed = False
         for number, value in zip(one.numbers, values, strict=True):
@@ -149,6 +167,7 @@ class Baselines:
         for one in () if learned is None else learned.bins.values():
             for place, judged in enumerate(JUDGED):
                 if judged.group is group:
+                    self._cells -= one.numbers[place].histogram.cells
                     one.numbers[place] = _Learned(judged)
         if learned is not None:
             learned.count()
@@ -174,6 +193,7 @@ class Baselines:
                 applications[name].bins[number] = _loaded(one)
             applications[name].count()
         self._applications = applications
+        self._cells = sum(one.cells for one in applications.values())
 
 
 def _dumped(one: _Bin) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class Group(enum.StrEnum):
     WAIT = "waiting for a CPU"
     THROTTLED = "throttling"
     COST = "CPU cost of the work"
+    MISSES = "cache misses"
     IO = "waiting for io"
     REFAULTS = "refaults"
     MEMORY = "waiting for memory"
@@ -97,6 +98,7 @@ JUDGED = (
     Judged(_S.THROTTLED, Group.THROTTLED, 0.1),
     Judged(_S.COST, Group.COST, 0.0, smooth=True, by_cpu=True, with_load=False),
     Judged(_S.CPI, Group.COST, 0.0, smooth=True, by_cpu=True, with_load=False),
+    Judged(_S.MPKI, Group.MISSES, 0.1, smooth=True, alarming=False, by_cpu=True, with_load=False),
     Judged(_S.PSI_IO, Group.IO, 0.03),
     Judged(_S.REFAULTS, Group.REFAULTS, 50.0),
     Judged(_S.MAJOR, Group.REFAULTS, 20.0, alarming=False),

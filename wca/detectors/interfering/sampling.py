@@ -14,7 +14,6 @@ __all__ = [
     "CPU",
     "DELAY",
     "FAULTS",
-    "HELD",
     "MAJOR",
     "MEASURES",
     "MEMORY",
@@ -22,7 +21,6 @@ __all__ = [
     "OPERATIONS",
     "PSI_CPU",
     "PSI_IO",
-    "PSI_MEMORY",
     "PSI_MEMORY_FULL",
     "READ",
     "REFAULTS",
@@ -69,7 +67,6 @@ MEASURES = (
     Measure("CPU PSI some, seconds per second", ("task_psi_cpu_some_seconds",)),
     Measure("run-queue delay per running second", ("task_run_queue_delay_seconds",), _USAGE),
     Measure("share of throttled periods", ("task_cpu_throttled_periods",), "task_cpu_periods"),
-    Measure("throttled seconds per second", ("task_cpu_throttled_seconds",)),
     Measure("CPU seconds per unit of work", (_USAGE,), "task_work"),
     Measure("cycles per instruction", ("task_cycles",), "task_instructions"),
     Measure(
@@ -83,7 +80,6 @@ MEASURES = (
     Measure("refaults per second", ("task_mem_refaults_file", "task_mem_refaults_anon")),
     Measure("major page faults per second", ("task_mem_major_page_faults",)),
     Measure("page faults per second", ("task_mem_page_faults",)),
-    Measure("memory PSI some, seconds per second", ("task_psi_memory_some_seconds",)),
     Measure("memory PSI full, seconds per second", ("task_psi_memory_full_seconds",)),
     Measure("bytes read per second", ("task_io_read_bytes",)),
     Measure("bytes written per second", ("task_io_written_bytes",)),
@@ -92,9 +88,9 @@ MEASURES = (
     Measure("indicator divided by objective", ("task_sli_normalized",), gauge=True),
     Measure("CPU shares", ("task_cpu_shares",), gauge=True),
 )
-CPU, WORK, PSI_CPU, DELAY, THROTTLED, HELD, COST, CPI = range(8)
-MPKI, BANDWIDTH, PSI_IO, REFAULTS, MAJOR, FAULTS, PSI_MEMORY, PSI_MEMORY_FULL = range(8, 16)
-READ, WRITTEN, OPERATIONS, MEMORY, SLI, SHARES = range(16, 22)
+CPU, WORK, PSI_CPU, DELAY, THROTTLED, COST, CPI, MPKI = range(8)
+BANDWIDTH, PSI_IO, REFAULTS, MAJOR, FAULTS, PSI_MEMORY_FULL = range(8, 14)
+READ, WRITTEN, OPERATIONS, MEMORY, SLI, SHARES = range(14, 20)
 
 _NAMES = tuple(
     dict.fromkeys(

@@ -167,6 +167,16 @@ TABLE: tuple[Row, ...] = (
         _NOBODY | {Rival.OUTSIDE},
         accuses=False,
     ),
+    # The victim's lines are evicted: with more misses it is the cache that is contended.
+    Row(
+        _V.MEMORY_NEIGHBOUR,
+        _R.LLC,
+        _G.COST,
+        {_G.COST: _HIGH, _G.MISSES: _HIGH},
+        frozenset((_L.COST,)),
+        Field.TRAFFIC,
+        _SOMEBODY,
+    ),
     Row(
         _V.MEMORY_NEIGHBOUR,
         _R.MEMORY_BW,
