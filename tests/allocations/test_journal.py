@@ -544,3 +544,18 @@ class TestTheFile:
         journal.intend(write, "me", times.now() + 1)
         journal.settle(write, FAILED)
         assert journal.entries() == []
+
+
+def test_an_agent_killed_between_the_hidden_weight_and_the_idle_class_leaves_its_weight(
+    change, journal, kernel, path, times
+):
+    """The idle class was announced and not entered: the weight there is the one we wrote before."""
+    change(SHARES, "355")
+    change(SHARES, "3", implied=True)
+    kernel.files[SHARES] = "355"
+    journal.close()
+    later = make_journal(path, times)
+    later.open()
+    assert outcomes(recover(later, kernel, times.now())) == [(SHARES, "restored")]
+    assert (kernel.files[SHARES], later.entries()) == ("2048", [])
+    later.close()

@@ -96,6 +96,8 @@ def _settled(entry: Entry, record: Mapping[str, Any]) -> Entry:
     if outcome == APPLIED:
         settled = (new,) if seen in (None, new) else (new, str(seen))
         implied = bool(record.get("implied"))
+        if implied:  # it comes about with the next write; until then what we wrote before is there
+            settled = tuple(dict.fromkeys((*settled, *entry.settled)))
     last = [entry.ours, *settled[:1], *pending][-1]
     return replace(entry, ours=last, settled=settled, pending=pending, implied=implied)
 

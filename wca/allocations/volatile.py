@@ -45,12 +45,15 @@ class VolatileJournal:
         if outcome == FAILED:
             entry = replace(entry, pending=pending)
         else:
-            settled = (write.new, *([seen] if seen else []))
+            before = entry.settled if write.implied else ()  # there until the next write is made
+            settled = tuple(dict.fromkeys((write.new, *([seen] if seen else []), *before)))
             entry = replace(entry, settled=settled, pending=pending, implied=write.implied)
         if not entry.values or entry.values == (entry.original,):
             del self._entries[write.path]
         else:
-            self._entries[write.path] = replace(entry, ours=entry.values[-1])
+            self._entries[write.path] = replace(
+                entry, ours=(*entry.settled[:1], *entry.pending)[-1]
+            )
 
     def renew(self, expires: float) -> None:
         """Let everything last until then."""
