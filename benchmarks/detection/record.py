@@ -11,7 +11,7 @@ from benchmarks.detection import agent, director, programs
 from benchmarks.detection.corpus import Corpus
 from benchmarks.detection.groups import TOP, node_groups
 from benchmarks.detection.plan import KINDS, Episode, Times, plan
-from benchmarks.detection.session import RATE, STEPS, Session, renice, session
+from benchmarks.detection.session import RATE, STEPS, Session, first, session
 
 __all__ = ["Options", "record"]
 
@@ -81,8 +81,7 @@ def record(options: Options, say: Callable[[str], None] = print) -> Corpus:
     binaries = programs.build(options.build)
     files = programs.files(options.work, options.sizes)
     end = None if options.seconds is None else time.monotonic() + options.seconds
-    renice()
-    with _session(binaries, files, options.seed) as (running, folder):
+    with first(), _session(binaries, files, options.seed) as (running, folder):
         for episode in options.episodes():
             while not corpus.has(episode.name):
                 if end is not None and time.monotonic() > end:

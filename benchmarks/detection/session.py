@@ -11,7 +11,7 @@ from benchmarks.detection import programs
 from benchmarks.detection.groups import NEIGHBOURS, VICTIM, NodeGroups
 from benchmarks.detection.plan import LARGE_FILE, Burst
 
-__all__ = ["COUNTER", "RATE", "STEPS", "Session", "session"]
+__all__ = ["COUNTER", "RATE", "STEPS", "Session", "first", "session"]
 
 #: Requests per second, and steps of the walk through memory in each.
 RATE = 120.0
@@ -176,6 +176,12 @@ def session(*arguments) -> Iterator[Session]:
         one.close()
 
 
-def renice() -> None:
-    """Let this process, and those that it starts, come first."""
+@contextlib.contextmanager
+def first() -> Iterator[None]:
+    """Let this process, and those that it starts meanwhile, come first."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
     os.setpriority(os.PRIO_PROCESS, 0, -20)
+    try:
+        yield
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, before)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.detection import director, groups, observing, programs
+from benchmarks.detection import director, groups, observing, programs, session
 from benchmarks.detection.__main__ import main
 from benchmarks.detection.corpus import Corpus, read_latencies
 from benchmarks.detection.evaluating import effects, evaluate
@@ -468,3 +468,22 @@ class TestForReal:
             assert sleeper.wait(10) == -signal.SIGKILL
             assert all(Path(path).exists() for path in made.procs(groups.VICTIM))
         assert not leftovers()
+
+
+def test_a_session_that_comes_first_gives_its_place_back():
+    need_root()
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with session.first():
+        assert os.getpriority(os.PRIO_PROCESS, 0) == -20
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+@pytest.mark.parametrize("name", ["tuning", "scored"])
+def test_what_was_recorded_is_found_named_and_laid_to_the_right_task(name):
+    """All that the corpora of this repository hold; one that is not must be looked into."""
+    corpus = Corpus(ROOT / "benchmarks/detection/corpus" / name)
+    evaluation = evaluate("interference", NAIVE.with_name("interference.yaml"), corpus)
+    assert {kind.kind for kind in evaluation.score.kinds.values()} == set(KINDS)
+    failures = {one.name: one.failures for one in evaluation.judged if one.failures}
+    assert failures == {}
+    assert evaluation.score.false_accusations == 0
