@@ -478,12 +478,21 @@ def test_a_session_that_comes_first_gives_its_place_back():
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
-@pytest.mark.parametrize("name", ["tuning", "scored"])
-def test_what_was_recorded_is_found_named_and_laid_to_the_right_task(name):
-    """All that the corpora of this repository hold; one that is not must be looked into."""
-    corpus = Corpus(ROOT / "benchmarks/detection/corpus" / name)
+def test_what_was_recorded_for_tuning_is_found_named_and_laid_to_the_right_task():
+    """Not what was recorded for scoring: nobody is to be tempted to tune a detector on that."""
+    corpus = Corpus(ROOT / "benchmarks/detection/corpus/tuning")
     evaluation = evaluate("interference", NAIVE.with_name("interference.yaml"), corpus)
     assert {kind.kind for kind in evaluation.score.kinds.values()} == set(KINDS)
-    failures = {one.name: one.failures for one in evaluation.judged if one.failures}
-    assert failures == {}
+    assert {one.name: one.failures for one in evaluation.judged if one.failures} == {}
     assert evaluation.score.false_accusations == 0
+
+
+def test_the_report_of_the_guide_judges_all_detectors_and_a_model(capsys):
+    corpus = ROOT / "benchmarks/detection/corpus"
+    assert (
+        main(["report", "--corpus", str(corpus / "scored"), "--train", str(corpus / "tuning")]) == 0
+    )
+    said = capsys.readouterr().out
+    for name in ("cpi", "interference", "naive", "model"):
+        assert f"\n## {name}\n" in said
+    assert "learned from another corpus" in said

@@ -40,6 +40,10 @@ ELSEWHERE = {
     'make bench-detection ARGS="report --corpus corpus/mine --json corpus/mine.json"': (
         "tests/benchmarks/test_detection.py"
     ),
+    'make bench-detection ARGS="record --out benchmarks/detection/corpus/scored '
+    '--episodes-per-kind 20"': "tests/benchmarks/test_detection.py, with short episodes",
+    'make bench-detection ARGS="report --corpus benchmarks/detection/corpus/scored '
+    '--train benchmarks/detection/corpus/tuning"': "tests/benchmarks/test_detection.py",
     "make peers && make bench-peers": "tests/benchmarks, without the peers",
     'echo "254:0 1000000000000" > /sys/fs/cgroup/blkio/some-group/blkio.throttle.read_bps_device': (
         "tests/collectors/test_real_events.py, in a group of its own"
