@@ -192,10 +192,12 @@ class ContentionAnomaly(Anomaly):
 class AnomalyDetector(ABC):
     """Looks at all tasks once per interval and says who is hurt, by what and by whom.
 
-    ``detect`` is called on the loop's thread and must not wait, unless the detector says that it is
-    ``blocking``: then it runs on one thread of its own, which gets the newest data each time it is
-    free, and the loop reports what it has said last. Whatever it raises costs its answer for this
-    interval, is reported and counted, and ends nothing.
+    ``detect`` is called on one thread of the detector's own, always the same. The loop waits for the
+    answer, for an interval and at least a second; one that takes longer costs its answers until it
+    has returned, and is not asked meanwhile. Nobody waits for a detector that says that it is
+    ``blocking``: it gets the newest data each time it is free, and the loop reports what it has
+    said last. Whatever it raises costs its answer for this interval, is reported and counted, and
+    ends nothing.
 
     It knows no other time than that of the platform, and nothing that is random, so that a
     recording can be replayed. It has to bear everything that may be missing: measurements, tasks,
@@ -239,7 +241,8 @@ class Stateful(Protocol):
     def dump_state(self) -> Mapping[str, Any]:
         """What it has learned: plain data of JSON, with names that are text, and no NaN.
 
-        Called every few minutes and at the end. The same at every call while nothing was detected
+        Called every few minutes and at the end, and encoded later, on another thread: the detector
+        changes nothing any more in what it gave. The same at every call while nothing was detected
         in between.
         """
 
