@@ -192,9 +192,9 @@ class ContentionAnomaly(Anomaly):
 class AnomalyDetector(ABC):
     """Looks at all tasks once per interval and says who is hurt, by what and by whom.
 
-    ``detect`` is called on one thread of the detector's own, always the same. The loop waits for the
-    answer, for an interval and at least a second; one that takes longer costs its answers until it
-    has returned, and is not asked meanwhile. Nobody waits for a detector that says that it is
+    ``detect`` is called on one thread of the detector's own, always the same. The loop waits for
+    the answer, for an interval and at least a second; one that takes longer costs its answers until
+    it has returned, and is not asked meanwhile. Nobody waits for a detector that says that it is
     ``blocking``: it gets the newest data each time it is free, and the loop reports what it has
     said last. Whatever it raises costs its answer for this interval, is reported and counted, and
     ends nothing.
