@@ -1,6 +1,7 @@
 """Records episodes one after the other, until the plan or the time is at its end."""
 
 import contextlib
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from benchmarks.detection.groups import TOP, node_groups
 from benchmarks.detection.plan import KINDS, Episode, Times, plan
 from benchmarks.detection.session import RATE, STEPS, Session, first, session
 
-__all__ = ["Options", "record"]
+__all__ = ["Options", "memory_folder", "record"]
 
 #: For the counter of the victim and the latencies: writing them must not wait for a disk.
 MEMORY_FOLDER = "/dev/shm"
@@ -96,11 +97,20 @@ def _session(
     binaries: dict[str, str], files: dict[str, str], seed: int
 ) -> Iterator[tuple[Session, Path]]:
     with (
-        tempfile.TemporaryDirectory(prefix=f"{TOP}-", dir=MEMORY_FOLDER) as name,
         node_groups() as groups,
-        session(groups, binaries, files, Path(name), seed) as running,
+        memory_folder() as folder,
+        session(groups, binaries, files, folder, seed) as running,
     ):
-        yield running, Path(name)
+        yield running, folder
+
+
+@contextlib.contextmanager
+def memory_folder() -> Iterator[Path]:
+    """A folder in memory; those that killed runs have left are removed, as there is one run only."""
+    for left in Path(MEMORY_FOLDER).glob(f"{TOP}-*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=f"{TOP}-", dir=MEMORY_FOLDER) as name:
+        yield Path(name)
 
 
 def _attempt(

@@ -22,7 +22,7 @@ from benchmarks.detection.corpus import Corpus, read_latencies
 from benchmarks.detection.evaluating import effects, evaluate
 from benchmarks.detection.plan import KINDS, NULLS, QUIET, Times, episode, plan
 from benchmarks.detection.programs import UnusableError
-from benchmarks.detection.record import MEMORY_FOLDER, Options, record
+from benchmarks.detection.record import MEMORY_FOLDER, Options, memory_folder, record
 from benchmarks.detection.report import LIMITS, report, upper_bound
 from tests.cgroup_fixtures import need_root
 from wca.detectors.api import ContendedResource
@@ -462,7 +462,9 @@ class TestForReal:
         os.makedirs(folder)
         sleeper = subprocess.Popen(["sleep", "1000"])
         Path(f"{folder}/cgroup.procs").write_text(str(sleeper.pid))
-        with groups.node_groups() as made:
+        Path(MEMORY_FOLDER, f"{groups.TOP}-killed").mkdir()
+        with groups.node_groups() as made, memory_folder() as memory:
+            assert list(memory.parent.glob(f"{groups.TOP}-*")) == [memory]
             with pytest.raises(UnusableError, match="another run"), groups.node_groups():
                 pass
             assert sleeper.wait(10) == -signal.SIGKILL
