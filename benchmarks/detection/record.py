@@ -106,7 +106,7 @@ def _session(
 
 @contextlib.contextmanager
 def memory_folder() -> Iterator[Path]:
-    """A folder in memory; those that killed runs have left are removed, as there is one run only."""
+    """A folder in memory. What killed runs have left is removed: there is one run at a time."""
     for left in Path(MEMORY_FOLDER).glob(f"{TOP}-*"):
         shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=f"{TOP}-", dir=MEMORY_FOLDER) as name:
