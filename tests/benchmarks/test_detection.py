@@ -427,7 +427,7 @@ class TestForReal:
         parts = {one.label["kind"]: one.measured["parts"]["episode"] for one in corpus}
         assert parts["own quota"]["throttled"] > 0
         assert parts["nothing"]["throttled"] == 0
-        assert parts["cpu neighbour"]["ours"] > 1.0 > parts["nothing"]["ours"]
+        assert parts["cpu neighbour"]["ours"] > 1.5 * parts["nothing"]["ours"]
         (options.out / "0002.json").unlink()
         again = []
         record(options, again.append)
