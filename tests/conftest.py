@@ -1,6 +1,7 @@
 """Fixtures that several test folders share."""
 
 import itertools
+import logging
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,26 @@ def pytest_runtest_makereport():
         (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
     ]
     return report
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    """A command that a test calls sets levels, and writes to a stream that is closed with the test."""
+    root = logging.getLogger()
+    level, own = root.level, [one for one in root.handlers if one.get_name() == "wca"]
+    levels = _levels()
+    yield
+    root.setLevel(level)
+    for handler in [one for one in root.handlers if one.get_name() == "wca" and one not in own]:
+        root.removeHandler(handler)
+    for name, now in _levels().items():
+        if now != levels.get(name, logging.NOTSET):
+            logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+
+
+def _levels():
+    loggers = logging.root.manager.loggerDict.items()
+    return {name: one.level for name, one in loggers if isinstance(one, logging.Logger)}
 
 
 @pytest.fixture
