@@ -13,6 +13,7 @@ from benchmarks.workers import workers
 from wca.abilities import ability
 from wca.collectors import Collector, NotAvailable, Probe
 from wca.collectors.api import TellsUnmeasured
+from wca.collectors.work.counter_file import WorkCounterFile
 from wca.components import BUILT_IN
 from wca.config.importing import load_class
 from wca.gc_tuning import raise_gc_threshold
@@ -39,6 +40,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "NodeUncoreCollector": {"event_names": ["msr/tsc/"]},  # a PMU that most machines have
     "TaskWssCollector": {"reset_cycles": 5},
     "NodeMemoryHardwareCollector": {"run": lambda: MODULES},
+    # A number that the kernel writes, in place of an application.
+    "TaskWorkCollector": {"sources": [WorkCounterFile("/proc/sys/kernel/threads-max")]},
 }
 WARM_UP = 2
 HEADER = (
