@@ -1,6 +1,14 @@
 """The commands of docs/recording.md, in their order: each needs what the one before has made."""
 
+import contextlib
+import os
+
+import pytest
+
 from tests.docs.pages import blocks
+
+#: Where the configuration that is printed keeps its records; another user could not write there.
+RECORDS = "/tmp/wca-anomalies.jsonl"
 
 
 def recording_commands():
@@ -9,6 +17,14 @@ def recording_commands():
     return [line for text in texts for line in text.splitlines() if line.startswith("./dist/")]
 
 
+@pytest.fixture
+def records():
+    yield
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(RECORDS)
+
+
+@pytest.mark.usefixtures("records")
 def test_a_recording_is_made_and_asked_as_printed(checkout):
     record, replay, detect = (checkout.shell(command) for command in recording_commands())
     assert record.returncode == 0, record.stderr
