@@ -52,7 +52,8 @@ def logging_as_it_was():
 
 def _levels():
     loggers = logging.root.manager.loggerDict.items()
-    return {name: one.level for name, one in loggers if isinstance(one, logging.Logger)}
+    ours = [(name, one) for name, one in loggers if name.split(".")[0] == "wca"]
+    return {name: one.level for name, one in ours if isinstance(one, logging.Logger)}
 
 
 @pytest.fixture
