@@ -45,12 +45,12 @@ def logging_as_it_was():
     root.setLevel(level)
     for handler in [one for one in root.handlers if one.get_name() == "wca" and one not in own]:
         root.removeHandler(handler)
-    for name, now in _levels().items():
-        if now != levels.get(name, logging.NOTSET):
-            logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+    for name, before in levels.items():  # a new one has the level that its module gave it
+        logging.getLogger(name).setLevel(before)
 
 
 def _levels():
+    logging.getLogger("wca")
     loggers = logging.root.manager.loggerDict.items()
     ours = [(name, one) for name, one in loggers if name.split(".")[0] == "wca"]
     return {name: one.level for name, one in ours if isinstance(one, logging.Logger)}
