@@ -370,8 +370,8 @@ def test_without_a_compiler_one_sentence_says_so(tmp_path, monkeypatch):
 
 def test_files_that_cannot_be_made_are_one_sentence(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UnusableError, match="file/work/direct cannot be made: Not a directory"):
-        programs.files(tmp_path / "file/work", {programs.DIRECT: programs.MIB})
+    with pytest.raises(UnusableError, match="file/large/direct cannot be made: Not a directory"):
+        programs.files(tmp_path / "file/large", {programs.DIRECT: programs.MIB})
 
 
 SHORT = Times(settle=1.0, lead=2.0, episode=3.0, tail=1.0)
