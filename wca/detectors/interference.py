@@ -42,7 +42,7 @@ class InterferenceDetector(AnomalyDetector):
             seconds per unit of work and for cycles per instruction, which are smoothed.
         outliers: unusual readings that make an anomaly, of the last ``readings``.
         readings: see ``outliers``.
-        quiet: readings without an unusual one that end it.
+        quiet: intervals without an unusual reading that end it.
         min_cpu: CPUs that a task must use before its waits for a CPU and its costs are judged.
         victims: which tasks can be victims, regular expressions by label; none: all. Those with
             the least CPU shares never are.

@@ -40,7 +40,7 @@ class ModelDetector(AnomalyDetector):
             application and how busy a task must be.
         outliers: unusual readings that make an anomaly, of the last ``readings``.
         readings: see ``outliers``.
-        quiet: readings without an unusual one that end it.
+        quiet: intervals without an unusual reading that end it.
         victims: which tasks can be victims, regular expressions by label; none: all. Those with
             the least CPU shares never are.
 

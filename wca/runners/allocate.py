@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from wca.allocations.answers import AllocationAnswer
 from wca.allocations.api import JournalError
-from wca.allocations.force import Force
 from wca.allocations.groups import Groups
+from wca.allocations.lease import Lease
 from wca.allocations.performer import Performer
 from wca.allocations.results import Outcome, Result
 from wca.detectors.api import ContentionAnomaly
@@ -30,7 +30,7 @@ class Allocate:
     Args:
         detect: has asked the allocator.
         performer: does what it asks for.
-        force: how long that lasts.
+        lease: how long that lasts.
         groups: forgets tasks that are gone.
         telemetry: where failures are reported, as ``allocations``.
         labels: of every metric; they win over a task's own.
@@ -45,7 +45,7 @@ class Allocate:
         self,
         detect: Detect,
         performer: Performer,
-        force: Force,
+        lease: Lease,
         groups: Groups,
         telemetry: Telemetry,
         labels: Mapping[str, str],
@@ -56,7 +56,7 @@ class Allocate:
     ) -> None:
         self._detect = detect
         self._performer = performer
-        self._force = force
+        self._lease = lease
         self._groups = groups
         self._telemetry = telemetry
         self._labels = dict(labels)
@@ -88,7 +88,7 @@ class Allocate:
         answer = None if said is None else said.answer
         asked = answer.allocations if isinstance(answer, AllocationAnswer) else {}
         try:
-            held = self._force.check(answered=answer is not None)
+            held = self._lease.check(answered=answer is not None)
         except JournalError as error:
             self._telemetry.failure(_ERRORS, f"the journal cannot be used: {error}")
             held = "journal"
@@ -144,11 +144,11 @@ class Allocate:
             "allocations_count": sum(one.outcome is Outcome.APPLIED for one in results),
             "allocations_total": self._total,
             "allocations_errors": self._errors,
-            "allocations_undone": self._force.undone,
-            "allocations_held": int(self._force.held),
+            "allocations_undone": self._lease.undone,
+            "allocations_held": int(self._lease.held),
         }
         try:
-            values["allocations_in_force"] = self._force.count
+            values["allocations_in_force"] = self._lease.count
         except JournalError:
             values.pop("allocations_in_force", None)
         if said is not None:

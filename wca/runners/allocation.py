@@ -7,12 +7,12 @@ from wca.allocations.api import JournalError
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
 from wca.allocations.files import KernelFiles
-from wca.allocations.force import Force
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
 from wca.allocations.hold import DEFAULT_HOLD, Hold
 from wca.allocations.journal import DEFAULT_JOURNAL
 from wca.allocations.knobs import SLOW
+from wca.allocations.lease import Lease
 from wca.allocations.opening import journal_problems, open_journal
 from wca.allocations.performer import Performer, Policy
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator
@@ -164,7 +164,7 @@ class AllocationRunner(MeasurementRunner):
             os.sysconf("SC_PAGESIZE"),
         )
         groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
-        performer, force = self._acting(engine, groups)
+        performer, lease = self._acting(engine, groups)
         labels = self.common_labels(engine)
         options = PluginOptions(
             self.interval, labels, self.state, self.recording, self.recording_size
@@ -175,7 +175,7 @@ class AllocationRunner(MeasurementRunner):
         allocate = Allocate(
             detect,
             performer,
-            force,
+            lease,
             groups,
             engine.telemetry,
             labels,
@@ -185,7 +185,7 @@ class AllocationRunner(MeasurementRunner):
         )
         return [detect, allocate]
 
-    def _acting(self, engine: Engine, groups: Groups) -> tuple[Performer, Force]:
+    def _acting(self, engine: Engine, groups: Groups) -> tuple[Performer, Lease]:
         hold = Hold(self.hold)
         try:
             journal = open_journal(
@@ -194,10 +194,14 @@ class AllocationRunner(MeasurementRunner):
         except JournalError as error:
             raise StartError(f"journal: {error}") from error
         now, name = engine.clock.now, type(self.allocator).__name__
-        gate = Gate(self._files, journal, name, lambda: now() + self.lease, SLOW)
-        force = Force(journal, self._files, gate, hold, self.lease, now)
-        engine.lifecycle.start(force, "allocations")
+
+        def expires() -> float:
+            return now() + self.lease
+
+        gate = Gate(self._files, journal, name, expires, SLOW)
+        lease = Lease(journal, self._files, gate, hold, expires, now)
+        engine.lifecycle.start(lease, "allocations")
         # A storage that hangs at the end must not take the time for it.
-        engine.lifecycle.before_close("allocations", force.close)
+        engine.lifecycle.before_close("allocations", lease.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
-        return Performer(groups, self._files, gate, journal, self.envelope, policy), force
+        return Performer(groups, self._files, gate, journal, self.envelope, policy), lease

@@ -36,7 +36,7 @@ class Examiner:
         norms: what is usual; is given what nothing is wrong with.
         application_label: the label of tasks that says which of them are of one kind.
         confirmation: when unusual readings are an anomaly.
-        quiet: readings without an unusual one that end it.
+        quiet: intervals without an unusual reading that end it.
         victims: which tasks can be victims; None: all.
     """
 

@@ -49,7 +49,7 @@ class Patient:
         application: what kind of task it is.
         timeline: which is shared by all.
         confirmation: when unusual readings are an anomaly.
-        quiet: readings without an unusual one after which an anomaly is over.
+        quiet: intervals without an unusual reading after which an anomaly is over.
     """
 
     def __init__(

@@ -51,7 +51,7 @@ class Trouble:
         stopped_below: activity of the accused below which it does not do it any longer.
         explained: groups of numbers that rose with it.
         age: intervals since it was found.
-        quiet: readings in a row without an unusual one.
+        quiet: intervals in a row without an unusual reading.
         stopped: intervals since the one that was accused stopped; 0: it did not.
     """
 

@@ -8,7 +8,7 @@ from wca.allocations.contract import Files, Journal
 from wca.allocations.gate import Gate
 from wca.allocations.hold import Hold
 
-__all__ = ["HELD", "Force"]
+__all__ = ["HELD", "Lease"]
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ _DONE = ("restored", "already")
 _OF_THE_TIME = 0.5
 
 
-class Force:
+class Lease:
     """Lets values last as long as the allocator answers, and takes them back.
 
     Args:
@@ -28,7 +28,7 @@ class Force:
         files: how the kernel's files are written.
         gate: has a thread to be closed.
         hold: stops everything.
-        lease: seconds that values last without an answer of the allocator.
+        expires: gives the Unix time until which what is renewed now is to last.
         now: Unix time in seconds.
     """
 
@@ -38,14 +38,14 @@ class Force:
         files: Files,
         gate: Gate,
         hold: Hold,
-        lease: float,
+        expires: Callable[[], float],
         now: Callable[[], float],
     ) -> None:
         self._journal = journal
         self._files = files
         self._gate = gate
         self._hold = hold
-        self._lease = lease
+        self._expires = expires
         self._now = now
         self._closed = False
         #: Files that were given back so far.
@@ -65,10 +65,6 @@ class Force:
         """Undo what an earlier agent has left, see ``recover``. Raises JournalError."""
         self._undo(only_expired=False)
 
-    def expires(self) -> float:
-        """The end of a lease that begins now, in Unix time."""
-        return self._now() + self._lease
-
     def check(self, *, answered: bool) -> str:
         """Once in each interval: renew the lease or undo; why nothing may be written, or nothing.
 
@@ -83,7 +79,7 @@ class Force:
             self._undo(only_expired=False)
             return HELD
         if answered:
-            self._journal.renew(self.expires())
+            self._journal.renew(self._expires())
         else:
             self._undo(only_expired=True)
         return ""
