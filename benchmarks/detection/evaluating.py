@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.detection.corpus import Corpus, Recorded
-from wca.commands.detector import detector_of
+from wca.commands.plugin import detector_of
 from wca.detectors.api import AnomalyDetector
 from wca.recording import Frame, FrameAnswer, read_recording
 from wca.recording.findings import Finding, findings_of

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from wca.commands.detector import add_replay_options, detector_of
 from wca.commands.outputs import refuse_inputs, replaced
+from wca.commands.plugin import add_replay_options, detector_of
 from wca.detectors.api import AnomalyDetector
 from wca.errors import UsageError, ValidationError
 from wca.recording import Frame, FrameAnswer, Recording, read_recording

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from wca.commands.detector import add_replay_options, plugin_of
 from wca.commands.outputs import refuse_inputs, replaced
+from wca.commands.plugin import add_replay_options, plugin_of
 from wca.recording import Recording, read_recording
 from wca.recording.plugins import Plugin
 from wca.recording.replay import answer_line, asked, replay, restore
