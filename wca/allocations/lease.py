@@ -61,6 +61,11 @@ class Lease:
         """Files with a value of ours. Raises JournalError."""
         return len(self._journal.entries())
 
+    @property
+    def tasks(self) -> frozenset[str]:
+        """Ids of the tasks with a value of ours. Raises JournalError."""
+        return frozenset(entry.task_id for entry in self._journal.entries())
+
     def start(self) -> None:
         """Undo what an earlier agent has left, see ``recover``. Raises JournalError."""
         self._undo(only_expired=False)

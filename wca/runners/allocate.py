@@ -1,10 +1,12 @@
 """The stage that does what an allocator asks for, as far as it may."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 from wca.allocations.answers import AllocationAnswer
 from wca.allocations.api import JournalError
 from wca.allocations.groups import Groups
+from wca.allocations.in_force import InForce
 from wca.allocations.lease import Lease
 from wca.allocations.performer import Performer
 from wca.allocations.results import Outcome, Result
@@ -32,6 +34,7 @@ class Allocate:
         performer: does what it asks for.
         lease: how long that lasts.
         groups: forgets tasks that are gone.
+        in_force: likewise, and is told which tasks something is done to.
         telemetry: where failures are reported, as ``allocations``.
         labels: of every metric; they win over a task's own.
         name: of the allocator.
@@ -47,6 +50,7 @@ class Allocate:
         performer: Performer,
         lease: Lease,
         groups: Groups,
+        in_force: InForce,
         telemetry: Telemetry,
         labels: Mapping[str, str],
         name: str,
@@ -58,6 +62,8 @@ class Allocate:
         self._performer = performer
         self._lease = lease
         self._groups = groups
+        self._in_force = in_force
+        self._touched: frozenset[str] = frozenset()
         self._telemetry = telemetry
         self._labels = dict(labels)
         self._allocator = name
@@ -80,6 +86,7 @@ class Allocate:
             }
         )
         results = self._perform(view, said, sample.monotonic)
+        self._in_force.keep(view.tasks, self._acted_on(results))
         self._report(results)
         self._record(results, view, said)
         self._export(results, view, said, sample)
@@ -93,6 +100,15 @@ class Allocate:
             self._telemetry.failure(_ERRORS, f"the journal cannot be used: {error}")
             held = "journal"
         return self._performer.perform(asked, view.tasks, now, held)
+
+    def _acted_on(self, results: Sequence[Result]) -> frozenset[str]:
+        """Tasks with values of ours now or in the interval before, or with writes that failed."""
+        tried = frozenset(one.task_id for one in results if one.writes)
+        before, self._touched = self._touched, tried
+        # A journal that cannot be read was reported just now.
+        with contextlib.suppress(JournalError):
+            self._touched |= self._lease.tasks
+        return before | self._touched
 
     def _report(self, results: Sequence[Result]) -> None:
         self._total += sum(one.outcome is Outcome.APPLIED for one in results)

@@ -10,6 +10,7 @@ from wca.allocations.files import KernelFiles
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
 from wca.allocations.hold import DEFAULT_HOLD, Hold
+from wca.allocations.in_force import InForce
 from wca.allocations.journal import DEFAULT_JOURNAL
 from wca.allocations.knobs import SLOW
 from wca.allocations.lease import Lease
@@ -171,12 +172,14 @@ class AllocationRunner(MeasurementRunner):
         )
         asked = start_plugin(engine, self.allocator, options)
         records = start_records(engine, self.records, self.records_size)
-        detect = asked.stage(views_of(engine, measuring, groups.read), records)
+        in_force = InForce(groups.read, engine.clock.monotonic)
+        detect = asked.stage(views_of(engine, measuring, in_force.of), records)
         allocate = Allocate(
             detect,
             performer,
             lease,
             groups,
+            in_force,
             engine.telemetry,
             labels,
             asked.name,
