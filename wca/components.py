@@ -57,6 +57,8 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.storage.log:LogStorage", "Prometheus text to a file or standard output"),
     Entry("wca.storage.prometheus:PrometheusStorage", "a page for Prometheus to fetch"),
     Entry("wca.http.server:HttpServer", "the one address on which pages are shown"),
+    Entry("wca.storage.cloudwatch:CloudWatchStorage", "metrics of Amazon CloudWatch", "beta"),
+    Entry("wca.storage.emf:EmfStorage", "CloudWatch's embedded metric format", "beta"),
     Entry("wca.storage.kafka:KafkaStorage", "messages in a topic of Apache Kafka", "beta"),
     Entry("wca.storage.http:HTTPStorage", "JSON to a web service"),
     Entry("wca.storage.remote_write:RemoteWriteStorage", "to Prometheus by remote write", "beta"),

@@ -7,7 +7,9 @@ from wca.storage.api import FailedDeliveryException, Storage
 
 if TYPE_CHECKING:
     from wca.storage.aggregating import AggregatingStorage
+    from wca.storage.cloudwatch import CloudWatchStorage
     from wca.storage.delivery import Parcel, Refused, Unavailable
+    from wca.storage.emf import EmfStorage
     from wca.storage.filter import FilterStorage
     from wca.storage.http import HTTPStorage
     from wca.storage.kafka import KafkaStorage
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AggregatingStorage",
+    "CloudWatchStorage",
+    "EmfStorage",
     "Encoding",
     "FailedDeliveryException",
     "FilterStorage",
@@ -43,6 +47,8 @@ __getattr__ = lazy_names(
     __name__,
     {
         "AggregatingStorage": "wca.storage.aggregating",
+        "CloudWatchStorage": "wca.storage.cloudwatch",
+        "EmfStorage": "wca.storage.emf",
         "Encoding": "wca.storage.network",
         "FilterStorage": "wca.storage.filter",
         "KafkaStorage": "wca.storage.kafka",

@@ -1,0 +1,1 @@
+"""What CloudWatchStorage and EmfStorage are made of."""

@@ -1,0 +1,203 @@
+"""Samples as data of PutMetricData."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wca.errors import ValidationError
+from wca.metrics import Metric, MetricType, MetricUnit
+from wca.storage.cloudwatch_client.limits import (
+    MOST_DIMENSIONS,
+    check_dimension,
+    check_metric_name,
+    check_time,
+    checked_value,
+)
+from wca.storage.encoding import Rejected
+
+__all__ = ["Datum", "Datums", "Naming"]
+
+#: Units of the catalogue; what is not here has no unit there.
+_UNITS: dict[str | None, str] = {
+    MetricUnit.BYTES: "Bytes",
+    MetricUnit.BYTES_PER_SECOND: "Bytes/Second",
+    MetricUnit.SECONDS: "Seconds",
+}
+#: Ends of the names of the four metrics that make a statistic set.
+_SET = {"_count": "SampleCount", "_sum": "Sum", "_min": "Minimum", "_max": "Maximum"}
+
+_Dimensions = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What metrics are called there.
+
+    Args:
+        names: other names, by name of the metric.
+        units: units of CloudWatch, by name there.
+        dimensions: of every metric.
+        labels: labels that become dimensions, and what those are called.
+        statistic_sets: names there of which ``NAME_count``, ``_sum``, ``_min`` and ``_max`` are
+            sent as one statistic set.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    statistic_sets: Sequence[str] = ()
+
+
+@dataclass
+class Datum:
+    """One datum.
+
+    Args:
+        name: of the metric.
+        dimensions: ordered by name.
+        time: Unix time in seconds.
+        unit: of CloudWatch.
+        values: of the samples that are in it.
+        statistics: parts of a statistic set by their names there; empty: there is none.
+        metrics: the samples that are in it.
+        firsts: first readings of counters that are counted with it.
+    """
+
+    name: str
+    dimensions: _Dimensions
+    time: float
+    unit: str
+    values: list[float] = field(default_factory=list)
+    statistics: dict[str, float] = field(default_factory=dict)
+    metrics: list[Metric] = field(default_factory=list)
+    firsts: int = 0
+
+    @property
+    def samples(self) -> int:
+        """How many samples are in it."""
+        return len(self.metrics) + self.firsts
+
+    def as_json(self, resolution: int) -> dict[str, Any]:
+        """As PutMetricData has it, the time as a number."""
+        data: dict[str, Any] = {
+            "MetricName": self.name,
+            "Dimensions": [{"Name": name, "Value": value} for name, value in self.dimensions],
+            "Timestamp": self.time,
+            "Unit": self.unit,
+            "StorageResolution": resolution,
+        }
+        if self.statistics:
+            data["StatisticValues"] = self.statistics
+        elif len(self.values) == 1:
+            data["Value"] = self.values[0]
+        else:
+            data["StatisticValues"] = {
+                "SampleCount": float(len(self.values)),
+                "Sum": sum(self.values),
+                "Minimum": min(self.values),
+                "Maximum": max(self.values),
+            }
+        return data
+
+
+class Datums:
+    """Makes data of batch after batch.
+
+    Samples of one batch that are the same metric there, such as those of several tasks none of
+    whose labels is a dimension, are one datum, a statistic set of their values. Of a counter its
+    growth since the batch before is sent; the first reading has none.
+
+    Args:
+        naming: what metrics are called there.
+    """
+
+    def __init__(self, naming: Naming) -> None:
+        self._naming = naming
+        self._totals: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
+
+    def of(self, metrics: Sequence[Metric], now: float) -> tuple[list[Datum], list[Rejected]]:
+        """The data of a batch, and what has no place there.
+
+        Args:
+            metrics: the batch.
+            now: Unix time in seconds, of samples that have none.
+        """
+        found: dict[tuple[Any, ...], Datum] = {}
+        rejected: list[Rejected] = []
+        before, self._totals = self._totals, {}
+        first_readings = 0
+        for metric in metrics:
+            try:
+                value = self._value(metric, before)
+                if value is None:
+                    first_readings += 1
+                else:
+                    self._add(found, metric, value, now)
+            except ValidationError as error:
+                rejected.append(Rejected(metric, str(error)))
+        whole = [one for one in found.values() if len(one.statistics) in (0, len(_SET))]
+        for datum in found.values():
+            if datum not in whole:
+                told = f"of the statistic set {datum.name} parts are missing"
+                rejected += [Rejected(metric, told) for metric in datum.metrics]
+        if whole:  # a first reading is neither lost nor refused: it is in the growth to come
+            whole[0].firsts = first_readings
+        return whole, rejected
+
+    def _value(self, metric: Metric, before: Mapping[Any, float]) -> float | None:
+        value = checked_value(metric.value)
+        if metric.type != MetricType.COUNTER:
+            return value
+        key = (metric.name, frozenset(metric.labels.items()))
+        self._totals[key] = value
+        last = before.get(key)
+        if last is None:
+            return None
+        return value - last if value >= last else value  # one that fell began anew
+
+    def _add(
+        self, found: dict[tuple[Any, ...], Datum], metric: Metric, value: float, now: float
+    ) -> None:
+        name = self._naming.names.get(metric.name, metric.name)
+        check_metric_name(name)
+        time = now if metric.timestamp is None else float(metric.timestamp)
+        check_time(time, now)
+        dimensions = self._dimensions(metric)
+        base, part = self._part(name)
+        key = (base, dimensions, time, part is None)
+        datum = found.get(key)
+        if datum is None:
+            datum = found[key] = Datum(base, dimensions, time, self._unit(base, metric))
+        if part is None:
+            datum.values.append(value)
+        else:
+            datum.statistics[part] = value
+        datum.metrics.append(metric)
+
+    def _part(self, name: str) -> tuple[str, str | None]:
+        """The metric, and which part of its statistic set this is."""
+        for end, part in _SET.items():
+            base = name.removesuffix(end)
+            if base != name and base in self._naming.statistic_sets:
+                return base, part
+        return name, None
+
+    def _dimensions(self, metric: Metric) -> _Dimensions:
+        dimensions = dict(self._naming.dimensions)
+        for label, name in self._naming.labels.items():
+            value = metric.labels.get(label)
+            if value:  # CloudWatch has no empty ones
+                check_dimension(name, value)
+                dimensions[name] = value
+        if len(dimensions) > MOST_DIMENSIONS:
+            raise ValidationError(f"it has more than {MOST_DIMENSIONS} dimensions")
+        return tuple(sorted(dimensions.items()))
+
+    def _unit(self, name: str, metric: Metric) -> str:
+        known = self._naming.units.get(name)
+        if known is not None:
+            return known
+        if metric.type == MetricType.COUNTER and metric.unit == MetricUnit.NUMERIC:
+            return "Count"
+        return _UNITS.get(metric.unit, "None")

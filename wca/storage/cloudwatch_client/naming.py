@@ -1,0 +1,51 @@
+"""What a configuration says of names, units and dimensions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, TypedDict
+
+from wca.config.types import Str
+from wca.errors import ValidationError
+from wca.storage.cloudwatch_client.datums import Naming
+from wca.storage.cloudwatch_client.limits import UNITS, check_dimension, check_metric_name
+
+__all__ = ["MetricName", "naming"]
+
+_NAME = Str(255)
+
+
+class MetricName(TypedDict, total=False):
+    """What a metric is called there, and its unit."""
+
+    name: Annotated[str, _NAME]
+    unit: Annotated[str, _NAME]
+
+
+def naming(
+    dimensions: Mapping[str, str] | None,
+    label_dimensions: Sequence[str] | Mapping[str, str] | None,
+    metrics: Mapping[str, MetricName] | None,
+    statistic_sets: Sequence[str] | None = None,
+) -> Naming:
+    """The fields of a storage, checked.
+
+    Raises:
+        ValidationError: CloudWatch would refuse one of them.
+    """
+    labels = label_dimensions or {}
+    if not isinstance(labels, Mapping):
+        labels = {label: label for label in labels}
+    for name, value in (dimensions or {}).items():
+        check_dimension(name, value)
+    for name in labels.values():
+        check_dimension(name, "a value")
+    names: dict[str, str] = {}
+    units: dict[str, str] = {}
+    for metric, options in (metrics or {}).items():
+        names[metric] = options.get("name", metric)
+        check_metric_name(names[metric])
+        if "unit" in options:
+            units[names[metric]] = options["unit"]
+    for name, unit in units.items():
+        if unit not in UNITS:
+            raise ValidationError(f"metrics: {name}: {unit!r} is no unit: {', '.join(UNITS)}")
+    return Naming(names, units, dimensions or {}, labels, tuple(statistic_sets or ()))

@@ -1,0 +1,92 @@
+"""Outputs on a network: an agent of CloudWatch that takes lines on TCP or UDP."""
+
+import socket
+from collections.abc import Iterable
+
+__all__ = ["TcpOutput", "UdpOutput"]
+
+#: Seconds to connect, and for one write.
+_TIMEOUT = 2.0
+
+
+class TcpOutput:
+    """A connection that is made when something is written, and anew after it broke.
+
+    Args:
+        host: of the agent.
+        port: likewise.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self.name = f"tcp://{host}:{port}"
+        self._socket: socket.socket | None = None
+
+    def open(self) -> None:
+        """Nothing to do: the agent may come later."""
+
+    def write(self, chunks: Iterable[bytes]) -> None:
+        """Send all of it, on a new connection if the old one is broken. Raises OSError."""
+        data = b"".join(chunks)
+        known = self._socket is not None
+        try:
+            self._send(data)
+        except OSError:
+            self.close()
+            if not known:
+                raise
+            self._send(data)
+
+    def close(self) -> None:
+        """Close the connection; safe twice."""
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.close()
+
+    def problems(self) -> list[str]:
+        """Nothing that this machine could know."""
+        return []
+
+    def _send(self, data: bytes) -> None:
+        if self._socket is None:
+            self._socket = socket.create_connection(self._address, _TIMEOUT)
+        self._socket.sendall(data)
+
+
+class UdpOutput:
+    """A datagram for each chunk.
+
+    Args:
+        host: of the agent.
+        port: likewise.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self.name = f"udp://{host}:{port}"
+        self._socket: socket.socket | None = None
+
+    def open(self) -> None:
+        """Nothing to do: nobody answers."""
+
+    def write(self, chunks: Iterable[bytes]) -> None:
+        """Send them. Raises OSError, where nobody listens on this machine."""
+        if self._socket is None:
+            family, kind, _, _, address = socket.getaddrinfo(
+                *self._address, type=socket.SOCK_DGRAM
+            )[0]
+            self._socket = socket.socket(family, kind)
+            self._socket.settimeout(_TIMEOUT)
+            self._socket.connect(address)
+        for chunk in chunks:
+            self._socket.send(chunk)
+
+    def close(self) -> None:
+        """Close the socket; safe twice."""
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.close()
+
+    def problems(self) -> list[str]:
+        """Nothing that this machine could know."""
+        return []
