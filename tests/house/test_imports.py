@@ -15,7 +15,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.main",),
     ("wca.commands", "wca.environment"),
     ("wca.components",),
-    ("wca.runners", "wca.training", "wca.wrapping"),
+    ("wca.runners", "wca.training", "wca.wrapping", "wca.cloudwatch"),
     ("wca.recording",),
     ("wca.containers", "wca.allocations", "wca.storage.outlet", "wca.http"),
     (

@@ -681,3 +681,12 @@ def test_whatever_comes_nothing_but_a_failed_delivery_goes_up(groups, as_columns
     assert 0 <= storage.rejected + storage.merged <= total
     account = balanced(storage.ledger)
     assert (account.collected, account.waiting) == (total, 0)
+
+
+def test_results_may_have_the_time_at_which_their_window_began():
+    recorder = Recorder()
+    storage = AggregatingStorage([recorder], 60.0, timestamp="start")
+    for second in (45, 59, 61, 130.5):
+        storage.store(columns(START + second, a=second))
+    storage.close()
+    assert [batch.timestamp - START for batch in recorder.batches] == [0, 60, 120]

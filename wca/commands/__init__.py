@@ -7,7 +7,8 @@ from typing import Protocol, cast
 
 __all__ = ["COMMANDS", "Command", "load_command"]
 
-#: Name to summary, in the order of the help text; the module has the name of the command.
+#: Name to summary, in the order of the help text; the module has the name of the command,
+#: with ``_`` for ``-``.
 COMMANDS: Mapping[str, str] = {
     "run": "run the agent that a configuration file describes",
     "check": "build everything a configuration file names, start nothing, report all problems",
@@ -16,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "detect": "print what a detector finds in a recording, and score it against labels",
     "train": "learn from recordings what is usual, for a ModelDetector",
     "wrap": "run a program, pass its output on, and store the numbers that are in it",
+    "cloudwatch-agent": "send CPU and memory to Amazon CloudWatch",
     "hold": "let agents give back everything that they have changed, and change nothing",
     "release": "end what `wca hold` began",
     "undo": "give back by hand what an agent has changed",
@@ -35,4 +37,4 @@ class Command(Protocol):
 
 def load_command(name: str) -> Command:
     """Import one command."""
-    return cast("Command", importlib.import_module(f"wca.commands.{name}"))
+    return cast("Command", importlib.import_module(f"wca.commands.{name.replace('-', '_')}"))

@@ -23,6 +23,7 @@ from wca.metrics.task_io_metrics import TASK_IO_METRICS
 from wca.metrics.task_memory_metrics import TASK_MEMORY_METRICS
 from wca.metrics.task_metrics import TASK_METRICS
 from wca.metrics.uncore_metrics import UNCORE_METRICS
+from wca.metrics.utilization_metrics import UTILIZATION_METRICS
 from wca.metrics.work_metrics import WORK_METRICS
 from wca.metrics.wss_metrics import WSS_METRICS
 
@@ -48,6 +49,7 @@ CATALOGUE = MappingProxyType(
             *NETWORK_METRICS,
             *SCHED_METRICS,
             *WSS_METRICS,
+            *UTILIZATION_METRICS,
             *WORK_METRICS,
             *PERF_METRICS,
             *RESCTRL_METRICS,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from wca.nodes.container import ContainerNode
     from wca.nodes.kubernetes import KubernetesNode
     from wca.nodes.mesos import MesosNode
+    from wca.nodes.own import OwnCgroupNode
     from wca.nodes.static import StaticNode
     from wca.nodes.systemd import SystemdNode
     from wca.nodes.union import UnionNode
@@ -20,6 +21,7 @@ __all__ = [
     "KubernetesNode",
     "MesosNode",
     "Node",
+    "OwnCgroupNode",
     "StaticNode",
     "SystemdNode",
     "Task",
@@ -35,6 +37,7 @@ __getattr__ = lazy_names(
         "ContainerNode": "wca.nodes.container",
         "KubernetesNode": "wca.nodes.kubernetes",
         "MesosNode": "wca.nodes.mesos",
+        "OwnCgroupNode": "wca.nodes.own",
         "StaticNode": "wca.nodes.static",
         "SystemdNode": "wca.nodes.systemd",
         "UnionNode": "wca.nodes.union",

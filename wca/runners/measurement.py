@@ -32,7 +32,7 @@ from wca.runners.measuring import Granularity, Measuring
 from wca.runners.selection import Options, UsableCollectors, select_collectors
 from wca.runners.serving import Health, serve
 from wca.runners.stages import Sample, Stage, Store, run_iteration
-from wca.runners.stop import StopSignals
+from wca.runners.stop import LIMIT, StopSignals
 from wca.storage import LogStorage, Storage
 from wca.storage.outputs import AppendedFile
 from wca.supervisor import Supervisor
@@ -44,9 +44,10 @@ UncoreEvent = Annotated[str, UncoreEventName()]
 #: Bytes from which on nothing more is recorded.
 RECORDING_SIZE = 4 << 30
 INTERVAL, DISCOVERY_INTERVAL = Duration(0.01, 60), Duration(0.01, 3600)
-#: Seconds that an iteration may go on after a signal, and that closing everything may take then:
-#: together below two.
+#: Seconds that an iteration may go on after a signal, and that closing everything may take then,
+#: unless the configuration gives it longer: together below two.
 STOP_GRACE, CLOSE_GRACE = 1.0, 0.8
+SHUTDOWN = Duration(STOP_GRACE + CLOSE_GRACE, 600)
 #: Seconds that a part has for closing when those before it have used up the time.
 LEAST_GRACE = 0.02
 #: Seconds for storages to take the last batches when the run ends by itself.
@@ -97,6 +98,8 @@ class MeasurementRunner(Runner):
             size. Beyond it the agent measures less often, then less.
         series_limit: series at most; the first task that does not fit and all after it are left
             out.
+        shutdown_timeout: how long the agent may take to end after a signal, with all that it has to
+            hand on; at least 1.8 seconds.
         http: the server that shows the pages of storages, such as ``/metrics``, and ``/healthz``
             and ``/-/ready``; when left out there is one, with its defaults, if a storage has pages.
         recording: a file that takes all that was measured in each interval, and what a detector
@@ -132,6 +135,7 @@ class MeasurementRunner(Runner):
         granularity: Granularity = Granularity.POD,
         budget: Budget | None = None,
         series_limit: Annotated[int, Numeric(1, None)] | None = None,
+        shutdown_timeout: Annotated[float, SHUTDOWN] = STOP_GRACE + CLOSE_GRACE,
         http: HttpServer | None = None,
         recording: Annotated[str, Path()] | None = None,
         recording_size: Annotated[int, Size(4096, None)] = RECORDING_SIZE,
@@ -171,6 +175,8 @@ class MeasurementRunner(Runner):
         self.granularity = Granularity(granularity)
         self.budget = budget
         self.series_limit = series_limit
+        SHUTDOWN.check(shutdown_timeout)
+        self.shutdown_timeout = shutdown_timeout
         self.http = http
         self.recording, self.recording_size = recording, recording_size
         self._kernel = kernel
@@ -218,7 +224,11 @@ class MeasurementRunner(Runner):
         """
         kernel = Kernel() if self._kernel is None else self._kernel
         engine = Engine(kernel, self._clock)
-        signals = StopSignals(self._control.stop, exits=self._control.exit_expected)
+        signals = StopSignals(
+            self._control.stop,
+            exits=self._control.exit_expected,
+            limit=self.shutdown_timeout + LIMIT - (STOP_GRACE + CLOSE_GRACE),
+        )
         with signals, LogCounter() as counts:
             try:
                 with signals.interruptible(STOP_GRACE):
@@ -231,12 +241,13 @@ class MeasurementRunner(Runner):
     def _close(self, engine: Engine, signals: StopSignals) -> None:
         """Close everything; what hangs is interrupted when a signal asks for the end."""
         end: float | None = None
+        grace = self.shutdown_timeout - STOP_GRACE
         while engine.lifecycle.open:
             now = self._clock.monotonic()
             if signals.received and end is None:
-                end = now + CLOSE_GRACE
+                end = now + grace
             left = CLOSE_TIMEOUT if end is None else max(LEAST_GRACE, end - now)
-            with signals.interruptible(min(left, CLOSE_GRACE)):
+            with signals.interruptible(min(left, grace)):
                 engine.lifecycle.close(left)
 
     def stages_after_export(

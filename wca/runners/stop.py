@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-__all__ = ["StopEvent", "StopSignals"]
+__all__ = ["LIMIT", "StopEvent", "StopSignals"]
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ _Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 #: Seconds after which a block that has swallowed the interruption is interrupted again.
 _AGAIN = 0.1
 #: Seconds from the signal to the end of a program that cannot end by itself.
-_LIMIT = 1.95
+LIMIT = 1.95
 
 
 class _StuckAtStopError(BaseException):
@@ -54,13 +54,15 @@ class StopSignals:
         stop: the event.
         exits: the program ends with this run. Then a signal that comes again on the way out is
             ignored, so that it cannot kill the program with a wrong exit code; and a program that
-            is still there ``_LIMIT`` seconds after the signal, because a part of it swallows every
+            is still there ``limit`` seconds after the signal, because a part of it swallows every
             interruption or has a thread that never ends, is ended with exit code 1.
+        limit: see there.
     """
 
-    def __init__(self, stop: threading.Event, *, exits: bool = False) -> None:
+    def __init__(self, stop: threading.Event, *, exits: bool = False, limit: float = LIMIT) -> None:
         self._stop = stop
         self._exits = exits
+        self._limit = limit
         self._received: signal.Signals | None = None
         self._grace: float | None = None  # of the interruptible block; None outside of one
         self._before: dict[signal.Signals, _Handler] = {}
@@ -135,5 +137,5 @@ class StopSignals:
             return
         self._stop.set()
         if self._exits:
-            time.sleep(_LIMIT)
+            time.sleep(self._limit)
             os._exit(1)  # no log line before it: a log that nobody reads may be what hangs

@@ -1,5 +1,6 @@
 """Metrics to several storages, one number for a window of time instead of each."""
 
+import enum
 import logging
 import math
 import threading
@@ -30,13 +31,20 @@ _Name = Annotated[str, StatisticName()]
 _FLUSH_SHARE = 0.5
 
 
+class TimestampOf(enum.StrEnum):
+    """Which time a result has: that of the last sample of its window, or of the window's start."""
+
+    LAST = "last"
+    START = "start"
+
+
 class AggregatingStorage(CompositeStorage):
     """Hands on one sample of each series for a window of time.
 
     Windows are aligned: one of ``60s`` lasts from full minute to full minute of the samples' own
     time. A window is handed on when the first batch after its end comes, and by ``close``, with the
-    time of its last sample; the first and the last window may be partial, and one without samples
-    gives nothing. A series that ends within a window is in its result.
+    time that ``timestamp`` says; the first and the last window may be partial, and one without
+    samples gives nothing. A series that ends within a window is in its result.
 
     A counter (and what is no gauge) gives its last value, a gauge the mean of its values, or what
     ``aggregate`` says. When a counter begins anew, the window ends before it, and another one is
@@ -57,6 +65,8 @@ class AggregatingStorage(CompositeStorage):
             in ``rejected``.
         max_values: values kept at once for medians and percentiles, 8 bytes each, of all series
             together. Beyond that they are made of every second value, every fourth, and so on.
+        timestamp: of a result: that of the window's ``last`` sample, or its ``start``, which all
+            agents share and no delay moves, as CloudWatch has it.
         clock: the time of batches that have none, and what remains of the time to close.
 
     Raises:
@@ -70,6 +80,7 @@ class AggregatingStorage(CompositeStorage):
         aggregate: dict[str, _Name | list[_Name] | dict[str, _Name]] | None = None,
         max_series: Annotated[int, Numeric(1)] = 100_000,
         max_values: Annotated[int, Numeric(1)] = 1_000_000,
+        timestamp: TimestampOf = TimestampOf.LAST,
         *,
         clock: Annotated[Clock | None, Injected()] = None,
     ) -> None:
@@ -79,6 +90,7 @@ class AggregatingStorage(CompositeStorage):
         self.window = window
         self.max_series = max_series
         self.max_values = max_values
+        self.timestamp = TimestampOf(timestamp)
         self._results = Results(aggregate or {}, f"{window:g} s")
         self._rejections = Rejections("AggregatingStorage", log)
         self._lock = threading.Lock()
@@ -200,7 +212,10 @@ class AggregatingStorage(CompositeStorage):
             return None
         if tuple(series) != self._block:  # while it stays the same, an encoder keeps its text
             self._block = tuple(series)
-        batch = Batch(self._time, self._common)
+        time = self._time
+        if self.timestamp is TimestampOf.START:
+            time = time // self.window * self.window
+        batch = Batch(time, self._common)
         batch.add(self._block, values)
         handing = Handing(batch, held, self.ledger)
         self._handings.add(handing)

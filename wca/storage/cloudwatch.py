@@ -46,8 +46,8 @@ class CloudWatchStorage(NetworkStorage):
         namespace: where metrics go; not one of ``AWS/``.
         dimensions: of every metric.
         label_dimensions: labels that become dimensions: their names, or label to dimension.
-        metrics: by name of the metric, ``name`` and ``unit`` there. Without it the unit is that of
-            the catalogue, where CloudWatch has it.
+        metrics: by name of the metric, ``name`` and ``unit`` there, and a ``factor`` of its values.
+            Without it the unit is that of the catalogue, where CloudWatch has it.
         statistic_sets: names there of which ``NAME_count``, ``NAME_sum``, ``NAME_min`` and
             ``NAME_max`` of one batch are sent as one statistic set.
         resolution: in seconds: 60, or 1 for high resolution.

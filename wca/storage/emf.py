@@ -42,7 +42,7 @@ class EmfStorage(Storage):
             ``udp://HOST:PORT``; the port is 25888 when left out.
         dimensions: of every metric.
         label_dimensions: labels that become dimensions: their names, or label to dimension.
-        metrics: by name of the metric, ``name`` and ``unit`` there.
+        metrics: by name of the metric, ``name`` and ``unit`` there, and a ``factor`` of its values.
         resolution: in seconds: 60, or 1 for high resolution.
         stream: a binary stream instead of standard output.
         clock: the time of batches whose metrics have none.

@@ -36,6 +36,7 @@ class Naming:
     Args:
         names: other names, by name of the metric.
         units: units of CloudWatch, by name there.
+        factors: what values are multiplied by, by name of the metric.
         dimensions: of every metric.
         labels: labels that become dimensions, and what those are called.
         statistic_sets: names there of which ``NAME_count``, ``_sum``, ``_min`` and ``_max`` are
@@ -44,6 +45,7 @@ class Naming:
 
     names: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    factors: Mapping[str, float] = field(default_factory=dict)
     dimensions: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     statistic_sets: Sequence[str] = ()
@@ -146,7 +148,7 @@ class Datums:
         return whole, rejected
 
     def _value(self, metric: Metric, before: Mapping[Any, float]) -> float | None:
-        value = checked_value(metric.value)
+        value = checked_value(metric.value) * self._naming.factors.get(metric.name, 1.0)
         if metric.type != MetricType.COUNTER:
             return value
         key = (metric.name, frozenset(metric.labels.items()))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, TypedDict
 
-from wca.config.types import Str
+from wca.config.types import Numeric, Str
 from wca.errors import ValidationError
 from wca.storage.cloudwatch_client.datums import Naming
 from wca.storage.cloudwatch_client.limits import UNITS, check_dimension, check_metric_name
@@ -14,10 +14,11 @@ _NAME = Str(255)
 
 
 class MetricName(TypedDict, total=False):
-    """What a metric is called there, and its unit."""
+    """What a metric is called there, its unit, and what its values are multiplied by."""
 
     name: Annotated[str, _NAME]
     unit: Annotated[str, _NAME]
+    factor: Annotated[float, Numeric(None, None)]
 
 
 def naming(
@@ -40,12 +41,15 @@ def naming(
         check_dimension(name, "a value")
     names: dict[str, str] = {}
     units: dict[str, str] = {}
+    factors: dict[str, float] = {}
     for metric, options in (metrics or {}).items():
         names[metric] = options.get("name", metric)
         check_metric_name(names[metric])
+        if "factor" in options:
+            factors[metric] = options["factor"]
         if "unit" in options:
             units[names[metric]] = options["unit"]
     for name, unit in units.items():
         if unit not in UNITS:
             raise ValidationError(f"metrics: {name}: {unit!r} is no unit: {', '.join(UNITS)}")
-    return Naming(names, units, dimensions or {}, labels, tuple(statistic_sets or ()))
+    return Naming(names, units, factors, dimensions or {}, labels, tuple(statistic_sets or ()))

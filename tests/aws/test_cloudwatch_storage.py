@@ -1,0 +1,279 @@
+"""CloudWatchStorage against moto, behind a proxy that is as strict as AWS."""
+
+import time
+
+import pytest
+
+from tests.aws.proxy import BROKEN, CLOSED, THROTTLED, Fault
+from wca.errors import FailedDeliveryException, StartError, ValidationError
+from wca.metrics import Metric
+from wca.storage import CloudWatchStorage
+
+QUICK = {"first_retry": 0.01, "longest_retry": 0.02}
+
+
+def gauge(name="cpu", value=1.0, *, timestamp=None, unit=None, **labels):
+    return Metric(name, value, labels, "gauge", unit=unit, timestamp=timestamp)
+
+
+def counter(name, value, **labels):
+    return Metric(name, value, labels, "counter", unit="numeric")
+
+
+class Publishing:
+    """A storage that is started and closed, and its books."""
+
+    def __init__(self, **options):
+        options.setdefault("queue", QUICK)
+        self.storage = CloudWatchStorage("Test", **options)
+        self.storage.start()
+
+    def __call__(self, *metrics):
+        self.storage.store(list(metrics))
+
+    def close(self, timeout=5.0):
+        self.storage.close(timeout)
+        account = self.storage.ledger.account
+        return {"delivered": account.delivered, "waiting": account.waiting, **account.dropped}
+
+
+def test_a_sample_is_a_datum_with_its_time_its_unit_and_its_dimensions(aws):
+    publish = Publishing(
+        dimensions={"ServiceName": "web"},
+        label_dimensions={"task_name": "Task"},
+        metrics={"cpu": {"name": "CPUUtilization", "unit": "Percent"}},
+    )
+    now = round(time.time())
+    publish(
+        gauge(value=35.5, timestamp=now, task_name="shop", host="a"),
+        gauge("mem", 2048, timestamp=now, unit="bytes"),
+    )
+    assert publish.close()["delivered"] == 2
+    cpu, mem = aws.data()
+    assert cpu == {
+        "MetricName": "CPUUtilization",
+        "Dimensions": [
+            {"Name": "ServiceName", "Value": "web"},
+            {"Name": "Task", "Value": "shop"},
+        ],
+        "Timestamp": now,
+        "Unit": "Percent",
+        "StorageResolution": 60,
+        "Value": 35.5,
+    }
+    assert (mem["Unit"], mem["Value"]) == ("Bytes", 2048)
+    assert mem["Dimensions"] == [{"Name": "ServiceName", "Value": "web"}]
+
+
+def test_samples_that_are_one_metric_there_are_one_statistic_set(aws):
+    publish = Publishing()
+    now = time.time()
+    publish(*(gauge(value=value, timestamp=now, task_id=str(value)) for value in (1.0, 5.0, 3.0)))
+    assert publish.close()["delivered"] == 3
+    (datum,) = aws.data()
+    assert datum["StatisticValues"] == {
+        "SampleCount": 3,
+        "Sum": 9,
+        "Minimum": 1,
+        "Maximum": 5,
+    }
+
+
+def test_four_metrics_are_the_statistic_set_that_they_are_parts_of(aws):
+    publish = Publishing(statistic_sets=["cpu"])
+    now = time.time()
+    parts = {"count": 60, "sum": 600, "min": 2, "max": 20}
+    publish(*(gauge(f"cpu_{name}", value, timestamp=now) for name, value in parts.items()))
+    publish(gauge("cpu_min", 1.0, timestamp=now))
+    books = publish.close()
+    assert (books["delivered"], books["rejected"]) == (4, 1)
+    (datum,) = aws.data()
+    assert datum["MetricName"] == "cpu"
+    assert list(datum["StatisticValues"].values()) == [60, 600, 2, 20]
+
+
+def test_of_a_counter_its_growth_is_sent(aws):
+    publish = Publishing(label_dimensions=["task_id"])
+    for total in (100, 130, 130, 7):
+        publish(counter("faults", total, task_id="a"), gauge())
+    assert publish.close() == {
+        **dict.fromkeys(publish.storage.ledger.account.dropped, 0),
+        "delivered": 8,
+        "waiting": 0,
+    }
+    assert [one["Value"] for one in aws.data("faults")] == [30, 0, 7]
+    assert {one["Unit"] for one in aws.data("faults")} == {"Count"}
+
+
+def test_a_batch_is_cut_by_number_and_by_bytes_and_compressed(aws):
+    publish = Publishing(label_dimensions=["task_name", "long"])
+    now = time.time()
+    publish(*(gauge(f"m{n}", n, timestamp=now, task_name="x") for n in range(2500)))
+    publish(*(gauge(f"n{n}", n, timestamp=now, long="y" * 1000) for n in range(1500)))
+    assert publish.close()["delivered"] == 4000
+    sizes = [len(one.arguments["MetricData"]) for one in aws.requests]
+    assert sizes[:3] == [1000, 1000, 500]
+    assert sum(sizes) == 4000
+    assert max(sizes[3:]) < 1000
+    assert max(one.size for one in aws.requests) < 1_000_000
+    assert all(one.wire_size < one.size / 3 for one in aws.requests)
+    assert aws.refused == []
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        gauge(value=float("nan")),
+        gauge(value=float("inf")),
+        gauge(value=2.0**361),
+        gauge(value=10**400),
+        gauge(value="5"),
+        gauge(value=True),
+        gauge(":cpu"),
+        gauge("cpü"),
+        gauge("x" * 256),
+        gauge(timestamp=time.time() - 15 * 86_400),
+        gauge(timestamp=time.time() + 3 * 3600),
+        gauge(task_name="é"),
+        gauge(task_name="x" * 1025),
+        gauge(task_name="  "),
+    ],
+)
+def test_what_cloudwatch_would_refuse_costs_that_sample_only(aws, metric):
+    publish = Publishing(label_dimensions=["task_name"])
+    publish(metric, gauge("good"))
+    books = publish.close()
+    assert (books["delivered"], books["rejected"]) == (1, 1)
+    assert aws.refused == []
+    assert [one["MetricName"] for one in aws.data()] == ["good"]
+
+
+def test_an_empty_label_is_no_dimension(aws):
+    publish = Publishing(label_dimensions=["task_name"])
+    publish(gauge(task_name=""))
+    publish.close()
+    assert aws.data()[0]["Dimensions"] == []
+
+
+@pytest.mark.parametrize("fault", [THROTTLED, BROKEN, CLOSED, Fault(503, "ServiceUnavailable")])
+def test_what_passes_is_tried_again_with_the_same_time(aws, fault):
+    aws.faults.extend([fault, fault])
+    publish = Publishing()
+    publish(gauge(timestamp=1_000_000.5 + round(time.time() - 1_000_000)))
+    assert publish.close()["delivered"] == 1
+    (datum,) = aws.data()
+    assert datum["Timestamp"] % 1 == 0.5
+
+
+def test_after_two_retries_a_request_is_skipped_and_the_next_one_goes_on(aws, caplog):
+    aws.faults.extend([THROTTLED] * 3)
+    publish = Publishing()
+    publish(gauge(value=1.0))
+    publish(gauge(value=2.0))
+    books = publish.close()
+    assert (books["skipped"], books["delivered"]) == (1, 1)
+    assert [one["Value"] for one in aws.data()] == [2.0]
+    assert "given up after 2 retries" in caplog.text
+
+
+def test_with_a_spool_nothing_is_skipped(aws, tmp_path):
+    aws.down = Fault(503, "ServiceUnavailable")
+    spool = {"path": str(tmp_path / "spool")}
+    publish = Publishing(spool=spool)
+    times = [round(time.time()) - 300 + 60 * n for n in range(5)]
+    for at in times:
+        publish(gauge(timestamp=at))
+    assert publish.close(0.5)["delivered"] == 0
+    aws.down = None
+    assert Publishing(spool=spool).close()["delivered"] == 5
+    assert [one["Timestamp"] for one in aws.data()] == times
+
+
+def test_what_is_wrong_with_a_request_is_not_tried_again(aws):
+    aws.faults.append(Fault(400, "InvalidParameterValue"))
+    publish = Publishing()
+    publish(gauge())
+    publish(gauge())
+    books = publish.close()
+    assert (books["refused"], books["delivered"]) == (1, 1)
+
+
+def test_an_answer_that_comes_late_is_waited_for(aws):
+    aws.faults.append(Fault(delay=0.5, passes=True, status=200))
+    publish = Publishing()
+    publish(gauge())
+    publish.close()
+    assert len(aws.data()) == 1
+
+
+def test_blocking_raises_what_went_wrong(aws):
+    publish = Publishing(delivery="blocking", queue=None)
+    aws.faults.append(BROKEN)
+    with pytest.raises(FailedDeliveryException, match="InternalServiceFault"):
+        publish(gauge())
+    publish(gauge())
+    assert len(aws.data()) == 1
+
+
+def test_a_dry_run_prints_and_needs_nothing(monkeypatch):
+    for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    lines = []
+    publish = Publishing(
+        dry_run=True,
+        write=lines.append,
+        dimensions={"ServiceName": "web"},
+        metrics={"cpu": {"unit": "Percent"}},
+    )
+    publish(gauge(value=35.25, timestamp=0.0 + round(time.time()) // 86_400 * 86_400))
+    publish.close()
+    (line,) = lines
+    assert line.startswith("Test ")
+    assert line.endswith("T00:00:00Z cpu{ServiceName=web} 35.25 Percent")
+
+
+def test_what_is_emitted_is_logged_for_those_who_ask(aws, caplog):
+    caplog.set_level("INFO", "wca.cloudwatch")
+    publish = Publishing()
+    publish(gauge(value=4.0))
+    publish.close()
+    assert "cpu{} 4 None" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("AWS_DEFAULT_REGION", "no region: write region"),
+        ("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"),
+    ],
+)
+def test_what_is_missing_is_said_at_the_start(aws, monkeypatch, missing, said):
+    monkeypatch.delenv(missing)
+    with pytest.raises(StartError, match=said):
+        CloudWatchStorage("Test").start()
+
+
+def test_without_any_credentials_it_says_where_they_may_come_from(aws, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with pytest.raises(StartError, match="no credentials: set AWS_ACCESS_KEY_ID"):
+        CloudWatchStorage("Test").start()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"namespace": ""}, "no namespace"),
+        ({"namespace": "AWS/EC2"}, "those of AWS"),
+        ({"namespace": ":x"}, "colon"),
+        ({"namespace": "x" * 256}, "at most 255"),
+        ({"dimensions": {"a": ""}}, "value of the dimension a"),
+        ({"dimensions": {":a": "b"}}, "must not begin with a colon"),
+        ({"metrics": {"cpu": {"unit": "percent"}}}, "is no unit"),
+        ({"metrics": {"cpu": {"name": ""}}}, "not printable ASCII text, or blank"),
+        ({"label_dimensions": {"task": ""}}, "name of a dimension"),
+    ],
+)
+def test_names_that_cloudwatch_refuses_are_refused_when_it_is_built(options, said):
+    with pytest.raises(ValidationError, match=said):
+        CloudWatchStorage(**{"namespace": "Test", **options})

@@ -1,0 +1,184 @@
+"""``wca cloudwatch-agent``: CPU and memory to Amazon CloudWatch, once in a period."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from wca.cloudwatch import AgentOptions, Scope, configuration_of, scope_here
+from wca.cloudwatch.options import Values
+from wca.cloudwatch.rust_log import levels_of
+from wca.commands.options import positive
+from wca.components import load_registry
+from wca.config import load_text
+from wca.errors import UsageError, ValidationError
+from wca.logger import configure_logging, parse_levels
+from wca.runners import MeasurementRunner
+from wca.storage import CloudWatchStorage, Storage
+
+__all__ = ["add_arguments", "main", "options_of", "run"]
+
+log = logging.getLogger("wca.cloudwatch")
+
+_AUTO = "auto"
+#: Losses that are told at the end; what the queue had to give up before was logged then.
+_LOST = ("closed", "skipped", "refused", "queue_full")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("-n", "--namespace", required=True, help="of CloudWatch; not one of AWS/")
+    add(
+        *("-s", "--service", "--service-name"),
+        required=True,
+        metavar="NAME",
+        help="the dimension ServiceName",
+    )
+    add(
+        *("-p", "--period"),
+        type=int,
+        default=60,
+        metavar="SECONDS",
+        help="how often something is sent (60)",
+    )
+    add(
+        *("-d", "--dry-run", "--dryrun"),
+        action="store_true",
+        help="print what would be sent, and connect to nothing",
+    )
+    add(
+        "--dimension",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a further dimension; may be repeated",
+    )
+    add("--region", help="of AWS; otherwise what the environment or the AWS files say")
+    add("--endpoint-url", metavar="URL", help="in place of that of the region")
+    add("--resolution", type=int, choices=(1, 60), default=60, help="1: high resolution")
+    add(
+        "--sample-interval",
+        type=float,
+        default=0.9,
+        metavar="SECONDS",
+        help="between two samples (0.9)",
+    )
+    add(
+        "--scope",
+        choices=(_AUTO, *Scope),
+        default=_AUTO,
+        help="what is measured: the host, the agent's container, the ECS task; found out by itself",
+    )
+    add("--values", choices=tuple(Values), default=Values.MEDIAN, help="or statistic sets")
+    add("--more", action="store_true", help="send MaxCPUUtilization and CPUThrottled as well")
+    add("--spool", metavar="PATH", help="a file in which data outlasts outages")
+    add(
+        "--shutdown-timeout",
+        type=float,
+        default=8.0,
+        metavar="SECONDS",
+        help="from a signal to the end, however CloudWatch answers (8)",
+    )
+    add("--print-config", action="store_true", help="print the configuration and end")
+    add("--iterations", type=positive, metavar="N", help="end after this many samples")
+    add(
+        *("-l", "--log"),
+        dest="log_levels",
+        action="append",
+        default=[],
+        metavar="[MODULE:]LEVEL",
+        help="errors only by default; what is emitted: wca.cloudwatch:info",
+    )
+
+
+def options_of(args: argparse.Namespace) -> AgentOptions:
+    """The options of a command line. Raises UsageError."""
+    scope = scope_here(os.environ) if args.scope == _AUTO else Scope(args.scope)
+    try:
+        return AgentOptions(
+            namespace=args.namespace,
+            service=args.service,
+            scope=scope,
+            period=args.period,
+            sample_interval=args.sample_interval,
+            dimensions=_dimensions(args.dimension),
+            resolution=args.resolution,
+            region=args.region,
+            endpoint_url=args.endpoint_url,
+            dry_run=args.dry_run,
+            values=Values(args.values),
+            more=args.more,
+            spool=args.spool,
+            shutdown_timeout=args.shutdown_timeout,
+        )
+    except ValidationError as error:
+        raise UsageError(f"wca cloudwatch-agent: {error}") from None
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and publish until a signal comes.
+
+    Returns:
+        0; 1 when data were lost.
+
+    Raises:
+        UsageError: an option makes no sense.
+        ConfigLoadError: CloudWatch would refuse a name.
+        StartError: region or credentials are missing.
+    """
+    text = configuration_of(options_of(args))
+    if args.print_config:
+        sys.stdout.write(text)
+        return 0
+    configure_logging({"wca": "ERROR", **_levels(args.log_levels)})
+    runner = load_text(text, load_registry([]), name="wca cloudwatch-agent").runner
+    assert isinstance(runner, MeasurementRunner)  # noqa: S101 - the text says so
+    if args.iterations is not None:
+        runner.stop_after(args.iterations)
+    runner.expect_exit()
+    runner.run()
+    lost = sum(
+        storage.ledger.account.dropped.get(reason, 0)
+        for storage in _publishers([runner.metrics_storage])
+        for reason in _LOST
+    )
+    if lost:
+        log.error("%d data points were not published and are lost", lost)
+    return 1 if lost else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program ``cloudwatch-metrics-agent``."""
+    from wca.main import main as wca
+
+    return wca(["cloudwatch-agent", *(sys.argv[1:] if argv is None else argv)])
+
+
+def _publishers(storages: Sequence[Storage]) -> Iterator[CloudWatchStorage]:
+    for storage in storages:
+        if isinstance(storage, CloudWatchStorage):
+            yield storage
+        yield from _publishers(getattr(storage, "storages", ()))
+
+
+def _dimensions(texts: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise ValidationError(f"--dimension {text!r}: write NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _levels(texts: list[str]) -> dict[str, str]:
+    if not texts:
+        with suppress(ValidationError):
+            return parse_levels(levels_of(os.environ.get("RUST_LOG", "")))
+    try:
+        return parse_levels(texts)
+    except ValidationError as error:
+        raise UsageError(str(error)) from None
