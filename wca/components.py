@@ -110,6 +110,11 @@ BUILT_IN: tuple[Entry, ...] = (
         "parts of an ECS task's limits in use",
         "beta",
     ),
+    Entry(
+        "wca.collectors.utilization.tree:ProcessTreeUtilizationCollector",
+        "parts of the agent's limits that its children use",
+        "beta",
+    ),
     Entry("wca.collectors.task_work:TaskWorkCollector", "work of tasks, told by them", "beta"),
     Entry("wca.collectors.work.counter_file:WorkCounterFile", "work of a task, in a file", "beta"),
     Entry("wca.collectors.work.endpoint:WorkEndpoint", "work of a task, on its page", "beta"),

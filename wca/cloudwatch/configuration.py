@@ -45,6 +45,12 @@ _SOURCES = {
         "task_mem_utilization_ratio",
         "task_cpu_throttled_ratio",
     ),
+    Scope.TREE: _Source(
+        "!OwnCgroupNode {}",
+        "!ProcessTreeUtilizationCollector {}",
+        "task_cpu_utilization_ratio",
+        "task_mem_utilization_ratio",
+    ),
     Scope.TASK: _Source(
         "!StaticNode {tasks: []}",
         "!EcsUtilizationCollector {}",

@@ -10,11 +10,16 @@ __all__ = ["AgentOptions", "Scope", "Values"]
 
 
 class Scope(enum.StrEnum):
-    """Whose CPU time and memory: the machine's, the agent's own container's, the ECS task's."""
+    """Whose CPU time and memory.
+
+    ``host``: the machine's; ``container``: the agent's own container's; ``task``: the ECS task's;
+    ``tree``: those of the processes that the agent has started.
+    """
 
     HOST = "host"
     CONTAINER = "container"
     TASK = "task"
+    TREE = "tree"
 
 
 class Values(enum.StrEnum):

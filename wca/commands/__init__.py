@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "train": "learn from recordings what is usual, for a ModelDetector",
     "wrap": "run a program, pass its output on, and store the numbers that are in it",
     "cloudwatch-agent": "send CPU and memory to Amazon CloudWatch",
+    "exec": "run a program, and send its CPU and memory to Amazon CloudWatch",
     "hold": "let agents give back everything that they have changed, and change nothing",
     "release": "end what `wca hold` began",
     "undo": "give back by hand what an agent has changed",

@@ -18,7 +18,15 @@ from wca.logger import configure_logging, parse_levels
 from wca.runners import MeasurementRunner
 from wca.storage import CloudWatchStorage, Storage
 
-__all__ = ["add_arguments", "main", "options_of", "run"]
+__all__ = [
+    "add_agent_options",
+    "add_arguments",
+    "main",
+    "options_of",
+    "run",
+    "runner_of",
+    "tell_losses",
+]
 
 log = logging.getLogger("wca.cloudwatch")
 
@@ -29,6 +37,13 @@ _LOST = ("closed", "skipped", "refused", "queue_full")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    add_agent_options(parser)
+    parser.add_argument("--print-config", action="store_true", help="print the configuration")
+    parser.add_argument("--iterations", type=positive, metavar="N", help="end after N samples")
+
+
+def add_agent_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that ``wca exec`` has as well."""
     add = parser.add_argument
     add("-n", "--namespace", required=True, help="of CloudWatch; not one of AWS/")
     add(
@@ -82,8 +97,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="from a signal to the end, however CloudWatch answers (8)",
     )
-    add("--print-config", action="store_true", help="print the configuration and end")
-    add("--iterations", type=positive, metavar="N", help="end after this many samples")
     add(
         *("-l", "--log"),
         dest="log_levels",
@@ -94,9 +107,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def options_of(args: argparse.Namespace) -> AgentOptions:
-    """The options of a command line. Raises UsageError."""
+def options_of(args: argparse.Namespace, outside: Scope = Scope.HOST) -> AgentOptions:
+    """The options of a command line.
+
+    Args:
+        args: the arguments.
+        outside: the scope that is found where there is neither a task nor a container.
+
+    Raises:
+        UsageError: an option makes no sense.
+    """
     scope = scope_here(os.environ) if args.scope == _AUTO else Scope(args.scope)
+    if args.scope == _AUTO and scope is Scope.HOST:
+        scope = outside
     try:
         return AgentOptions(
             namespace=args.namespace,
@@ -129,17 +152,34 @@ def run(args: argparse.Namespace) -> int:
         ConfigLoadError: CloudWatch would refuse a name.
         StartError: region or credentials are missing.
     """
-    text = configuration_of(options_of(args))
+    options = options_of(args)
     if args.print_config:
-        sys.stdout.write(text)
+        sys.stdout.write(configuration_of(options))
         return 0
-    configure_logging({"wca": "ERROR", **_levels(args.log_levels)})
-    runner = load_text(text, load_registry([]), name="wca cloudwatch-agent").runner
-    assert isinstance(runner, MeasurementRunner)  # noqa: S101 - the text says so
+    runner = runner_of(options, args.log_levels)
     if args.iterations is not None:
         runner.stop_after(args.iterations)
     runner.expect_exit()
     runner.run()
+    return 1 if tell_losses(runner) else 0
+
+
+def runner_of(options: AgentOptions, log_levels: list[str]) -> MeasurementRunner:
+    """Build what the options say, and log as they say.
+
+    Raises:
+        UsageError: a level is none.
+        ConfigLoadError: CloudWatch would refuse a name.
+    """
+    configure_logging({"wca": "ERROR", **_levels(log_levels)})
+    text = configuration_of(options)
+    runner = load_text(text, load_registry([]), name="wca cloudwatch-agent").runner
+    assert isinstance(runner, MeasurementRunner)  # noqa: S101 - the text says so
+    return runner
+
+
+def tell_losses(runner: MeasurementRunner) -> int:
+    """Log how many data points a runner that has ended did not publish; their number."""
     lost = sum(
         storage.ledger.account.dropped.get(reason, 0)
         for storage in _publishers([runner.metrics_storage])
@@ -147,7 +187,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if lost:
         log.error("%d data points were not published and are lost", lost)
-    return 1 if lost else 0
+    return lost
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -51,11 +51,12 @@ class CannotRunError(UsageError):
     Args:
         program: as it was given.
         error: of the system.
+        runner: the command that wanted to.
     """
 
-    def __init__(self, program: str, error: OSError) -> None:
+    def __init__(self, program: str, error: OSError, runner: str = "wca wrap") -> None:
         self.exit_code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-        super().__init__(f"wca wrap cannot run {program}: {error.strerror or error}")
+        super().__init__(f"{runner} cannot run {program}: {error.strerror or error}")
 
 
 @contextlib.contextmanager
@@ -79,6 +80,7 @@ def spawn(
     environment: Mapping[str, str],
     mask: set[signal.Signals],
     pipes: Mapping[str, int],
+    program: str = "wca wrap",
 ) -> int:
     """Start a program as a shell would, but with pipes for some of its output.
 
@@ -87,6 +89,7 @@ def spawn(
         environment: of the program.
         mask: signals that it blocks.
         pipes: ``stdout`` or ``stderr`` to the end of the pipe that it writes to.
+        program: the command that starts it, for messages.
 
     Returns:
         Its process id.
@@ -105,10 +108,10 @@ def spawn(
             setsigdef=_PYTHONS,
         )
     except OSError as error:
-        raise CannotRunError(command[0], error) from None
+        raise CannotRunError(command[0], error, program) from None
 
 
-def supervise(pid: int) -> int:
+def supervise(pid: int, *, reap: bool = False) -> int:
     """Pass signals on to a child until it has ended.
 
     A signal that the terminal has sent (Ctrl-C) has gone to the whole foreground group, the child
@@ -116,6 +119,7 @@ def supervise(pid: int) -> int:
 
     Args:
         pid: of the child.
+        reap: whether to take the end of other children as well, of which nobody else knows.
 
     Returns:
         How it ended, as ``waitpid`` says.
@@ -123,11 +127,21 @@ def supervise(pid: int) -> int:
     while True:
         received = signal.sigwaitinfo(_FORWARDED | {signal.SIGCHLD})
         if received.si_signo == signal.SIGCHLD:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
+            status = _status_of(pid, reap=reap)
+            if status is not None:
                 return status
         elif received.si_code <= 0:  # sent by a process, not by the kernel
             os.kill(pid, received.si_signo)
+
+
+def _status_of(pid: int, *, reap: bool) -> int | None:
+    """How a child has ended; None: it has not."""
+    while True:
+        ended, status = os.waitpid(-1 if reap else pid, os.WNOHANG)
+        if ended == pid:
+            return status
+        if not ended:
+            return None
 
 
 def patience(work: threading.Thread) -> bool:
