@@ -36,7 +36,7 @@ def test_it_ends_as_the_program_does_and_publishes_before(aws):
     burning = f"{BURN.format(1.0)}; print('done'); raise SystemExit(7)"
     process = start(aws, exec_command(sys.executable, "-c", burning, options=("--scope", "tree")))
     assert ended(process) == (7, "done\n", "")
-    (cpu,) = aws.data("CPUUtilization")
+    cpu = aws.data("CPUUtilization")[0]
     assert cpu["Value"] > 100 / os.cpu_count() * 0.4
     assert aws.data("MemoryUtilization")[0]["Value"] > 0
 
@@ -58,7 +58,7 @@ def test_signals_are_passed_on_and_the_flush_comes_after(aws):
     code, out, errors = ended(process)
     assert (code, errors) == (3, "")
     assert out.startswith("got\n")
-    assert len(aws.data("MemoryUtilization")) == 1
+    assert len(aws.data("MemoryUtilization")) in (1, 2)  # a minute may have ended meanwhile
 
 
 def test_what_ends_by_a_signal_is_reported_as_a_shell_does(aws):
@@ -126,7 +126,7 @@ def test_as_the_first_process_of_a_container_and_below_every_init(aws, init):
     os.kill(first, signal.SIGTERM)
     code, _, errors = ended(process)
     assert (code, errors) == (7, "")
-    assert len(aws.data("MemoryUtilization")) == 1
+    assert len(aws.data("MemoryUtilization")) in (1, 2)  # a minute may have ended meanwhile
 
 
 def children(pid):
