@@ -10,19 +10,14 @@ agent=$!
 main=$!
 # Without a trap the shell would die of the signal at once, and with it the container, before the
 # agent has sent what it has.
-told=
-trap 'told=1; kill -TERM "$main" 2>/dev/null' TERM INT
+trap 'kill -TERM "$main" 2>/dev/null' TERM INT
 
-code=
-while :; do
-    told=
-    wait "$main"
-    status=$?
-    # 127: how it ended is known already, and a signal came in between.
-    [ "$status" = 127 ] && [ -n "$code" ] || code=$status
-    # A signal ends the wait, too; the main process may take its time.
-    [ -n "$told" ] || break
+# Not with wait: a signal ends that, and bash may not know the code of the main process afterwards.
+while kill -0 "$main" 2>/dev/null; do
+    sleep 0.2
 done
+wait "$main"
+code=$?
 
 kill -TERM "$agent" 2>/dev/null
 wait "$agent"
