@@ -105,6 +105,8 @@ _CONTROLLERS = {one.type: one.controller for one in (*_V1, *_V2)}
 _WHY_NOT = {
     _T.RDT: _LATER,
     _T.MIGRATE_PAGES: _LATER,
+    _T.MEMORY_RECLAIM: _LATER,
+    _T.KILL: _LATER,
     _T.IO_MAX: _LATER,
     _T.CPUSET_MEMORY_MIGRATE: "not on cgroup v2: pages always move with cpuset.mems",
     _T.MEMORY_HIGH: "not on cgroup v1: it has memory_max only",

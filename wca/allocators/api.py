@@ -44,6 +44,8 @@ class AllocationType(enum.StrEnum):
     IO_WEIGHT = "io_weight"
     IO_MAX = "io_max"
     PIDS_MAX = "pids_max"
+    MEMORY_RECLAIM = "memory_reclaim"
+    KILL = "kill"
 
 
 @dataclass(frozen=True)
