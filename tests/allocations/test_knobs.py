@@ -85,7 +85,7 @@ def test_a_value_that_makes_no_sense_is_refused_in_a_sentence(type_, version, va
     [
         (T.RDT, 1, "not in this release"),
         (T.RDT, None, "not in this release"),
-        (T.MIGRATE_PAGES, 2, "not in this release"),
+        (T.MIGRATE_PAGES, 2, "an event, which is no file"),
         (T.IO_MAX, 2, "not in this release"),
         (T.MEMORY_HIGH, 1, "not on cgroup v1: it has memory_max only"),
         (T.MEMORY_LOW, 1, "not on cgroup v1"),

@@ -22,6 +22,7 @@ __all__ = [
     "decode_shares",
     "decode_shares_of_weight",
     "decode_weight_of_shares",
+    "described",
     "encode_burst",
     "encode_cpus",
     "encode_io_weight",
@@ -37,6 +38,8 @@ __all__ = [
     "encode_weight_as_shares",
     "encode_weight_of_shares",
     "list_format",
+    "node_of",
+    "reclaimed_bytes",
 ]
 
 #: Contents of the files of a knob, in their order.
@@ -51,6 +54,8 @@ _LEAST_WEIGHT, _MOST_WEIGHT = 1, 10_000
 _DEFAULT_SHARES, _DEFAULT_WEIGHT = 1024, 100
 _MOST_PIDS = 4_194_304
 _LONG_MAX = (1 << 63) - 1
+#: Characters of a reason.
+_MOST_TEXT = 500
 
 
 @dataclass(frozen=True)
@@ -208,6 +213,25 @@ def encode_io_weight(value: Any, _machine: Machine) -> Texts:
 def decode_io_weight(texts: Texts, _machine: Machine) -> int:
     """Of the file without a weight for one device; Malformed for one with such."""
     return _parse(texts[0].removeprefix("default "))
+
+
+def node_of(value: Any, machine: Machine) -> int:
+    """The number of a NUMA node, for ``migrate_pages``. Raises ValidationError."""
+    return _integer(value, 0, machine.nodes - 1)
+
+
+def reclaimed_bytes(value: Any, _machine: Machine) -> int:
+    """Bytes, at least one, for ``memory_reclaim``. Raises ValidationError."""
+    return _integer(value, 1, _LONG_MAX)
+
+
+def described(value: Any, _machine: Machine) -> str:
+    """The reason for a ``kill``, so that none is without. Raises ValidationError."""
+    if not isinstance(value, str) or not value.strip() or len(value) > _MOST_TEXT:
+        raise ValidationError(
+            f"expected the reason, a text of up to {_MOST_TEXT} characters, got {_shown(value)}"
+        )
+    return value
 
 
 def list_format(numbers: Iterable[int]) -> str:

@@ -78,6 +78,10 @@ class Groups:
             return Place(knob, version, below)
         return Place(knob, version, (folder,), below)
 
+    def of_task(self, task: TaskData) -> list[Cgroup]:
+        """The group of a task, then those of its containers. Raises ValidationError."""
+        return [self._group(path) for path in (task.cgroup_path, *task.subcgroups_paths)]
+
     def texts(self, place: Place, folder: str) -> Texts:
         """What is in the files of one folder now. Raises OSError."""
         return tuple(self._files.read(path) for path in place.paths(folder))

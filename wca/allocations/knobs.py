@@ -7,7 +7,7 @@ from typing import Any
 
 from wca.allocations import encoding as v
 from wca.allocations.encoding import Machine, Texts
-from wca.allocators.api import AllocationType
+from wca.allocators.api import EVENTS, AllocationType
 from wca.errors import NotAvailable
 
 __all__ = ["READ", "SLOW", "Knob", "controller_of", "knob_of"]
@@ -104,9 +104,7 @@ _KNOBS = {1: {one.type: one for one in _V1}, 2: {one.type: one for one in _V2}}
 _CONTROLLERS = {one.type: one.controller for one in (*_V1, *_V2)}
 _WHY_NOT = {
     _T.RDT: _LATER,
-    _T.MIGRATE_PAGES: _LATER,
-    _T.MEMORY_RECLAIM: _LATER,
-    _T.KILL: _LATER,
+    **dict.fromkeys(EVENTS, "an event, which is no file"),
     _T.IO_MAX: _LATER,
     _T.CPUSET_MEMORY_MIGRATE: "not on cgroup v2: pages always move with cpuset.mems",
     _T.MEMORY_HIGH: "not on cgroup v1: it has memory_max only",

@@ -13,6 +13,7 @@ from wca.nodes.api import TaskId
 from wca.platforms.api import Platform
 
 __all__ = [
+    "EVENTS",
     "AllocationConfiguration",
     "AllocationType",
     "Allocator",
@@ -46,6 +47,12 @@ class AllocationType(enum.StrEnum):
     PIDS_MAX = "pids_max"
     MEMORY_RECLAIM = "memory_reclaim"
     KILL = "kill"
+
+
+#: Types that are no states: they are done once, and cannot be given back.
+EVENTS = frozenset(
+    {AllocationType.MIGRATE_PAGES, AllocationType.MEMORY_RECLAIM, AllocationType.KILL}
+)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,12 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         _N,
         "1 where the pages of a task move with its cpuset_mems.",
     ),
+    _entry(
+        "allocation_migrate_pages",
+        _G,
+        _N,
+        "NUMA node to which the pages of a task were moved in the last interval.",
+    ),
     _entry("allocation_memory_max", _G, _B, "Memory that a task may use at most."),
     _entry("allocation_memory_high", _G, _B, "Memory beyond which a task is slowed down."),
     _entry("allocation_memory_low", _G, _B, "Memory of a task that is spared from reclaim."),

@@ -37,6 +37,11 @@ def metrics_in_force(tasks: TasksData, results: Iterable[Result]) -> list[Metric
     applied = {
         (one.task_id, one.type): one.value for one in results if one.outcome is Outcome.APPLIED
     }
+    moved = {
+        task_id: {_T.MIGRATE_PAGES: node}
+        for (task_id, type_), node in applied.items()
+        if type_ == _T.MIGRATE_PAGES
+    }
     return [
         catalogued(
             _NAMES.get(type_, f"allocation_{type_}"),
@@ -44,7 +49,7 @@ def metrics_in_force(tasks: TasksData, results: Iterable[Result]) -> list[Metric
             {**task.labels, "allocation_type": str(type_)},
         )
         for task in tasks.values()
-        for type_, value in task.allocations.items()
+        for type_, value in (task.allocations | moved.get(task.task_id, {})).items()
         if (number := _number(type_, applied.get((task.task_id, str(type_)), value))) is not None
     ]
 
