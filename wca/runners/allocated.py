@@ -51,7 +51,7 @@ def metrics_in_force(tasks: TasksData, results: Iterable[Result]) -> list[Metric
         for task in tasks.values()
         for type_, value in (task.allocations | moved.get(task.task_id, {})).items()
         if (number := _number(type_, applied.get((task.task_id, str(type_)), value))) is not None
-    ]
+    ] + [limit for task in tasks.values() for limit in _limits_at_devices(task)]
 
 
 def metrics_of_requests(results: Sequence[Result]) -> list[Metric]:
@@ -117,6 +117,21 @@ def record_of_result(
         "why": why,
         "writes": [{"path": one.path, "from": one.old, "to": one.new} for one in result.writes],
     }
+
+
+def _limits_at_devices(task: TaskData) -> list[Metric]:
+    """As the interval has begun."""
+    given = task.allocations.get(_T.IO_MAX, {})
+    return [
+        catalogued(
+            f"allocation_{_T.IO_MAX}",
+            limit,
+            {**task.labels, "allocation_type": _T.IO_MAX.value, "device": device, "limit": name},
+        )
+        for device, limits in given.items()
+        for name, limit in limits.items()
+        if limit != "max"
+    ]
 
 
 def _number(type_: AllocationType, value: Any) -> float | None:

@@ -1,5 +1,6 @@
 """``AllocationRunner``: measures, asks an allocator, and does what it may of that."""
 
+import functools
 import os
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from wca.config.inherited import takes_fields_of
 from wca.config.types import Duration, Injected, Path, Size
 from wca.errors import StartError, ValidationError
 from wca.linux.cgroups import CgroupHierarchies
+from wca.linux.io_limits import device_number
 from wca.linux.swap import swap_enabled
 from wca.runners.allocate import Allocate
 from wca.runners.detection import RECORDS_SIZE
@@ -165,6 +167,7 @@ class AllocationRunner(MeasurementRunner):
             config.cpu_shares_unit,
             engine.platform.numa_nodes,
             os.sysconf("SC_PAGESIZE"),
+            functools.partial(device_number, engine.kernel),
         )
         groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
         performer, lease = self._acting(engine, groups)
