@@ -1,5 +1,6 @@
 """The agent acts on a real kernel with cgroup v2 and two NUMA nodes: written, felt, given back."""
 
+import copy
 import json
 
 import pytest
@@ -9,17 +10,32 @@ from tests.vm.guest import guest_script
 pytestmark = pytest.mark.vm
 
 MIB = 1 << 20
+ABOVE = {"cpuset.cpus": "0-3", "cpuset.mems": "0-1"}
 
 
 @pytest.fixture(scope="module")
-def ran(vm):
+def both(vm):
     """What the kernel had and what processes felt, from one boot."""
     done = vm(guest_script("acting.py"), numa=True, disk=32, timeout=100)
     assert done.exit_code == 0, done.stderr + done.stdout
-    ran = json.loads(done.stdout)
-    code, said = ran["agent"]
-    assert code == 0, said
-    return ran
+    both = json.loads(done.stdout)
+    for code, said in (one["agent"] for one in both.values()):
+        assert code == 0, said
+    return both
+
+
+@pytest.fixture
+def ran(both):
+    return copy.deepcopy(both["act"])
+
+
+def given_back(files):
+    """What a group has after it was given back.
+
+    A cpuset that was empty has what the group above has, which means the same: with processes in the
+    group the kernel takes no empty one.
+    """
+    return {**files, **{name: text for name, text in ABOVE.items() if not files[name]}}
 
 
 def outcomes(ran, task, type_):
@@ -52,13 +68,16 @@ def test_what_is_granted_is_in_the_kernel_and_then_as_it_was(ran, task, type_, f
     assert outcomes(ran, task, type_) == [("applied", None)]
     assert ran["during"][task][file] == text.replace("DISK", ran["disk"])
     assert ran["during"][task][file] != ran["before"]["files"][task][file]
-    assert ran["after"][task][file] == ran["before"]["files"][task][file]
+    assert ran["after"][task][file] == given_back(ran["before"]["files"][task])[file]
 
 
 def test_everything_is_given_back_also_what_changed_by_itself_and_what_was_not_the_default(ran):
-    assert ran["after"] == ran["before"]["files"]
-    assert ran["before"]["files"]["idle"]["cpu.weight"] == "250"
-    assert "wbps=9000000" in ran["before"]["files"]["io_max"]["io.max"]
+    before = ran["before"]["files"]
+    for name, file in (("cpus", "cpuset.cpus"), ("mems", "cpuset.mems")):
+        before[name] |= {file: ABOVE[file]}
+    assert ran["after"] == before
+    assert before["idle"]["cpu.weight"] == "250"
+    assert "wbps=9000000" in before["io_max"]["io.max"]
 
 
 def test_a_task_without_a_rule_is_left_alone(ran):
@@ -113,3 +132,20 @@ def test_a_kill_ends_the_task_and_its_children(ran):
     assert code == -9
     assert "populated 0" in events
     assert outcomes(ran, "kill", "kill") == [("applied", "2 processes killed")]
+
+
+def test_an_allocator_binds_a_task_to_the_other_node_and_its_memory_follows(both):
+    bound = both["bind"]
+    (before, pages), (during, moved, cpus) = bound["before"], bound["during"]
+    assert pages["0"] > pages["1"] > 0
+    assert [during["spread"][file] for file in ("cpuset.cpus", "cpuset.mems")] == ["2-3", "1"]
+    assert cpus == [2, 3]
+    assert moved["1"] >= 36 * MIB / 4096 * 0.95 > moved["0"]
+    assert during["first"] == before["first"]
+    assert bound["after"] == before | {"spread": given_back(before["spread"])}
+    asked = [(one["task_id"], one["allocation_type"], one["outcome"]) for one in bound["records"]]
+    assert sorted(asked) == [
+        ("spread", "cpuset_cpus", "applied"),
+        ("spread", "cpuset_mems", "applied"),
+        ("spread", "migrate_pages", "applied"),
+    ]

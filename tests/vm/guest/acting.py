@@ -140,6 +140,10 @@ def affinity():
     return sorted(os.sched_getaffinity(0))
 
 
+def run_anywhere():
+    os.sched_setaffinity(0, range(4))
+
+
 def child_that_allocates(mib):
     """How a child ends that wants so much memory."""
     pid = os.fork()
@@ -190,7 +194,17 @@ def have_child():
 ORDERS = {
     one.__name__: one
     for one in (
-        *(burn, allocate, pages, affinity, child_that_allocates, fork_on, read_disk, have_child),
+        *(
+            burn,
+            allocate,
+            pages,
+            affinity,
+            run_anywhere,
+            child_that_allocates,
+            fork_on,
+            read_disk,
+            have_child,
+        ),
     )
 }
 
@@ -201,22 +215,27 @@ def snapshot(tasks):
     }
 
 
-def start_agent():
-    rules = [{"task_id": name, "allocations": one} for name, one in GRANTED.items()]
+def start_agent(tasks, allocator):
     write(
         CONFIG,
         "runner: !AllocationRunner\n"
-        f"  node: !StaticNode {{tasks: {json.dumps(list(GRANTED))}}}\n"
+        f"  node: !StaticNode {{tasks: {json.dumps(tasks)}}}\n"
         "  interval: 1s\n  lease: 60s\n  act: true\n  journal: /tmp/journal\n  hold: /tmp/hold\n"
         f"  records: {RECORDS}\n"
         "  metrics_storage: !LogStorage {output_filename: /tmp/metrics}\n"
         "  envelope: !Envelope {events_per_hour: {kill: 1}}\n"
-        f"  allocator: !StaticAllocator {{rules: {json.dumps(rules)}}}\n",
+        f"  allocator: {allocator}\n",
     )
     os.chmod(CONFIG, 0o600)
     command = [sys.executable, "-m", "wca", "run", "--root", "-c", CONFIG]
     with open(LOG, "w") as log:
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
+
+
+def stop(agent):
+    """How it has ended, and what it said."""
+    agent.send_signal(signal.SIGTERM)
+    return [agent.wait(30), read(LOG)]
 
 
 def records():
@@ -286,7 +305,17 @@ def prepare():
     return tasks
 
 
-def main():
+def wait_for_records(agent, wanted):
+    wait_for(
+        lambda: (
+            agent.poll() is not None
+            or {(one["task_id"], one["allocation_type"]) for one in records()} >= wanted
+        )
+    )
+
+
+def act():
+    """Grant every task what a person has decided."""
     tasks = prepare()
     before = {
         "files": snapshot(tasks),
@@ -294,35 +323,51 @@ def main():
         "migrate": tasks["migrate"].do("pages"),
         "cache": tasks["reclaim"].stat("memory.stat")["file"],
     }
-    agent = start_agent()
-    wanted = {(name, type_) for name, one in GRANTED.items() for type_ in one}
-    wait_for(
-        lambda: (
-            agent.poll() is not None
-            or {(one["task_id"], one["allocation_type"]) for one in records()} >= wanted
-        )
-    )
+    rules = [{"task_id": name, "allocations": one} for name, one in GRANTED.items()]
+    agent = start_agent(list(GRANTED), f"!StaticAllocator {{rules: {json.dumps(rules)}}}")
+    wait_for_records(agent, {(name, type_) for name, one in GRANTED.items() for type_ in one})
     during = snapshot(tasks)
     felt = feel(tasks)
-    agent.send_signal(signal.SIGTERM)
-    agent.wait(30)
-    print(
-        json.dumps(
-            {
-                "before": before,
-                "during": during,
-                "after": snapshot(tasks),
-                "felt": felt,
-                "records": records(),
-                "agent": [agent.returncode, read(LOG)],
-                "disk": read("/sys/block/nvme0n1/dev"),
-            }
-        )
+    ended = stop(agent)
+    return {
+        "before": before,
+        "during": during,
+        "after": snapshot(tasks),
+        "felt": felt,
+        "records": records(),
+        "agent": ended,
+        "disk": read("/sys/block/nvme0n1/dev"),
+    }
+
+
+def bind():
+    """Let an allocator choose a node for a task, while another one has the first."""
+    os.remove(RECORDS)
+    tasks = {name: Task(name) for name in ("spread", "first")}
+    write(f"{tasks['first'].group}/cpuset.cpus", "0-1")
+    tasks["first"].do("allocate", 16, 0)
+    tasks["spread"].do("allocate", 24, 0)
+    tasks["spread"].do("allocate", 12, 2)
+    tasks["spread"].do("run_anywhere")
+    before = snapshot(tasks), tasks["spread"].do("pages")
+    agent = start_agent(
+        list(tasks),
+        "!NUMAAllocator {cgroups_memory_binding: true, migrate_pages_min_task_balance: 0.8}",
     )
-    sys.stdout.flush()
-    for one in tasks.values():
-        if one.pid != tasks["kill"].pid:
-            os.kill(one.pid, signal.SIGKILL)
+    wait_for_records(agent, {("spread", "migrate_pages")})
+    during = snapshot(tasks), tasks["spread"].do("pages"), tasks["spread"].do("affinity")
+    ended = stop(agent)
+    return {
+        "before": before,
+        "during": during,
+        "after": snapshot(tasks),
+        "records": records(),
+        "agent": ended,
+    }
+
+
+def main():
+    print(json.dumps({"act": act(), "bind": bind()}))
 
 
 main()
