@@ -2,7 +2,13 @@
 
 import pytest
 
-from wca.allocators import AllocationType, Allocator, NOPAllocator, StaticAllocator
+from wca.allocators import (
+    AllocationType,
+    Allocator,
+    NOPAllocator,
+    NUMAAllocator,
+    StaticAllocator,
+)
 from wca.testing import AllocatorContract
 
 
@@ -20,6 +26,21 @@ class TestStaticAllocator(AllocatorContract):
                 {"labels": {"task_name": "bat"}, "allocations": {"cpu_idle": 1}},
             ]
         )
+
+
+class TestNUMAAllocator(AllocatorContract):
+    def make(self):
+        return NUMAAllocator(algorithm="minimize_migration", cgroups_memory_binding=True)
+
+    def history(self):
+        history = super().history()
+        for platform, tasks in history:
+            platform.numa_nodes, platform.node_cpus = 2, {0: {0}, 1: {1}}
+            free = dict.fromkeys("01", 64 << 30)
+            platform.measurements["platform_mem_numa_free_bytes"] = free
+            for task in tasks.values():
+                task.measurements["task_mem_numa_pages"] = {"0": 5, "1": 7}
+        return history
 
 
 class TestOlderAllocator(AllocatorContract):

@@ -14,6 +14,7 @@ from wca.lazy import lazy_names
 
 if TYPE_CHECKING:
     from wca.allocators.nop import NOPAllocator
+    from wca.allocators.numa import NUMAAllocator
     from wca.allocators.static import StaticAllocator
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "AllocationType",
     "Allocator",
     "NOPAllocator",
+    "NUMAAllocator",
     "RDTAllocation",
     "StaticAllocator",
     "TaskAllocations",
@@ -31,6 +33,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "NOPAllocator": "wca.allocators.nop",
+        "NUMAAllocator": "wca.allocators.numa",
         "StaticAllocator": "wca.allocators.static",
     },
 )
