@@ -24,19 +24,18 @@ class Acting:
         journal=None,
         envelope=None,
         slow=None,
+        expires=lambda: 100.0,
         **policy,
     ):
         self.files = files or KernelFiles()
         self.journal = journal or VolatileJournal()
         self.machine = Machine(cpus, nodes=nodes)
         self.groups = Groups(locate, self.files, self.machine)
-        policy = Policy(**{"act": True, "decides": False, **policy})
-        self.gate = Gate(
-            self.files, self.journal, "test", lambda: 100.0, SLOW, slow or SlowWrites()
-        )
+        self.policy = Policy(**{"act": True, "decides": False, **policy})
+        self.gate = Gate(self.files, self.journal, "test", expires, SLOW, slow or SlowWrites())
         envelope = envelope or Envelope()
         self.performer = Performer(
-            self.groups, self.files, self.gate, self.journal, envelope, policy
+            self.groups, self.files, self.gate, self.journal, envelope, self.policy
         )
         self.tasks = {}
         self.now = 0.0
