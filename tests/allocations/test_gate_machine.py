@@ -20,6 +20,7 @@ from tests.allocations.kernel_stand_in import Kernel, Times
 from wca.allocations.envelope import Envelope
 from wca.allocations.journal import Journal, recover
 from wca.allocations.results import Outcome
+from wca.allocators import AllocationType
 from wca.detectors.api import TaskData
 
 ROOT = "/sys/fs/cgroup"
@@ -29,7 +30,7 @@ MEBIBYTE = 1048576
 #: The bounds, in the kernel's units.
 LEAST = {"pids.max": 8, "memory.limit_in_bytes": 16 * MEBIBYTE, "cpu.cfs_quota_us": 0.01}
 MOST = {"pids.max": 1000}
-STEP, SHRINK_PAUSE, GROW_PAUSE, DECISIONS, DAY = 0.5, 10.0, 60.5, 6, 86400.0
+STEP, SHRINK_PAUSE, GROW_PAUSE, DECISIONS, DAY = 0.5, 10.0, 60.5, 12, 86400.0
 #: Shares are weights to the envelope where a weight was asked for, which is coarser.
 COARSE = {"cpu.shares": 11, "cpu.cfs_quota_us": 1e-9}
 
@@ -59,19 +60,22 @@ VALUES = {
     "memory_max": [MEBIBYTE, 16 * MEBIBYTE, 17 * MEBIBYTE, 20 * MEBIBYTE + 1, 64 * MEBIBYTE, "max"],
     "pids_max": [4, 8, 9, 51, 101, 999, 2001, "max"],
     "cpuset_cpus": [[0], [0, 1], "0-2", "0-3"],
-    "memory_high": [MEBIBYTE],
+    "unknown": [1],
     "rdt": [{"l3": "L3:0=f"}],
-    "no_such": [1],
+    "memory_high": [MEBIBYTE],
 }
 ALLOCATIONS = st.dictionaries(
     st.sampled_from(sorted(VALUES)), st.integers(0, 2 * len(NONSENSE) - 1), max_size=4
 ).map(lambda chosen: {name: value_of(name, place) for name, place in chosen.items()})
+ACTORS = st.sampled_from(["a", "inner", "b", "b", "safe"])
+TYPES = st.sampled_from(list(VALUES)[:7])
 SENSIBLE = st.dictionaries(
-    st.sampled_from(["a", "inner", "b"]),
-    st.sampled_from([(name, value) for name in list(VALUES)[:7] for value in VALUES[name]]).map(
-        lambda one: dict([one])
+    ACTORS,
+    st.dictionaries(TYPES, st.integers(0, 7), min_size=1, max_size=3).map(
+        lambda chosen: {name: VALUES[name][n % len(VALUES[name])] for name, n in chosen.items()}
     ),
     min_size=1,
+    max_size=2,
 )
 ANSWERS = st.dictionaries(st.sampled_from([*PATHS, "ghost"]), ALLOCATIONS, max_size=4)
 #: What others write, and the agent never asks for.
@@ -158,7 +162,7 @@ class Node(Kernel):
         """What a file grants, as a number; None without a limit, or where that is no question."""
         if name_of(path) == "cpu.cfs_quota_us":
             return self.share(os.path.dirname(path))
-        text = self.files.get(path, "max")
+        text = "" if "cpuset" in path else self.files.get(path, "max")
         return float(text) if text.isdigit() and len(text) < 19 else None
 
 
@@ -198,6 +202,10 @@ class Bounds:
     def __init__(self):
         self.last = {}
         self.decisions = []
+
+    def keep(self, tasks):
+        """A task that was gone for an interval is another one."""
+        self.last = {key: time for key, time in self.last.items() if key[0] in tasks}
 
     def hold(self, results, before, node, alone, now):
         """Check one interval.
@@ -239,7 +247,7 @@ class GateMachine(RuleBasedStateMachine):
         self.times = Times()
         self.kernel, self.alone = Node(), Node()
         self.tasks = {}
-        self.foreign = set()  # files that others have written while the agent had a value there
+        self.foreign = {}  # what was there before the agent, of files that others have written since
         self.agent = self.bounds = None
         for task_id in PATHS:
             self.appear(task_id)
@@ -281,7 +289,7 @@ class GateMachine(RuleBasedStateMachine):
             all_or_nothing=whole,
         )
         self.bounds = Bounds()
-        self.foreign = set()
+        self.foreign = {}
 
     def appear(self, task_id):
         labels = {"task_id": task_id, "tier": "safe" if task_id == "safe" else "other"}
@@ -309,6 +317,18 @@ class GateMachine(RuleBasedStateMachine):
             self.times.go(pause)
 
     @precondition(lambda self: self.agent)
+    @rule(
+        task_id=ACTORS,
+        name=TYPES,
+        values=st.lists(st.integers(0, 7), min_size=2, max_size=4),
+        pause=st.sampled_from([5.0, 10.2, 61.0]),
+    )
+    def answer_the_same_otherwise(self, task_id, name, values, pause):
+        for n in values:
+            self.interval({task_id: {name: VALUES[name][n % len(VALUES[name])]}})
+            self.times.go(pause)
+
+    @precondition(lambda self: self.agent)
     @rule(answer=SENSIBLE, number=st.integers(0, 3), after=st.booleans())
     def die_while_writing(self, answer, number, after):
         self.kernel.kill_at = (number, after)
@@ -333,6 +353,7 @@ class GateMachine(RuleBasedStateMachine):
         self.kernel.log.clear()
         results = agent.results(answer, held)
         assert len(results) == sum(map(len, answer.values()))
+        self.bounds.keep(self.tasks)
         self.bounds.hold(results, before, self.kernel, self.alone.files, self.times.steady)
         self.told_as_it_is(results, texts)
         if held:
@@ -342,11 +363,17 @@ class GateMachine(RuleBasedStateMachine):
             assert self.kernel.files == texts
 
     def told_as_it_is(self, results, texts):
-        """What was applied is there, and nothing has changed but that."""
-        expected = dict(texts)
+        """What was applied, or was there already, is there; and nothing has changed but that."""
+        expected, groups = dict(texts), self.agent.groups
         for one in results:
-            if one.outcome is Outcome.APPLIED:
+            if one.outcome in (Outcome.APPLIED, Outcome.UNCHANGED):
+                place = groups.place(self.tasks[one.task_id], AllocationType(one.type))
+                asked = place.knob.encode(one.value, groups.machine)
+                assert groups.texts(place, place.folders[0]) == asked, one
                 expected |= {write.path: write.new for write in one.writes}
+            if one.outcome is Outcome.APPLIED and one.type == "cpu_idle" and not one.value:
+                shares = f"{place.folders[0]}/cpu.shares"  # by itself the default, or written
+                expected[shares] = self.alone.files[shares]
         assert self.kernel.files == expected
 
     # -- everybody else
@@ -357,24 +384,40 @@ class GateMachine(RuleBasedStateMachine):
         n=st.integers(0, 1),
     )
     def somebody_else_writes(self, task_id, name, n):
-        path = f"{ROOT}/{name.partition('.')[0]}{PATHS[task_id]}/{name}"
+        self.write_as_others_do(f"{ROOT}/{name.partition('.')[0]}{PATHS[task_id]}/{name}", n)
+
+    @rule(place=st.integers(0, 9), n=st.integers(0, 1))
+    def somebody_else_writes_over_ours(self, place, n):
+        ours = [
+            path for path in self.kernel.files if self.is_ours(path) and name_of(path) in THEIRS
+        ]
+        if ours:
+            self.write_as_others_do(ours[place % len(ours)], n)
+
+    def is_ours(self, path):
+        return self.kernel.files[path] != self.alone.files[path]
+
+    def write_as_others_do(self, path, n):
+        new = THEIRS[name_of(path)][n]
         hidden = self.kernel.files.get(f"{os.path.dirname(path)}/cpu.idle") == "1"
         if path not in self.kernel.files or path in self.kernel.faults or hidden:
             return
-        ours = self.kernel.files[path] != self.alone.files[path]
+        if self.foreign.get(path, self.alone.files[path]) == new:
+            self.foreign.pop(path, None)  # what was there before the agent is there again
+        elif self.is_ours(path):
+            self.foreign[path] = self.alone.files[path]
         for node in (self.kernel, self.alone):
-            node.change(path, THEIRS[name][n])
-        if ours:
-            self.foreign.add(path)
+            node.change(path, new)
 
     @rule(
         task_id=st.sampled_from(sorted(PATHS)),
         name=st.sampled_from(sorted({**THEIRS, "cpu.idle": "", "cpu.cfs_quota_us": ""})),
-        number=st.sampled_from([errno.EINVAL, errno.EBUSY, errno.EACCES, errno.ENODEV, 0]),
+        number=st.sampled_from([errno.EINVAL, errno.EBUSY, errno.ENODEV, 0, 0]),
     )
     def the_kernel_refuses(self, task_id, name, number):
-        self.kernel.faults.clear()
-        if number:
+        if not number:
+            self.kernel.faults.clear()
+        else:
             controller = name.partition(".")[0]
             self.kernel.faults[f"{ROOT}/{controller}{PATHS[task_id]}/{name}"] = number
 
@@ -385,7 +428,7 @@ class GateMachine(RuleBasedStateMachine):
         for one in gone:
             for node in (self.kernel, self.alone):
                 node.vanish(PATHS[one])
-            self.foreign = {p for p in self.foreign if f"{PATHS[one]}/" not in p}
+            self.foreign = {p: v for p, v in self.foreign.items() if f"{PATHS[one]}/" not in p}
             task = self.tasks.pop(one, None)
             if again and (one != "inner" or "a" in self.tasks):
                 self.appear(one)
@@ -407,7 +450,9 @@ class GateMachine(RuleBasedStateMachine):
         now = self.times.now()
         entries = {entry.path: entry.expires for entry in self.guardian.entries()}
         due = all(not only_expired or expires <= now for expires in entries.values())
-        self.guardian.undo(self.kernel, only_expired=only_expired, now=now)
+        for one in self.guardian.undo(self.kernel, only_expired=only_expired, now=now):
+            if one.outcome == "foreign":
+                self.foreign.pop(one.path, None)  # an agent that has not noticed never will
         if due and not faults:
             self.nothing_is_left()
 
@@ -444,5 +489,5 @@ class GateMachine(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-GateMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+GateMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 test_bounds_are_never_left_and_undo_is_identity = GateMachine.TestCase

@@ -143,6 +143,14 @@ def test_what_is_asked_for_is_done_and_undone_at_the_end(run, tree):
     assert value(batches[1], "allocations_in_force") == 1
 
 
+def test_half_a_cpu_can_be_granted_without_a_word_about_the_period(run):
+    allocator = Asks()
+    run(allocator)
+    share = 0.5 / allocator.seen[0][0].cpus
+    for batch in run(AsksAsPersonsDo({"batch": {T.QUOTA: share}}), 2):
+        assert value(batch, "allocation_cpu_quota", task_id="batch") == pytest.approx(share)
+
+
 def test_nothing_is_written_unless_the_file_says_so(run, tree):
     before = weight(tree)
     allocator = Watches(tree, {"batch": {T.CPU_WEIGHT: 10}})
