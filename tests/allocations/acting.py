@@ -1,7 +1,9 @@
 """A performer with all that it needs, for tests."""
 
+from wca.allocations.actions import Actions
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
+from wca.allocations.events import Events
 from wca.allocations.files import KernelFiles
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
@@ -25,6 +27,8 @@ class Acting:
         envelope=None,
         slow=None,
         expires=lambda: 100.0,
+        slow_events=SlowWrites,
+        swaps=False,
         **policy,
     ):
         self.files = files or KernelFiles()
@@ -34,8 +38,11 @@ class Acting:
         self.policy = Policy(**{"act": True, "decides": False, **policy})
         self.gate = Gate(self.files, self.journal, "test", expires, SLOW, slow or SlowWrites())
         envelope = envelope or Envelope()
+        actions = Actions(self.groups, self.files, lambda: swaps)
+        self.events = Events(actions, envelope, act=self.policy.act, slow=slow_events)
         self.performer = Performer(
-            self.groups, self.files, self.gate, self.journal, envelope, self.policy
+            *(self.groups, self.files, self.gate, self.journal, envelope, self.policy),
+            self.events,
         )
         self.tasks = {}
         self.now = 0.0
