@@ -15,6 +15,7 @@ from wca.lazy import lazy_names
 if TYPE_CHECKING:
     from wca.allocators.nop import NOPAllocator
     from wca.allocators.static import StaticAllocator
+    from wca.allocators.tiers import Tier, Tiers
 
 __all__ = [
     "AllocationConfiguration",
@@ -25,6 +26,8 @@ __all__ = [
     "StaticAllocator",
     "TaskAllocations",
     "TasksAllocations",
+    "Tier",
+    "Tiers",
 ]
 
 __getattr__ = lazy_names(
@@ -32,5 +35,7 @@ __getattr__ = lazy_names(
     {
         "NOPAllocator": "wca.allocators.nop",
         "StaticAllocator": "wca.allocators.static",
+        "Tier": "wca.allocators.tiers",
+        "Tiers": "wca.allocators.tiers",
     },
 )
