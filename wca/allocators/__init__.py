@@ -13,6 +13,7 @@ from wca.allocators.api import (
 from wca.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from wca.allocators.contention import ContentionAllocator
     from wca.allocators.nop import NOPAllocator
     from wca.allocators.static import StaticAllocator
     from wca.allocators.tiers import Tier, Tiers
@@ -21,6 +22,7 @@ __all__ = [
     "AllocationConfiguration",
     "AllocationType",
     "Allocator",
+    "ContentionAllocator",
     "NOPAllocator",
     "RDTAllocation",
     "StaticAllocator",
@@ -33,6 +35,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "ContentionAllocator": "wca.allocators.contention",
         "NOPAllocator": "wca.allocators.nop",
         "StaticAllocator": "wca.allocators.static",
         "Tier": "wca.allocators.tiers",
