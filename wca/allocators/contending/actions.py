@@ -103,7 +103,9 @@ class Action:
         """Ask for a value from now on."""
         self.value, self.asked, self.intervals = value, scene.now, 0
         self.quiet = scene.now
-        scene.grips.ask(self.key, self.holder, value, self.begun.original, why)
+        original = self.begun.original
+        back = self.lever.back(value, original)
+        scene.grips.ask(self.key, self.holder, value, original, back, why)
 
     def tighten(self, scene: Scene, why: str) -> bool:
         """Ask for the next value that does more. False: there is none."""
@@ -142,7 +144,7 @@ class Action:
         """Whether the task does not do any longer what it was held back for."""
         measure = self.lever.activity
         lately = scene.readings.last(self.task_id, measure, _STOPPED)
-        if self.activity is None or len(lately) < _STOPPED:
+        if not self.activity or len(lately) < _STOPPED:
             return False
         allowed = self.activity
         if self.lever.amount == measure == sampling.CPU and isinstance(self.value, float):
@@ -164,17 +166,7 @@ def begin_action(
     original = scene.grips.original(key, sight.task.allocations)
     used = scene.readings.level(task_id, lever.amount) or 0.0
     activity = scene.readings.level(task_id, lever.activity)
-    action = Action(
-        holder,
-        victim,
-        task_id,
-        lever,
-        type_,
-        value,
-        Begun(original, used),
-        scene.now,
-        hold,
-        activity,
-    )
+    begun = Begun(original, used, value)
+    action = Action(holder, victim, task_id, lever, type_, value, begun, scene.now, hold, activity)
     action.want(scene, value, why)
     return action

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from wca.allocators.contending.actions import Action, Phase, Scene, begin_action
+from wca.allocators.contending.cpu import IDLE
 from wca.allocators.contending.harm import Harm, Outcome, harm_of
 from wca.allocators.contending.ladders import Ladder
-from wca.allocators.contending.levers import IDLE, Lever
+from wca.allocators.contending.levers import Lever
 from wca.allocators.effects import Effect
 from wca.detectors.api import ContentionAnomaly
 

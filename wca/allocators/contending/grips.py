@@ -1,19 +1,17 @@
 """What is asked for, by whom, and what has to be asked for to give it back."""
 
-import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from wca.allocators.api import AllocationType, TaskAllocations, TasksAllocations
+from wca.allocators.contending.values import amount, in_force, is_back
 from wca.detectors.api import TasksData
 
-__all__ = ["Grips", "Key", "in_force"]
+__all__ = ["Grips", "Key"]
 
 Key = tuple[str, AllocationType]
 
-#: Share of the way from the original value that a value has to be gone to be in force.
-_THERE = 0.9
 #: Intervals in which an original value is asked for until it is seen.
 _GIVING_BACK = 10
 #: Types of which more is what the victim gets, so that the largest wish counts.
@@ -23,6 +21,7 @@ _OF_VICTIMS = frozenset((AllocationType.CPU_BURST,))
 @dataclass
 class _Grip:
     original: Any
+    back: Any
     wishes: dict[Hashable, tuple[Any, str]] = field(default_factory=dict)
     giving_back: int = 0
     seen: bool = False
@@ -50,7 +49,9 @@ class Grips:
         known = self._grips.get(key)
         return now.get(key[1]) if known is None else known.original
 
-    def ask(self, key: Key, holder: Hashable, value: Any, original: Any, why: str) -> None:
+    def ask(
+        self, key: Key, holder: Hashable, value: Any, original: Any, back: Any, why: str
+    ) -> None:
         """Want a value; of several wishes for one key the strongest counts.
 
         Args:
@@ -58,9 +59,10 @@ class Grips:
             holder: who wants it; a new wish replaces its last one.
             value: that is wanted.
             original: that was in force before, as ``original`` gives it.
+            back: what has to be asked for to give it back.
             why: in words.
         """
-        grip = self._grips.setdefault(key, _Grip(original))
+        grip = self._grips.setdefault(key, _Grip(original, back))
         grip.wishes[holder] = value, why
         grip.giving_back = 0
 
@@ -90,14 +92,14 @@ class Grips:
                 wanted, _ = self._strongest(type_, grip)
                 grip.seen = in_force(wanted, read, grip.original)
                 self.obeyed = self.obeyed or grip.seen
-            elif read == grip.original or grip.giving_back >= _GIVING_BACK:
+            elif is_back(grip.original, read, grip.back) or grip.giving_back >= _GIVING_BACK:
                 del self._grips[key]
 
     def answer(self) -> TasksAllocations:
         """Values by type by task id."""
         answer: TasksAllocations = {}
         for (task_id, type_), grip in self._grips.items():
-            value = grip.original
+            value = grip.back
             if grip.wishes:
                 value, _ = self._strongest(type_, grip)
             else:
@@ -129,39 +131,7 @@ class Grips:
 
     def _strongest(self, type_: AllocationType, grip: _Grip) -> tuple[Any, str]:
         wishes = sorted(grip.wishes.items(), key=lambda one: str(one[0]))
-        amounts = [(_amount(value), place) for place, (_, (value, _)) in enumerate(wishes)]
-        grows = type_ in _OF_VICTIMS or max(amounts)[0] > _amount(grip.original)
+        amounts = [(amount(value), place) for place, (_, (value, _)) in enumerate(wishes)]
+        grows = type_ in _OF_VICTIMS or max(amounts)[0] > amount(grip.original)
         _, place = max(amounts) if grows else min(amounts)
         return wishes[place][1]
-
-
-def in_force(wanted: Any, read: Any, original: Any) -> bool:
-    """Whether a value that is read is the one that was wanted, as closely as kernels have it.
-
-    Args:
-        wanted: that was asked for.
-        read: that is in force; None: nothing is known.
-        original: that was in force before.
-    """
-    if read is None:
-        return False
-    if read == wanted:
-        return True
-    if isinstance(wanted, str) and wanted != "max":
-        return False
-    numbers = [_amount(one) for one in (wanted, read, original)]
-    if any(math.isnan(one) for one in numbers):
-        return False
-    aim, now, before = numbers
-    if math.isinf(before):
-        return now <= aim * 1.01
-    way = aim - before
-    return way != 0 and _THERE <= (now - before) / way <= 2 - _THERE
-
-
-def _amount(value: Any) -> float:
-    if value == "max":
-        return math.inf
-    if isinstance(value, str):
-        return float(len(value.split(","))) if value else math.inf
-    return float(value) if isinstance(value, (int, float)) else math.nan

@@ -8,17 +8,18 @@ helps. A victim's own quota is nobody else's fault: neighbours are left alone.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from wca.allocators.contending.levers import (
+from wca.allocators.contending.cpu import (
     BANDWIDTH_QUOTA,
     BURST,
     CPUSET,
     IDLE,
-    MEMORY_LIMIT,
     QUOTA,
     RAISED_QUOTA,
     WEIGHT,
-    Lever,
 )
+from wca.allocators.contending.disk import IO_LIMIT, IO_WEIGHT
+from wca.allocators.contending.levers import Lever
+from wca.allocators.contending.memory import BANDWIDTH, MEMORY_LIMIT
 from wca.detectors.api import ContendedResource, ContentionAnomaly
 from wca.detectors.interfering import sampling
 from wca.detectors.interfering.verdicts import Verdict
@@ -52,8 +53,9 @@ _S, _V, _R = sampling, Verdict, ContendedResource
 _LADDERS = (
     Ladder(_V.SELF_INFLICTED, (BURST, RAISED_QUOTA), (_S.THROTTLED,)),
     Ladder(_V.CPU_NEIGHBOUR, (IDLE, WEIGHT, CPUSET, QUOTA), (_S.PSI_CPU, _S.DELAY), together=True),
-    Ladder(_V.MEMORY_NEIGHBOUR, (BANDWIDTH_QUOTA,), (_S.CPI, _S.COST)),
+    Ladder(_V.MEMORY_NEIGHBOUR, (BANDWIDTH, BANDWIDTH_QUOTA), (_S.CPI, _S.COST)),
     Ladder(_V.CACHE_THRASH, (MEMORY_LIMIT,), (_S.PSI_IO, _S.REFAULTS)),
+    Ladder(_V.DISK, (IO_LIMIT, IO_WEIGHT), (_S.PSI_IO,)),
     Ladder(_V.MEMORY_EXHAUSTION, (MEMORY_LIMIT,), (_S.PSI_MEMORY_FULL,)),
 )
 #: By verdict. What is not here is nothing that something could be done about.

@@ -5,7 +5,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterable
 
-from wca.detectors.api import TasksData
+from wca.detectors.api import TaskData, TasksData
 from wca.detectors.interfering.sampling import Sampler
 from wca.platforms.api import Platform
 
@@ -14,21 +14,26 @@ __all__ = ["KEPT", "Readings", "mean", "median"]
 #: Seconds of which readings are kept, and how many at most.
 KEPT = 180.0
 _MOST = 360
+#: Counters of each block device of which the last growth is kept.
+_BY_DEVICE = ("task_io_device_read_bytes", "task_io_device_written_bytes")
+
+_LARGEST = 1e18
+
+_Totals = dict[tuple[str, str], float]
 
 
 class Readings:
-    """The numbers of ``MEASURES`` of every task, as they were read.
-
-    A clock that goes back, or stands still, begins everything anew, or adds nothing.
-    """
+    """The numbers of ``MEASURES`` of every task, as they were read."""
 
     def __init__(self) -> None:
         self._samplers: dict[str, Sampler] = {}
         self._rings: dict[str, deque[tuple[float, array[float]]]] = {}
+        self._totals: dict[str, tuple[float, _Totals]] = {}
+        self._rates: dict[str, _Totals] = {}
         self._last = -math.inf
 
     def look(self, platform: Platform, tasks: TasksData) -> bool:
-        """Take the numbers of this interval. False where time has not gone on, or began anew.
+        """Take the numbers of this interval. False where time has not gone on.
 
         Args:
             platform: has the time.
@@ -36,12 +41,11 @@ class Readings:
         """
         now = platform.monotonic
         if now <= self._last:
-            if now < self._last:
-                self._samplers, self._rings, self._last = {}, {}, now
             return False
         self._last = now
         for task_id in [one for one in self._samplers if one not in tasks]:
-            del self._samplers[task_id], self._rings[task_id]
+            for known in (self._samplers, self._rings, self._totals, self._rates):
+                known.pop(task_id, None)
         for task_id, task in tasks.items():
             sampler = self._samplers.get(task_id)
             if sampler is None:
@@ -52,7 +56,26 @@ class Readings:
             ring.append((now, array("f", numbers)))
             while ring[0][0] < now - KEPT:
                 ring.popleft()
+            self._look_at_devices(now, task)
         return True
+
+    def by_device(self, task_id: str, counter: str) -> dict[str, float]:
+        """How much a counter of a task grew per second on each block device, where it is known."""
+        rates = self._rates.get(task_id, {})
+        return {device: rate for (name, device), rate in rates.items() if name == counter}
+
+    def _look_at_devices(self, now: float, task: TaskData) -> None:
+        totals = _by_device(task)
+        if not totals:
+            return
+        time, before = self._totals.get(task.task_id, (now, {}))
+        if now > time:
+            self._rates[task.task_id] = {
+                key: (total - before[key]) / (now - time)
+                for key, total in totals.items()
+                if before.get(key, math.inf) <= total
+            }
+        self._totals[task.task_id] = now, totals
 
     def values(
         self, task_id: str, measure: int, since: float = -math.inf, until: float = math.inf
@@ -92,6 +115,16 @@ class Readings:
     def task_ids(self) -> Iterable[str]:
         """Of whom there are readings."""
         return self._rings.keys()
+
+
+def _by_device(task: TaskData) -> _Totals:
+    found: _Totals = {}
+    for name in _BY_DEVICE:
+        totals = task.measurements.get(name)
+        for device, total in totals.items() if isinstance(totals, dict) else ():
+            if isinstance(total, (int, float)) and 0 <= total < _LARGEST:
+                found[name, str(device)] = float(total)
+    return found
 
 
 def mean(values: list[float]) -> float | None:
