@@ -74,6 +74,12 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.allocators.nop:NOPAllocator", "an allocator that asks for nothing", "beta"),
     Entry("wca.allocators.static:StaticAllocator", "grants what rules say", "beta"),
     Entry("wca.allocators.contention:ContentionAllocator", "protects who is disturbed", "beta"),
+    Entry(
+        "wca.allocators.reclaim:MemoryReclaimAllocator",
+        "takes memory that tasks do not use",
+        "beta",
+    ),
+    Entry("wca.allocators.oom:OOMAllocator", "ends one before the kernel ends another", "beta"),
     Entry("wca.allocators.tiers:Tiers", "which tasks matter and which give way", "beta"),
     Entry("wca.allocators.api:AllocationConfiguration", "how values are told the kernel", "beta"),
     Entry("wca.allocations.envelope:Envelope", "bounds that no allocator can leave", "beta"),

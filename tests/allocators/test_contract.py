@@ -6,8 +6,11 @@ from wca.allocators import (
     AllocationType,
     Allocator,
     ContentionAllocator,
+    MemoryReclaimAllocator,
     NOPAllocator,
+    OOMAllocator,
     StaticAllocator,
+    Tiers,
 )
 from wca.detectors import (
     AnomalyDetector,
@@ -23,6 +26,24 @@ from wca.testing import AllocatorContract
 class TestNOPAllocator(AllocatorContract):
     def make(self):
         return NOPAllocator()
+
+
+class TestMemoryReclaimAllocator(AllocatorContract):
+    def make(self):
+        return MemoryReclaimAllocator(Tiers(best_effort={"task_name": ".*"}), least=4096)
+
+
+class TestMemoryReclaimAllocatorWithLimits(AllocatorContract):
+    def make(self):
+        tiers = Tiers(best_effort={"task_name": ".*"})
+        return MemoryReclaimAllocator(tiers, by="memory_high", pressure=0.5, least=4096)
+
+
+class TestOOMAllocator(AllocatorContract):
+    def make(self):
+        victims = {"task_name": "batch"}
+        rule = {"pressure_above": 0.0, "lasting": 5, "victims": victims, "least": 1}
+        return OOMAllocator([rule, {**rule, "name": "low", "available_below": 1.0}])
 
 
 class TestStaticAllocator(AllocatorContract):

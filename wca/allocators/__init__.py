@@ -15,6 +15,8 @@ from wca.lazy import lazy_names
 if TYPE_CHECKING:
     from wca.allocators.contention import ContentionAllocator
     from wca.allocators.nop import NOPAllocator
+    from wca.allocators.oom import OOMAllocator
+    from wca.allocators.reclaim import MemoryReclaimAllocator
     from wca.allocators.static import StaticAllocator
     from wca.allocators.tiers import Tier, Tiers
 
@@ -23,7 +25,9 @@ __all__ = [
     "AllocationType",
     "Allocator",
     "ContentionAllocator",
+    "MemoryReclaimAllocator",
     "NOPAllocator",
+    "OOMAllocator",
     "RDTAllocation",
     "StaticAllocator",
     "TaskAllocations",
@@ -36,7 +40,9 @@ __getattr__ = lazy_names(
     __name__,
     {
         "ContentionAllocator": "wca.allocators.contention",
+        "MemoryReclaimAllocator": "wca.allocators.reclaim",
         "NOPAllocator": "wca.allocators.nop",
+        "OOMAllocator": "wca.allocators.oom",
         "StaticAllocator": "wca.allocators.static",
         "Tier": "wca.allocators.tiers",
         "Tiers": "wca.allocators.tiers",
