@@ -176,9 +176,15 @@ def test_metrics_tell_which_rule_is_met():
     node.pressure = 1.0
     node.kills(11)
     assert [(one.name, one.value, one.labels) for one in node.metrics] == [
-        ("oom_rules_met", 1, {"rule": "thrashing"}),
-        ("oom_kills_asked", 0, {"rule": "thrashing"}),
+        ("allocation_oom_rules_met", 1, {"rule": "thrashing"}),
+        ("allocation_oom_kills_asked", 0, {"rule": "thrashing"}),
     ]
+
+
+def test_rules_of_one_name_are_told_apart():
+    node = Node(PRESSED, PRESSED)
+    node.ask()
+    assert {one.labels["rule"] for one in node.metrics} == {"thrashing", "thrashing (2)"}
 
 
 @pytest.mark.parametrize(
@@ -188,7 +194,6 @@ def test_metrics_tell_which_rule_is_met():
         ([{"victims": HOGS}], "it would always kill: write one of pressure_above"),
         ([{"victims": {"a": "("}, "available_below": 0.1}], "victims: a: '\\(' is no regular"),
         ([{"victims": HOGS, "of": HOGS, "available_below": 0.1}], "of is about pressure_above"),
-        ([PRESSED, PRESSED], "two have the name 'thrashing'"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(rules, message):

@@ -1,7 +1,8 @@
 """``OOMAllocator``: ends a task that may be ended before the kernel ends one that may not."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from wca.allocators.api import AllocationType, Allocator, TasksAllocations
@@ -10,7 +11,6 @@ from wca.allocators.tiers import Tier, Tiers
 from wca.allocators.windows import Window
 from wca.config.types import Duration
 from wca.detectors.api import Anomaly, TaskData, TasksData
-from wca.errors import ValidationError
 from wca.metrics import CATALOGUE, Metric
 from wca.platforms.api import Platform
 
@@ -48,7 +48,7 @@ class OOMAllocator(Allocator):
         pause: seconds after a kill in which nothing is done.
 
     Raises:
-        ValidationError: a rule makes no sense, or two have one name.
+        ValidationError: a rule makes no sense.
     """
 
     def __init__(
@@ -62,12 +62,8 @@ class OOMAllocator(Allocator):
         self.tiers = tiers or Tiers()
         self.window = window
         self.pause = pause
-        compiled = [compile_rule(fields, place) for place, fields in enumerate(self.rules)]
-        names = [rule.name for rule in compiled]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValidationError(f"rules: two have the name {name!r}, give each its own")
-        self._kills = dict.fromkeys(names, 0)
+        compiled = _named_apart(compile_rule(one, place) for place, one in enumerate(self.rules))
+        self._kills = dict.fromkeys((rule.name for rule in compiled), 0)
         self._now = self._rest = -math.inf
         self._conditions = [Conditions(rule, window) for rule in compiled]
         self._pressure: dict[str, Window] = {}
@@ -141,8 +137,19 @@ class OOMAllocator(Allocator):
     def _metrics(self) -> Iterator[Metric]:
         for conditions in self._conditions:
             labels = {"rule": conditions.rule.name}
-            yield _metric("oom_rules_met", int(conditions.met), labels)
-            yield _metric("oom_kills_asked", self._kills[conditions.rule.name], labels)
+            yield _metric("allocation_oom_rules_met", int(conditions.met), labels)
+            yield _metric("allocation_oom_kills_asked", self._kills[conditions.rule.name], labels)
+
+
+def _named_apart(rules: Iterable[Rule]) -> list[Rule]:
+    """Rules with a name each of its own, so that metrics tell them apart."""
+    named: dict[str, Rule] = {}
+    for rule in rules:
+        name, number = rule.name, 2
+        while name in named:
+            name, number = f"{rule.name} ({number})", number + 1
+        named[name] = replace(rule, name=name)
+    return list(named.values())
 
 
 def _in_words(by: By, rate: float) -> str:

@@ -25,6 +25,21 @@ By = Literal["pressure", "size", "growth"]
 _Labels = dict[Annotated[str, LabelName()], str]
 
 
+_NOBODY = "nobody may be killed by this rule: write victims, labels of tasks"
+
+
+@dataclass(frozen=True)
+class _Somebody(Constraint):
+    """Labels that are some, so that none are reported where they stand."""
+
+    base: ClassVar[Any] = dict
+
+    def check(self, value: Any) -> None:
+        """Refuse an empty mapping."""
+        if not value:
+            raise ValidationError(_NOBODY)
+
+
 Patterns = Mapping[str, re.Pattern[str]]
 
 
@@ -38,7 +53,7 @@ class RuleFields(TypedDict, total=False):
     swap_free_below: Annotated[float, _SHARE]
     growth_above: Annotated[float, Numeric(0, None)]
     lasting: Annotated[float, Duration(0, 3600)]
-    victims: _Labels
+    victims: Annotated[_Labels, _Somebody()]
     by: By
     least: Annotated[int, Numeric(0, None)]
 
@@ -97,7 +112,7 @@ def compile_rule(fields: Mapping[str, Any], place: int) -> Rule:
         ValidationError: it makes no sense.
     """
     if not fields.get("victims"):
-        raise ValidationError("nobody may be killed by this rule: write victims, labels of tasks")
+        raise ValidationError(_NOBODY)
     if all(fields.get(name) is None for name in _CONDITIONS):
         raise ValidationError(f"it would always kill: write one of {', '.join(_CONDITIONS)}")
     of = fields.get("of")

@@ -243,8 +243,8 @@ class MemoryReclaimAllocator(Allocator):
 
     def _metrics(self, chosen: TasksData) -> list[Metric]:
         return [
-            _metric("memory_reclaim_tasks", len(chosen)),
-            _metric("memory_reclaim_asked_bytes", self._bytes),
+            _metric("allocation_reclaim_tasks", len(chosen)),
+            _metric("allocation_reclaim_asked_bytes", self._bytes),
         ]
 
 

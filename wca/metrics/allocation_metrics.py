@@ -138,7 +138,7 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "ContentionAllocator",
     ),
     _entry(
-        "memory_reclaim_tasks",
+        "allocation_reclaim_tasks",
         _G,
         _N,
         "Tasks from which memory is taken as far as they do not feel it.",
@@ -147,7 +147,7 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "MemoryReclaimAllocator",
     ),
     _entry(
-        "memory_reclaim_asked_bytes",
+        "allocation_reclaim_asked_bytes",
         _C,
         _B,
         "Memory that was asked for, whether the kernel had as much to give or not.",
@@ -156,7 +156,7 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "MemoryReclaimAllocator",
     ),
     _entry(
-        "oom_rules_met",
+        "allocation_oom_rules_met",
         _G,
         _N,
         "1 while all conditions of a rule are met, 0 while not.",
@@ -165,7 +165,7 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "OOMAllocator",
     ),
     _entry(
-        "oom_kills_asked",
+        "allocation_oom_kills_asked",
         _C,
         _N,
         "Kills that were asked for, by the rule that they were for.",
