@@ -211,7 +211,7 @@ class Kills:
     def within_a_record(self):
         """Half of a record is in the journal; then the one or the other gives everything back."""
         cut = f"{self.chance.randrange(40)} {self.chance.random()}"
-        self.node.agent(WCA_TEST_CUT=cut).wait()
+        assert self.node.agent(WCA_TEST_CUT=cut).wait() == -signal.SIGKILL
         self.chance.choice([self.the_guardian_restores, self.the_next_start_restores])()
 
     def acting(self, agent=None):
@@ -260,10 +260,8 @@ def kill_again_and_again(kills, way, times):
         getattr(kills, way)()
     print(f"{way}: {kills.told}")
     assert kills.told.kills == times
-    if way == "within_a_record":
-        assert kills.told.cut == times
-    else:
-        assert kills.told.changed > 0
+    # A guardian that found the agent too slow has written behind the half of the record.
+    assert (kills.told.cut if way == "within_a_record" else kills.told.changed) > 0
 
 
 def test_a_touched_hold_file_is_obeyed_even_when_the_agent_hangs(node):
