@@ -81,6 +81,7 @@ BUILT_IN: tuple[Entry, ...] = (
     ),
     Entry("wca.allocators.oom:OOMAllocator", "ends one before the kernel ends another", "beta"),
     Entry("wca.allocators.tiers:Tiers", "which tasks matter and which give way", "beta"),
+    Entry("wca.allocators.numa:NUMAAllocator", "binds each task to a NUMA node", "beta"),
     Entry("wca.allocators.api:AllocationConfiguration", "how values are told the kernel", "beta"),
     Entry("wca.allocations.envelope:Envelope", "bounds that no allocator can leave", "beta"),
     Entry("wca.security.tls:SSL", "TLS of a connection that the agent opens"),

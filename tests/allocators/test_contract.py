@@ -8,6 +8,7 @@ from wca.allocators import (
     ContentionAllocator,
     MemoryReclaimAllocator,
     NOPAllocator,
+    NUMAAllocator,
     OOMAllocator,
     StaticAllocator,
     Tiers,
@@ -86,6 +87,21 @@ class TestContentionAllocator(AllocatorContract):
 class TestContentionAllocatorWithItsDetector(AllocatorContract):
     def make(self):
         return ContentionAllocator(InterferenceDetector(samples=10), unlabelled=True)
+
+
+class TestNUMAAllocator(AllocatorContract):
+    def make(self):
+        return NUMAAllocator(algorithm="minimize_migration", cgroups_memory_binding=True)
+
+    def history(self):
+        history = super().history()
+        for platform, tasks in history:
+            platform.numa_nodes, platform.node_cpus = 2, {0: {0}, 1: {1}}
+            free = dict.fromkeys("01", 64 << 30)
+            platform.measurements["platform_mem_numa_free_bytes"] = free
+            for task in tasks.values():
+                task.measurements["task_mem_numa_pages"] = {"0": 5, "1": 7}
+        return history
 
 
 class TestOlderAllocator(AllocatorContract):

@@ -50,7 +50,6 @@ class _Job:
 
     def run(self) -> None:
         """Do it; whatever comes of it is kept."""
-        self.begun = True
         try:
             self.told = self.action()
         except WcaError as error:
@@ -58,6 +57,29 @@ class _Job:
         except Exception as error:  # noqa: BLE001 - whatever it is, it costs this event only
             self.problem = f"{type(error).__name__}: {error}"
         self.finished = True
+
+
+class _Batch:
+    """Events that are done one after the other, until there is no time left."""
+
+    def __init__(self, jobs: Sequence[_Job]) -> None:
+        self._jobs = jobs
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def run(self) -> None:
+        """Do them; on the thread of their type."""
+        for job in self._jobs:
+            with self._lock:
+                if self._ended:  # the hold file may be there by now
+                    return
+                job.begun = True
+            job.run()
+
+    def end(self) -> None:
+        """Begin no other from now on."""
+        with self._lock:
+            self._ended = True
 
 
 class Events:
@@ -148,16 +170,9 @@ class Events:
         return self._actions.prepare(task, AllocationType(result.type), value)
 
     def _run(self, type_: AllocationType, jobs: Sequence[tuple[Result, _Job]]) -> None:
-        in_time = threading.Event()
-        in_time.set()
-
-        def run() -> None:
-            for _, job in jobs:
-                if in_time.is_set():  # the hold file may be there by now
-                    job.run()
-
-        if self._act and not self._threads[type_].do(run):
-            in_time.clear()
+        batch = _Batch([job for _, job in jobs])
+        if self._act and not self._threads[type_].do(batch.run):
+            batch.end()
         for result, job in jobs:
             if not self._act:
                 result.outcome, job.finished = Outcome.WOULD, True

@@ -19,6 +19,7 @@ __all__ = ["Groups", "Place"]
 _OF_CONTAINERS = (
     AllocationType.CPUSET_CPUS,
     AllocationType.CPUSET_MEMS,
+    AllocationType.CPUSET_MEMORY_MIGRATE,
     AllocationType.IO_MAX,
 )
 

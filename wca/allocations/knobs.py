@@ -56,7 +56,8 @@ def _list_amount(value: Any) -> float:
     return float(len(v.decode_list((text,), Machine(1)).split(",")))
 
 
-def _idle_amount(value: Any) -> float:
+def _burden(value: Any) -> float:
+    """Of a switch that is a burden: the idle class, pages that move with their cpuset."""
     return 1.0 - float(value)
 
 
@@ -79,7 +80,7 @@ def _weight(controller: str, file: str, encode: Any, decode: Any, instead: Knob 
 _CFQ = _weight("blkio", "blkio.weight", io.encode_cfq_weight, io.decode_cfq_weight, None)
 _BFQ = _weight("io", "io.bfq.weight", io.encode_bfq_weight_v2, io.decode_bfq_weight, None)
 _COMMON = (
-    Knob(_T.CPU_IDLE, "cpu", ("cpu.idle",), v.encode_switch, v.decode_number, _idle_amount),
+    Knob(_T.CPU_IDLE, "cpu", ("cpu.idle",), v.encode_switch, v.decode_number, _burden),
     _cpuset(_T.CPUSET_CPUS, "cpuset.cpus", v.encode_cpus),
     _cpuset(_T.CPUSET_MEMS, "cpuset.mems", v.encode_mems),
     Knob(_T.PIDS_MAX, "pids", ("pids.max",), v.encode_pids, v.decode_limit, _limit_amount),
@@ -96,7 +97,7 @@ _V1 = (
         ("cpuset.memory_migrate",),
         v.encode_switch,
         v.decode_number,
-        float,
+        _burden,  # so that it is there before cpuset_mems shrinks, and still when that grows
     ),
     _memory(_T.MEMORY_MAX, "memory.limit_in_bytes", v.encode_memory_v1),
     _weight("blkio", "blkio.bfq.weight", io.encode_bfq_weight, io.decode_bfq_weight, _CFQ),

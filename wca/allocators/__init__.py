@@ -15,6 +15,7 @@ from wca.lazy import lazy_names
 if TYPE_CHECKING:
     from wca.allocators.contention import ContentionAllocator
     from wca.allocators.nop import NOPAllocator
+    from wca.allocators.numa import NUMAAllocator
     from wca.allocators.oom import OOMAllocator
     from wca.allocators.reclaim import MemoryReclaimAllocator
     from wca.allocators.static import StaticAllocator
@@ -28,6 +29,7 @@ __all__ = [
     "MemoryReclaimAllocator",
     "NOPAllocator",
     "OOMAllocator",
+    "NUMAAllocator",
     "RDTAllocation",
     "StaticAllocator",
     "TaskAllocations",
@@ -43,6 +45,7 @@ __getattr__ = lazy_names(
         "MemoryReclaimAllocator": "wca.allocators.reclaim",
         "NOPAllocator": "wca.allocators.nop",
         "OOMAllocator": "wca.allocators.oom",
+        "NUMAAllocator": "wca.allocators.numa",
         "StaticAllocator": "wca.allocators.static",
         "Tier": "wca.allocators.tiers",
         "Tiers": "wca.allocators.tiers",
