@@ -14,6 +14,8 @@ __all__ = ["Case"]
 
 #: Intervals in which a value has to come into force, and in which its effect has to be read.
 _PATIENCE, _LONGEST = 2, 12
+#: The same of a second value: the envelope may want a pause between two.
+_LONGER = 15
 #: Seconds that a case rests when nothing has helped, at first and at most.
 _REST, _LONGEST_REST = 60.0, 3600.0
 #: Seconds after giving everything back in which a relapse is one.
@@ -186,7 +188,7 @@ class Case:
         for action in self._trial:
             action.intervals += 1
             if action.phase is Phase.ACTING and scene.grips.is_seen(action.key):
-                action.phase = Phase.VERIFYING
+                action.phase, action.good = Phase.VERIFYING, action.value
         if any(one.phase is Phase.ACTING for one in self._trial):
             self._wait(scene, anomaly)
             return
@@ -218,13 +220,17 @@ class Case:
             if anomaly is None or (accused and not self.ladder.of_victim and not chosen):
                 self._undo(scene, "the trouble is over" if anomaly is None else "another did it")
             return
-        late = [
-            one for one in self._trial if one.phase is Phase.ACTING and one.intervals > _PATIENCE
-        ]
-        for action in late:
-            action.drop(scene)
-            self.finished.append((action, "it did not come into force"))
-        self._trial = [one for one in self._trial if one not in late]
+        for action in [one for one in self._trial if one.phase is Phase.ACTING]:
+            if action.intervals <= (_PATIENCE if action.good is None else _LONGER):
+                continue
+            self._trial.remove(action)
+            if action.good is None:
+                action.drop(scene)
+                self.finished.append((action, "it did not come into force"))
+            else:
+                action.want(scene, action.good, "more of it did not come into force")
+                action.phase = Phase.HOLDING
+                self._kept.append(action)
 
     def _conclude(self, scene: Scene, outcome: Outcome, effect: Effect) -> None:
         for action in self._trial:
