@@ -80,6 +80,7 @@ BUILT_IN: tuple[Entry, ...] = (
         "beta",
     ),
     Entry("wca.allocators.oom:OOMAllocator", "ends one before the kernel ends another", "beta"),
+    Entry("wca.allocators.suppress:SuppressAllocator", "best effort gets what is left", "beta"),
     Entry("wca.allocators.tiers:Tiers", "which tasks matter and which give way", "beta"),
     Entry("wca.allocators.numa:NUMAAllocator", "binds each task to a NUMA node", "beta"),
     Entry("wca.allocators.api:AllocationConfiguration", "how values are told the kernel", "beta"),

@@ -11,6 +11,7 @@ from wca.allocators import (
     NUMAAllocator,
     OOMAllocator,
     StaticAllocator,
+    SuppressAllocator,
     Tiers,
 )
 from wca.detectors import (
@@ -102,6 +103,12 @@ class TestNUMAAllocator(AllocatorContract):
             for task in tasks.values():
                 task.measurements["task_mem_numa_pages"] = {"0": 5, "1": 7}
         return history
+
+
+class TestSuppressAllocator(AllocatorContract):
+    def make(self):
+        tiers = Tiers(latency_critical={"task_name": "web"}, best_effort={"task_name": "batch"})
+        return SuppressAllocator(tiers, pressure=0.001)
 
 
 class TestOlderAllocator(AllocatorContract):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wca.allocators.oom import OOMAllocator
     from wca.allocators.reclaim import MemoryReclaimAllocator
     from wca.allocators.static import StaticAllocator
+    from wca.allocators.suppress import SuppressAllocator
     from wca.allocators.tiers import Tier, Tiers
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "NUMAAllocator",
     "RDTAllocation",
     "StaticAllocator",
+    "SuppressAllocator",
     "TaskAllocations",
     "TasksAllocations",
     "Tier",
@@ -47,6 +49,7 @@ __getattr__ = lazy_names(
         "OOMAllocator": "wca.allocators.oom",
         "NUMAAllocator": "wca.allocators.numa",
         "StaticAllocator": "wca.allocators.static",
+        "SuppressAllocator": "wca.allocators.suppress",
         "Tier": "wca.allocators.tiers",
         "Tiers": "wca.allocators.tiers",
     },

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from wca.allocators.contending.grips import Grips, Key
@@ -17,8 +17,8 @@ __all__ = ["Action", "Phase", "Scene", "begin_action"]
 
 #: Readings of a task by which it is seen that it has stopped, and what share of what it did.
 _STOPPED, _SHARE = 5, 1 / 3
-#: CPUs below which a task does nothing.
-_NOTHING = 0.02
+#: CPUs below which a task does nothing, and share of the time that one waits which wants more.
+_NOTHING, _WAITS = 0.02, 0.1
 
 
 class Phase(enum.StrEnum):
@@ -52,6 +52,10 @@ class Scene:
     grips: Grips
     options: Options
 
+    def used(self, task_id: str) -> float | None:
+        """CPUs that a task uses; None: not known."""
+        return self.readings.level(task_id, sampling.CPU)
+
     def sight(self, task_id: str, victim: str) -> Sight:
         """What a lever sees of a task."""
         task, readings = self.tasks[task_id], self.readings
@@ -76,6 +80,9 @@ class Action:
         phase: how far it is.
         effect: what it did, once that is known.
         quiet: monotonic time at which it was bad for the last time, or something was changed.
+        intervals: since a value was asked for.
+        good: the last value that was in force; None: none was.
+        last: the value before the last step back.
     """
 
     holder: Hashable
@@ -92,7 +99,8 @@ class Action:
     effect: Effect | None = None
     quiet: float = 0.0
     intervals: int = 0
-    last: Any = field(default=None)
+    good: Any = None
+    last: Any = None
 
     @property
     def key(self) -> Key:
@@ -144,7 +152,9 @@ class Action:
         """Whether the task does not do any longer what it was held back for."""
         measure = self.lever.activity
         lately = scene.readings.last(self.task_id, measure, _STOPPED)
-        if not self.activity or len(lately) < _STOPPED:
+        waits = scene.readings.level(self.task_id, sampling.PSI_CPU, _STOPPED) or 0.0
+        starved = measure == sampling.CPU and waits > _WAITS  # it would, if it got a CPU
+        if not self.activity or len(lately) < _STOPPED or starved:
             return False
         allowed = self.activity
         if self.lever.amount == measure == sampling.CPU and isinstance(self.value, float):
