@@ -143,6 +143,14 @@ def test_what_is_asked_for_is_done_and_undone_at_the_end(run, tree):
     assert value(batches[1], "allocations_in_force") == 1
 
 
+def test_half_a_cpu_can_be_granted_without_a_word_about_the_period(run):
+    allocator = Asks()
+    run(allocator)
+    share = 0.5 / allocator.seen[0][0].cpus
+    for batch in run(AsksAsPersonsDo({"batch": {T.QUOTA: share}}), 2):
+        assert value(batch, "allocation_cpu_quota", task_id="batch") == pytest.approx(share)
+
+
 def test_nothing_is_written_unless_the_file_says_so(run, tree):
     before = weight(tree)
     allocator = Watches(tree, {"batch": {T.CPU_WEIGHT: 10}})
@@ -342,6 +350,25 @@ def test_each_decision_is_a_record_with_what_speaks_for_it(run, tmp_path):
     assert first["allocator"] == "AsksAsPersonsDo"
     assert len(first["writes"]) == 1
     assert records[1]["reason"] == "expected a number from 0 to 1, got 3"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "why"),
+    [
+        ({("batch", "cpu_weight"): "it disturbs web", ("gone", "x"): "y"}, ["it disturbs web"]),
+        ({}, []),
+        ("none", []),
+        ({("batch", T.CPU_WEIGHT): 7}, []),
+    ],
+)
+def test_an_allocator_may_say_why_it_asks(run, tmp_path, reasons, why):
+    class Explains(AsksAsPersonsDo):
+        def reasons(self):
+            return reasons
+
+    run(Explains({"batch": {T.CPU_WEIGHT: 10}}), records=str(tmp_path / "records"))
+    (record,) = map(json.loads, (tmp_path / "records").read_text().splitlines())
+    assert record["why"] == why
 
 
 def test_an_allocator_of_the_first_releases_is_served(run, tree):

@@ -160,7 +160,10 @@ class Performer:
         granted = []
         counted: set[str] = set()
         for result, request in asks:
-            if request is None or not request.changes:
+            if request is None:
+                continue
+            if not request.changes:  # and yet no other one may change it in this interval
+                granted.append((result, request))
                 continue
             ask = self._ask(result, request, tasks)
             clause = held or ("foreign" if request.foreign else None)
@@ -197,12 +200,12 @@ class Performer:
             whole = self._policy.all_or_nothing
             failed |= self._gate.apply(planned.writes, whole=whole)
         done = Outcome.APPLIED if self._policy.act else Outcome.WOULD
-        for result, _ in granted:
+        for result, request in granted:
             key = (result.task_id, result.type)
             result.writes = [one for one in planned.writes if (one.task_id, one.type) == key]
             if key in failed:
                 _failed(result, failed[key])
-            else:
+            elif request.changes:
                 result.outcome = done
 
 
