@@ -1,11 +1,13 @@
 """A performer with all that it needs, for tests."""
 
+from wca.allocations.arbiter import Arbiter
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
 from wca.allocations.files import KernelFiles
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
 from wca.allocations.knobs import SLOW
+from wca.allocations.ownership import Ownership
 from wca.allocations.performer import Performer, Policy
 from wca.allocations.slow import SlowWrites
 from wca.allocations.volatile import VolatileJournal
@@ -24,6 +26,8 @@ class Acting:
         journal=None,
         envelope=None,
         slow=None,
+        ownership=None,
+        attempts=None,
         **policy,
     ):
         self.files = files or KernelFiles()
@@ -35,8 +39,9 @@ class Acting:
             self.files, self.journal, "test", lambda: 100.0, SLOW, slow or SlowWrites()
         )
         envelope = envelope or Envelope()
+        arbiter = Arbiter(self.files, self.journal, self.gate, ownership or Ownership(), attempts)
         self.performer = Performer(
-            self.groups, self.files, self.gate, self.journal, envelope, policy
+            self.groups, self.files, self.gate, self.journal, envelope, policy, arbiter
         )
         self.tasks = {}
         self.now = 0.0

@@ -75,6 +75,22 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "internal",
         (),
     ),
+    _entry(
+        "allocations_foreign_writes_total",
+        _C,
+        _N,
+        "Values of the agent's that somebody else has written over, or could not.",
+        "internal",
+        ("allocation_type", "kind"),
+    ),
+    _entry(
+        "allocations_yielded",
+        _G,
+        _N,
+        "Files that are left to somebody else who has written them.",
+        "internal",
+        (),
+    ),
     _entry("allocations_held", _G, _N, "1 while the hold file is there.", "internal", ()),
     _entry(
         "allocation_duration",

@@ -1,5 +1,6 @@
 """The stage that does what an allocator asks for, as far as it may."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from wca.allocations.answers import AllocationAnswer
@@ -10,7 +11,13 @@ from wca.allocations.performer import Performer
 from wca.allocations.results import Outcome, Result
 from wca.detectors.api import ContentionAnomaly
 from wca.metrics import Metric
-from wca.runners.allocated import metrics_in_force, metrics_of_requests, record_of_result
+from wca.runners.allocated import (
+    metrics_in_force,
+    metrics_of_foreign_writes,
+    metrics_of_requests,
+    record_of_foreign_write,
+    record_of_result,
+)
 from wca.runners.asking import Said
 from wca.runners.columns import Columns, catalogued
 from wca.runners.detect import Detect
@@ -66,6 +73,7 @@ class Allocate:
         self._columns = Columns()
         self._last: dict[tuple[str, str], str] = {}
         self._total = self._errors = 0
+        self._foreign: Counter[tuple[str, str]] = Counter()
 
     def run(self, sample: Sample) -> None:
         """Do what was asked for last, to the tasks that there are now."""
@@ -80,6 +88,7 @@ class Allocate:
             }
         )
         results = self._perform(view, said, sample.monotonic)
+        self._look_at_others(view)
         self._report(results)
         self._record(results, view, said)
         self._export(results, view, said, sample)
@@ -93,6 +102,16 @@ class Allocate:
             self._telemetry.failure(_ERRORS, f"the journal cannot be used: {error}")
             held = "journal"
         return self._performer.perform(asked, view.tasks, now, held)
+
+    def _look_at_others(self, view: View) -> None:
+        """Count and record what somebody else has written."""
+        for one in self._performer.foreign_writes:
+            self._foreign[one.entry.type, one.kind.value] += 1
+            if self._records is not None:
+                time, name = view.platform.timestamp, self._allocator
+                self._records.add(
+                    record_of_foreign_write(one, view.tasks, time, name, self._labels)
+                )
 
     def _report(self, results: Sequence[Result]) -> None:
         self._total += sum(one.outcome is Outcome.APPLIED for one in results)
@@ -132,6 +151,7 @@ class Allocate:
         metrics = [
             *metrics_in_force(view.tasks, results),
             *metrics_of_requests(results),
+            *metrics_of_foreign_writes(self._foreign),
             *self._statistics(results, said),
         ]
         if said is not None and self._metrics_apart:
@@ -146,6 +166,7 @@ class Allocate:
             "allocations_errors": self._errors,
             "allocations_undone": self._lease.undone,
             "allocations_held": int(self._lease.held),
+            "allocations_yielded": self._performer.yielded,
         }
         try:
             values["allocations_in_force"] = self._lease.count

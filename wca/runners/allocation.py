@@ -4,6 +4,9 @@ import os
 from typing import Annotated, Any
 
 from wca.allocations.api import JournalError
+from wca.allocations.arbiter import Arbiter
+from wca.allocations.attempts import Attempts
+from wca.allocations.contract import Journal
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
 from wca.allocations.files import KernelFiles
@@ -14,6 +17,7 @@ from wca.allocations.journal import DEFAULT_JOURNAL
 from wca.allocations.knobs import SLOW
 from wca.allocations.lease import Lease
 from wca.allocations.opening import journal_problems, open_journal
+from wca.allocations.ownership import ForeignWrites, Ownership
 from wca.allocations.performer import Performer, Policy
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator
 from wca.allocators.calling import UsableAllocator
@@ -21,6 +25,7 @@ from wca.config.inherited import takes_fields_of
 from wca.config.types import Duration, Injected, Path, Size
 from wca.errors import StartError, ValidationError
 from wca.linux.cgroups import CgroupHierarchies
+from wca.linux.inotify import ClosedAfterWriting
 from wca.runners.allocate import Allocate
 from wca.runners.detection import RECORDS_SIZE
 from wca.runners.engine import Engine
@@ -63,6 +68,10 @@ class AllocationRunner(MeasurementRunner):
         records: a file that takes one line of JSON for each decision and each anomaly that is new.
         records_size: size from which on that file is renamed to ``NAME.1``, and a new one begun.
         state: a file in which the allocator keeps what it has learned, see DetectionRunner.
+        foreign_writes: what is done where somebody else writes what the agent has written.
+            ``yield``: the file is theirs for an hour, or until the value from before the agent is
+            back. ``reassert``: the agent writes it again after a second, then two, four and eight,
+            and yields after that.
         granularity: as of MeasurementRunner, but not ``container``.
         files: for tests: what the kernel's files are written through.
     """
@@ -83,6 +92,7 @@ class AllocationRunner(MeasurementRunner):
         records: Annotated[str, Path()] | None = None,
         records_size: Annotated[int, Size(4096, None)] = RECORDS_SIZE,
         state: Annotated[str, Path()] | None = None,
+        foreign_writes: ForeignWrites = ForeignWrites.YIELD,
         granularity: Granularity = Granularity.POD,
         *,
         files: Annotated[KernelFiles | None, Injected()] = None,
@@ -116,6 +126,7 @@ class AllocationRunner(MeasurementRunner):
         self.records = records
         self.records_size = records_size
         self.state = state
+        self.foreign_writes = ForeignWrites(foreign_writes)
         self._files = files or KernelFiles()
 
     def check(self) -> list[str]:
@@ -204,4 +215,14 @@ class AllocationRunner(MeasurementRunner):
         # A storage that hangs at the end must not take the time for it.
         engine.lifecycle.before_close("allocations", lease.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
-        return Performer(groups, self._files, gate, journal, self.envelope, policy), lease
+        arbiter = self._arbiter(journal, gate)
+        engine.lifecycle.on_close("ownership", lambda _: arbiter.close())
+        performer = Performer(groups, self._files, gate, journal, self.envelope, policy, arbiter)
+        return performer, lease
+
+    def _arbiter(self, journal: Journal, gate: Gate) -> Arbiter:
+        files, attempts = self._files, None
+        if self.act:
+            watcher = ClosedAfterWriting(files.root)
+            attempts = Attempts(files, watcher, files.root, SLOW)
+        return Arbiter(files, journal, gate, Ownership(self.foreign_writes), attempts)
