@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from tests.allocations.test_kills import Node, eventually
+from tests.allocations.test_kills import NAMES, Node, eventually
 from tests.cgroup_fixtures import v1_cgroups  # noqa: F401
 from tests.chance import KILLS, Chance
 from wca.allocations.journal import Journal
@@ -22,6 +23,7 @@ runner: !AllocationRunner
   act: {act}
   lease: 1s
   hold: {hold}
+  at_start: {at_start}
   journal: {journal}
   metrics_storage: !LogStorage {{output_filename: {folder}/metrics}}
   anomalies_storage: !LogStorage {{output_filename: {folder}/anomalies}}
@@ -38,11 +40,11 @@ class Agents(Node):
         self.folder, self.started = folder, 0
         self.tasks = [f"{cgroups.parent}/{name}" for name in ("one", "two")]
 
-    def agent(self, rules=RULES, act="true"):
+    def agent(self, rules=RULES, act="true", at_start="undo"):
         self.started += 1
         self.out = self.folder / f"out{self.started}"
         config = self.folder / "config.yaml"
-        config.write_text(CONFIG.format(**vars(self), rules=rules, act=act))
+        config.write_text(CONFIG.format(**vars(self), rules=rules, act=act, at_start=at_start))
         return self.start("wca", "run", "--root", "-c", str(config))
 
     def acting(self):
@@ -115,6 +117,22 @@ def test_the_agent_knows_the_first_values_after_many_kills(node):
     agent.terminate()
     assert agent.wait(20) == 0
     assert node.values() == node.before
+
+
+def test_an_agent_that_adopts_keeps_what_its_allocator_still_asks_for(node):
+    kill(node.acting())
+    shares, quotas = ([f"{group}/{name}" for group in node.groups] for name in NAMES[:2])
+    Path(shares[1]).write_text("555")  # somebody else, while no agent lives
+    agent = node.agent(rules="[{allocations: {cpu_shares: 0.4}}]", at_start="adopt")
+    seen = []
+    assert eventually(lambda: seen.append(node.texts()) or len(node.in_force()) == 2), seen[-1]
+    assert seen[len(seen) // 2][:2] == ["400", "20000"], "in force until it is known"
+    assert {one[0] for one in seen} == {"400"}, "without a gap"
+    after = node.values()
+    assert [after[path] for path in quotas] == [node.before[path] for path in quotas]
+    agent.terminate()
+    assert agent.wait(20) == 0
+    assert node.values() == {**node.before, shares[1]: "555"}
 
 
 def test_without_act_nothing_is_written(node):

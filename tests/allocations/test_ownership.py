@@ -208,6 +208,15 @@ class Owners(RuleBasedStateMachine):
     def time_goes_by(self, seconds):
         self.acting.now += seconds
 
+    @rule(value=st.sampled_from(["55", "the first one"]))
+    def somebody_else_insists(self, value):
+        for _ in range(MOST_REWRITES + 3):
+            self.an_interval(10)
+            self.somebody_else_writes(value)
+            self.an_interval(20)
+            self.somebody_else_writes("the first one")
+            self.time_goes_by(9)
+
     @invariant()
     def nobody_fights_for_long(self):
         recent = [one for one in self.answers if one > self.acting.now - YIELD_FOR]

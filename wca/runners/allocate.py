@@ -97,7 +97,8 @@ class Allocate:
         answer = None if said is None else said.answer
         asked = answer.allocations if isinstance(answer, AllocationAnswer) else {}
         try:
-            held = self._lease.check(answered=answer is not None)
+            named = {(task_id, str(type_)) for task_id, one in asked.items() for type_ in one}
+            held = self._lease.check(None if answer is None else named)
         except JournalError as error:
             self._telemetry.failure(_ERRORS, f"the journal cannot be used: {error}")
             held = "journal"

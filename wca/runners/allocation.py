@@ -3,6 +3,7 @@
 import os
 from typing import Annotated, Any
 
+from wca.allocations.adoption import AtStart
 from wca.allocations.api import JournalError
 from wca.allocations.arbiter import Arbiter
 from wca.allocations.attempts import Attempts
@@ -72,6 +73,9 @@ class AllocationRunner(MeasurementRunner):
             ``yield``: the file is theirs for an hour, or until the value from before the agent is
             back. ``reassert``: the agent writes it again after a second, then two, four and eight,
             and yields after that.
+        at_start: what is done with what a killed agent has left. ``undo``: it is given back.
+            ``adopt``: what is as it was left stays; what the allocator has not asked for in its
+            first ten answers is given back.
         granularity: as of MeasurementRunner, but not ``container``.
         files: for tests: what the kernel's files are written through.
     """
@@ -93,6 +97,7 @@ class AllocationRunner(MeasurementRunner):
         records_size: Annotated[int, Size(4096, None)] = RECORDS_SIZE,
         state: Annotated[str, Path()] | None = None,
         foreign_writes: ForeignWrites = ForeignWrites.YIELD,
+        at_start: AtStart = AtStart.UNDO,
         granularity: Granularity = Granularity.POD,
         *,
         files: Annotated[KernelFiles | None, Injected()] = None,
@@ -127,6 +132,7 @@ class AllocationRunner(MeasurementRunner):
         self.records_size = records_size
         self.state = state
         self.foreign_writes = ForeignWrites(foreign_writes)
+        self.at_start = AtStart(at_start)
         self._files = files or KernelFiles()
 
     def check(self) -> list[str]:
@@ -210,7 +216,7 @@ class AllocationRunner(MeasurementRunner):
             return now() + self.lease
 
         gate = Gate(self._files, journal, name, expires, SLOW)
-        lease = Lease(journal, self._files, gate, hold, expires, now)
+        lease = Lease(journal, self._files, gate, hold, expires, now, self.at_start)
         engine.lifecycle.start(lease, "allocations")
         # A storage that hangs at the end must not take the time for it.
         engine.lifecycle.before_close("allocations", lease.close)
