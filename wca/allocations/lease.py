@@ -55,6 +55,7 @@ class Lease:
         self._closed = False
         #: Files that were given back so far.
         self.undone = 0
+        self._undone: list[Undone] = []
 
     @property
     def held(self) -> bool:
@@ -104,6 +105,11 @@ class Lease:
         self._journal.renew(self._expires())
         return ""
 
+    def given_back(self) -> list[Undone]:
+        """What undo has done since the last call."""
+        undone, self._undone = self._undone, []
+        return undone
+
     def close(self, timeout: float) -> None:
         """Undo everything; safe twice."""
         if self._closed:
@@ -120,6 +126,7 @@ class Lease:
         now = self._now()
         undone = self._journal.undo(self._files, only_expired=only_expired, now=now, paths=paths)
         self.undone += sum(one.outcome in _DONE for one in undone)
+        self._undone += undone
         _tell(undone)
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from wca.allocations.answers import AllocationAnswer
 from wca.allocations.api import JournalError
@@ -17,6 +18,7 @@ from wca.runners.allocated import (
     metrics_of_requests,
     record_of_foreign_write,
     record_of_result,
+    record_of_undone,
 )
 from wca.runners.asking import Said
 from wca.runners.columns import Columns, catalogued
@@ -105,14 +107,17 @@ class Allocate:
         return self._performer.perform(asked, view.tasks, now, held)
 
     def _look_at_others(self, view: View) -> None:
-        """Count and record what somebody else has written."""
+        """Count and record what somebody else has written, and what was given back."""
+        about = view.tasks, view.platform.timestamp, self._allocator, self._labels
         for one in self._performer.foreign_writes:
             self._foreign[one.entry.type, one.kind.value] += 1
-            if self._records is not None:
-                time, name = view.platform.timestamp, self._allocator
-                self._records.add(
-                    record_of_foreign_write(one, view.tasks, time, name, self._labels)
-                )
+            self._tell(record_of_foreign_write(one, *about))
+        for undone in self._lease.given_back():
+            self._tell(record_of_undone(undone, *about))
+
+    def _tell(self, record: Mapping[str, Any]) -> None:
+        if self._records is not None:
+            self._records.add(record)
 
     def _report(self, results: Sequence[Result]) -> None:
         self._total += sum(one.outcome is Outcome.APPLIED for one in results)
@@ -133,9 +138,9 @@ class Allocate:
             key = (one.task_id, one.type)
             self._last[key] = f"{one.outcome} {one.reason} {one.value!r}"
             told = one.outcome is Outcome.APPLIED or before.get(key) != self._last[key]
-            if self._records is None or one.outcome is Outcome.UNCHANGED or not told:
+            if one.outcome is Outcome.UNCHANGED or not told:
                 continue
-            self._records.add(
+            self._tell(
                 record_of_result(
                     one,
                     view.tasks.get(one.task_id),

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from wca.allocations.api import Entry, Undone
 from wca.allocations.encoding import Machine, decode_list, encode_cpus
 from wca.allocations.ownership import ForeignWrite
 from wca.allocations.results import Outcome, Result
@@ -21,6 +22,7 @@ __all__ = [
     "metrics_of_requests",
     "record_of_foreign_write",
     "record_of_result",
+    "record_of_undone",
 ]
 
 #: Of the records; a reader refuses one that it does not know.
@@ -117,22 +119,49 @@ def record_of_foreign_write(
         labels: of the node.
     """
     entry = found.entry
+    return {
+        **_head("foreign write", entry, tasks, timestamp, allocator, labels),
+        "kind": found.kind.value,
+        "before": entry.original,
+        "ours": entry.ours,
+        "theirs": found.value,
+        "outcome": found.decision.value,
+    }
+
+
+def record_of_undone(
+    undone: Undone, tasks: TasksData, timestamp: float, allocator: str, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """What was given back, or could not be; parameters as above."""
+    entry = undone.entry
+    return {
+        **_head("given back", entry, tasks, timestamp, allocator, labels),
+        "from": entry.ours,
+        "to": entry.original,
+        "outcome": undone.outcome,
+        "reason": undone.detail or None,
+    }
+
+
+def _head(
+    type_: str,
+    entry: Entry,
+    tasks: TasksData,
+    timestamp: float,
+    allocator: str,
+    labels: Mapping[str, str],
+) -> dict[str, Any]:
     task = tasks.get(entry.task_id)
     return {
         "version": RECORD_VERSION,
         "time": timestamp,
-        "type": "foreign write",
+        "type": type_,
         "allocator": allocator,
         "labels": labels,
         "task_id": entry.task_id,
         "task_labels": {} if task is None else task.labels,
         "allocation_type": entry.type,
         "path": entry.path,
-        "kind": found.kind.value,
-        "before": entry.original,
-        "ours": entry.ours,
-        "theirs": found.value,
-        "outcome": found.decision.value,
     }
 
 
