@@ -12,7 +12,8 @@ from wca.allocations.api import Entry, JournalError
 from wca.allocations.journal import DEFAULT_JOURNAL, Journal
 from wca.audit.moments import moment, shown
 from wca.audit.reading import RecordsFile
-from wca.audit.story import Story, names_of, story_text, tell
+from wca.audit.sentences import names_of
+from wca.audit.story import Story, story_text, tell
 from wca.errors import UsageError, WcaError
 
 __all__ = ["add_arguments", "run"]

@@ -91,6 +91,14 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "internal",
         (),
     ),
+    _entry(
+        "allocations_untold_total",
+        _C,
+        _N,
+        "Decisions that the system's journal or Kubernetes was not told.",
+        "internal",
+        ("sink",),
+    ),
     _entry("allocations_held", _G, _N, "1 while the hold file is there.", "internal", ()),
     _entry(
         "allocation_duration",

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from wca.allocations.answers import AllocationAnswer
 from wca.allocations.api import JournalError
@@ -10,11 +9,13 @@ from wca.allocations.groups import Groups
 from wca.allocations.lease import Lease
 from wca.allocations.performer import Performer
 from wca.allocations.results import Outcome, Result
+from wca.audit.audit import Audit
 from wca.detectors.api import ContentionAnomaly
 from wca.metrics import Metric
 from wca.runners.allocated import (
     metrics_in_force,
     metrics_of_foreign_writes,
+    metrics_of_losses,
     metrics_of_requests,
     record_of_foreign_write,
     record_of_result,
@@ -23,7 +24,6 @@ from wca.runners.allocated import (
 from wca.runners.asking import Said
 from wca.runners.columns import Columns, catalogued
 from wca.runners.detect import Detect
-from wca.runners.records import Records
 from wca.runners.stages import Sample
 from wca.runners.views import View
 from wca.telemetry import Telemetry
@@ -44,7 +44,7 @@ class Allocate:
         telemetry: where failures are reported, as ``allocations``.
         labels: of every metric; they win over a task's own.
         name: of the allocator.
-        records: takes a record of each result that is new; None: nobody does.
+        audit: takes a record of each result that is new; None: nobody does.
         metrics_apart: whether the allocator's own metrics go nowhere else.
     """
 
@@ -60,7 +60,7 @@ class Allocate:
         labels: Mapping[str, str],
         name: str,
         *,
-        records: Records | None = None,
+        audit: Audit | None = None,
         metrics_apart: bool = True,
     ) -> None:
         self._detect = detect
@@ -70,7 +70,7 @@ class Allocate:
         self._telemetry = telemetry
         self._labels = dict(labels)
         self._allocator = name
-        self._records = records
+        self._audit = audit or Audit()
         self._metrics_apart = metrics_apart
         self._columns = Columns()
         self._last: dict[tuple[str, str], str] = {}
@@ -95,6 +95,12 @@ class Allocate:
         self._record(results, view, said)
         self._export(results, view, said, sample)
 
+    def close(self, timeout: float) -> None:
+        """Give everything back, and tell of it; safe twice."""
+        self._lease.close(timeout)
+        if self._detect.view is not None:
+            self._tell_what_was_given_back(self._detect.view)
+
     def _perform(self, view: View, said: Said | None, now: float) -> list[Result]:
         answer = None if said is None else said.answer
         asked = answer.allocations if isinstance(answer, AllocationAnswer) else {}
@@ -111,13 +117,13 @@ class Allocate:
         about = view.tasks, view.platform.timestamp, self._allocator, self._labels
         for one in self._performer.foreign_writes:
             self._foreign[one.entry.type, one.kind.value] += 1
-            self._tell(record_of_foreign_write(one, *about))
-        for undone in self._lease.given_back():
-            self._tell(record_of_undone(undone, *about))
+            self._audit.add(record_of_foreign_write(one, *about))
+        self._tell_what_was_given_back(view)
 
-    def _tell(self, record: Mapping[str, Any]) -> None:
-        if self._records is not None:
-            self._records.add(record)
+    def _tell_what_was_given_back(self, view: View) -> None:
+        about = view.tasks, view.platform.timestamp, self._allocator, self._labels
+        for undone in self._lease.given_back():
+            self._audit.add(record_of_undone(undone, *about))
 
     def _report(self, results: Sequence[Result]) -> None:
         self._total += sum(one.outcome is Outcome.APPLIED for one in results)
@@ -140,7 +146,7 @@ class Allocate:
             told = one.outcome is Outcome.APPLIED or before.get(key) != self._last[key]
             if one.outcome is Outcome.UNCHANGED or not told:
                 continue
-            self._tell(
+            self._audit.add(
                 record_of_result(
                     one,
                     view.tasks.get(one.task_id),
@@ -158,6 +164,7 @@ class Allocate:
             *metrics_in_force(view.tasks, results),
             *metrics_of_requests(results),
             *metrics_of_foreign_writes(self._foreign),
+            *metrics_of_losses(self._audit.dropped),
             *self._statistics(results, said),
         ]
         if said is not None and self._metrics_apart:

@@ -19,6 +19,7 @@ __all__ = [
     "RECORD_VERSION",
     "metrics_in_force",
     "metrics_of_foreign_writes",
+    "metrics_of_losses",
     "metrics_of_requests",
     "record_of_foreign_write",
     "record_of_result",
@@ -99,6 +100,18 @@ def metrics_of_foreign_writes(counts: Mapping[tuple[str, str], int]) -> list[Met
             "allocations_foreign_writes_total", count, {"allocation_type": type_, "kind": kind}
         )
         for (type_, kind), count in sorted(counts.items())
+    ]
+
+
+def metrics_of_losses(dropped: Mapping[str, int]) -> list[Metric]:
+    """Records that somebody did not take.
+
+    Args:
+        dropped: how many, by the name of who did not.
+    """
+    return [
+        catalogued("allocations_untold_total", count, {"sink": name})
+        for name, count in sorted(dropped.items())
     ]
 
 

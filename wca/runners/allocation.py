@@ -22,6 +22,8 @@ from wca.allocations.ownership import ForeignWrites, Ownership
 from wca.allocations.performer import Performer, Policy
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator
 from wca.allocators.calling import UsableAllocator
+from wca.audit.audit import Audit, LossySink
+from wca.audit.system_journal import SystemJournal
 from wca.config.inherited import takes_fields_of
 from wca.config.types import Duration, Injected, Path, Size
 from wca.errors import StartError, ValidationError
@@ -34,6 +36,7 @@ from wca.runners.keeper import state_problems
 from wca.runners.measurement import MeasurementRunner
 from wca.runners.measuring import Granularity, Measuring
 from wca.runners.plugins import PluginOptions, start_plugin, start_records
+from wca.runners.records import Records
 from wca.runners.stages import ALLOCATIONS, ANOMALIES, METRICS, Stage, Store
 from wca.runners.views import views_of
 from wca.storage import LogStorage, Storage
@@ -69,6 +72,8 @@ class AllocationRunner(MeasurementRunner):
         records: a file that takes one line of JSON for each decision and each anomaly that is new.
         records_size: size from which on that file is renamed to ``NAME.1``, and a new one begun.
         state: a file in which the allocator keeps what it has learned, see DetectionRunner.
+        system_journal: whether decisions go to the system's journal, or else to syslog, where one
+            of both listens; as ``act`` when left out.
         foreign_writes: what is done where somebody else writes what the agent has written.
             ``yield``: the file is theirs for an hour, or until the value from before the agent is
             back. ``reassert``: the agent writes it again after a second, then two, four and eight,
@@ -96,6 +101,7 @@ class AllocationRunner(MeasurementRunner):
         records: Annotated[str, Path()] | None = None,
         records_size: Annotated[int, Size(4096, None)] = RECORDS_SIZE,
         state: Annotated[str, Path()] | None = None,
+        system_journal: bool | None = None,
         foreign_writes: ForeignWrites = ForeignWrites.YIELD,
         at_start: AtStart = AtStart.UNDO,
         granularity: Granularity = Granularity.POD,
@@ -131,6 +137,7 @@ class AllocationRunner(MeasurementRunner):
         self.records = records
         self.records_size = records_size
         self.state = state
+        self.system_journal = act if system_journal is None else system_journal
         self.foreign_writes = ForeignWrites(foreign_writes)
         self.at_start = AtStart(at_start)
         self._files = files or KernelFiles()
@@ -197,10 +204,20 @@ class AllocationRunner(MeasurementRunner):
             engine.telemetry,
             labels,
             asked.name,
-            records=records,
+            audit=self._audit(engine, records),
             metrics_apart=self.anomalies_storage is not self.allocations_storage,
         )
+        # A storage that hangs at the end must not take the time for it.
+        engine.lifecycle.before_close("allocations", allocate.close)
         return [detect, allocate]
+
+    def _audit(self, engine: Engine, records: Records | None) -> Audit:
+        others: dict[str, LossySink] = {}
+        if self.system_journal:
+            journal = SystemJournal(self._files.root)
+            engine.lifecycle.on_close("system_journal", journal.close)
+            others["system_journal"] = journal
+        return Audit(records, others)
 
     def _acting(self, engine: Engine, groups: Groups) -> tuple[Performer, Lease]:
         hold = Hold(self.hold)
@@ -218,8 +235,6 @@ class AllocationRunner(MeasurementRunner):
         gate = Gate(self._files, journal, name, expires, SLOW)
         lease = Lease(journal, self._files, gate, hold, expires, now, self.at_start)
         engine.lifecycle.start(lease, "allocations")
-        # A storage that hangs at the end must not take the time for it.
-        engine.lifecycle.before_close("allocations", lease.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
         arbiter = self._arbiter(journal, gate)
         engine.lifecycle.on_close("ownership", lambda _: arbiter.close())
