@@ -23,6 +23,7 @@ from wca.allocations.performer import Performer, Policy
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator
 from wca.allocators.calling import UsableAllocator
 from wca.audit.audit import Audit, LossySink
+from wca.audit.kubernetes_events import KubernetesEvents
 from wca.audit.system_journal import SystemJournal
 from wca.config.inherited import takes_fields_of
 from wca.config.types import Duration, Injected, Path, Size
@@ -74,6 +75,7 @@ class AllocationRunner(MeasurementRunner):
         state: a file in which the allocator keeps what it has learned, see DetectionRunner.
         system_journal: whether decisions go to the system's journal, or else to syslog, where one
             of both listens; as ``act`` when left out.
+        kubernetes_events: tells Kubernetes of decisions about pods; nobody does when left out.
         foreign_writes: what is done where somebody else writes what the agent has written.
             ``yield``: the file is theirs for an hour, or until the value from before the agent is
             back. ``reassert``: the agent writes it again after a second, then two, four and eight,
@@ -102,6 +104,7 @@ class AllocationRunner(MeasurementRunner):
         records_size: Annotated[int, Size(4096, None)] = RECORDS_SIZE,
         state: Annotated[str, Path()] | None = None,
         system_journal: bool | None = None,
+        kubernetes_events: KubernetesEvents | None = None,
         foreign_writes: ForeignWrites = ForeignWrites.YIELD,
         at_start: AtStart = AtStart.UNDO,
         granularity: Granularity = Granularity.POD,
@@ -138,6 +141,7 @@ class AllocationRunner(MeasurementRunner):
         self.records_size = records_size
         self.state = state
         self.system_journal = act if system_journal is None else system_journal
+        self.kubernetes_events = kubernetes_events
         self.foreign_writes = ForeignWrites(foreign_writes)
         self.at_start = AtStart(at_start)
         self._files = files or KernelFiles()
@@ -147,12 +151,14 @@ class AllocationRunner(MeasurementRunner):
         records = [] if self.records is None else AppendedFile(self.records).problems()
         state = [] if self.state is None else state_problems(self.state)
         journal = journal_problems(self.journal) if self.act else []
+        events = [] if self.kubernetes_events is None else self.kubernetes_events.check()
         root = self.act and os.geteuid() != 0
         return [
             *super().check(),
             *(f"records: {problem}" for problem in records),
             *(f"state: {problem}" for problem in state),
             *(f"journal: {problem}" for problem in journal),
+            *(f"kubernetes_events: {problem}" for problem in events),
             *(["act: true needs root: only root may write to cgroups"] if root else []),
         ]
 
@@ -217,6 +223,10 @@ class AllocationRunner(MeasurementRunner):
             journal = SystemJournal(self._files.root)
             engine.lifecycle.on_close("system_journal", journal.close)
             others["system_journal"] = journal
+        events = self.kubernetes_events
+        if events is not None:
+            engine.lifecycle.start(events, "kubernetes_events")
+            others["kubernetes_events"] = events
         return Audit(records, others)
 
     def _acting(self, engine: Engine, groups: Groups) -> tuple[Performer, Lease]:
