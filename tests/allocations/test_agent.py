@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.allocations.test_kills import NAMES, Node, eventually
 from tests.cgroup_fixtures import v1_cgroups  # noqa: F401
 from tests.chance import KILLS, Chance
 from wca.allocations.journal import Journal
+from wca.allocations.ownership import MOST_REWRITES
 
 RULES = "[{allocations: {cpu_quota: 0.1, cpu_shares: 0.4}}]"
 CONFIG = """
@@ -24,6 +26,7 @@ runner: !AllocationRunner
   lease: 1s
   hold: {hold}
   at_start: {at_start}
+  foreign_writes: {foreign_writes}
   journal: {journal}
   metrics_storage: !LogStorage {{output_filename: {folder}/metrics}}
   anomalies_storage: !LogStorage {{output_filename: {folder}/anomalies}}
@@ -40,11 +43,12 @@ class Agents(Node):
         self.folder, self.started = folder, 0
         self.tasks = [f"{cgroups.parent}/{name}" for name in ("one", "two")]
 
-    def agent(self, rules=RULES, act="true", at_start="undo"):
+    def agent(self, rules=RULES, act="true", **options):
         self.started += 1
+        options = {"at_start": "undo", "foreign_writes": "yield", **options}
         self.out = self.folder / f"out{self.started}"
         config = self.folder / "config.yaml"
-        config.write_text(CONFIG.format(**vars(self), rules=rules, act=act, at_start=at_start))
+        config.write_text(CONFIG.format(**vars(self), rules=rules, act=act, **options))
         return self.start("wca", "run", "--root", "-c", str(config))
 
     def acting(self):
@@ -133,6 +137,72 @@ def test_an_agent_that_adopts_keeps_what_its_allocator_still_asks_for(node):
     agent.terminate()
     assert agent.wait(20) == 0
     assert node.values() == {**node.before, shares[1]: "555"}
+
+
+class Rewriter:
+    """A fake kubelet: writes its value every 0.3 s, wherever there is another one."""
+
+    def __init__(self, path, value):
+        self._path, self._value = Path(path), value
+        self.rewrites = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._end.wait(0.3):
+            if self._path.read_text() != self._value:
+                self._path.write_text(self._value)
+                self.rewrites += 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "most", "says"),
+    [
+        ("yield", 1, "left alone"),
+        pytest.param("reassert", MOST_REWRITES + 1, "again and again", marks=pytest.mark.slow),
+    ],
+)
+def test_a_kubelet_that_rewrites_keeps_its_value_after_a_few_rewrites(node, policy, most, says):
+    path = f"{node.groups[0]}/cpu.shares"
+    agent = node.agent(foreign_writes=policy)
+    assert node.told("allocations_in_force")
+    assert eventually(lambda: Path(path).read_text() == "400\n")
+    with Rewriter(path, "700\n") as kubelet:
+        until = time.monotonic() + 60  # the pauses are 15 seconds together
+        while kubelet.rewrites < most and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(2)  # were it to go on, it would have
+        assert (kubelet.rewrites, Path(path).read_text()) == (most, "700\n")
+    counted = f'kind="kubelet reset"}} {most}'
+    assert node.told(counted) or node.told(counted.replace("}", ",")), node.out.read_text()[-3000:]
+    assert Path(f"{node.groups[1]}/cpu.shares").read_text() == "400\n", "other tasks are as before"
+    agent.terminate()
+    assert agent.wait(20) == 0
+    assert says in agent.stderr.read()
+    assert node.values() == node.before
+
+
+@pytest.mark.slow
+def test_two_agents_that_both_insist_come_to_rest(node):
+    node.agent(rules="[{allocations: {cpu_shares: 0.4}}]", foreign_writes="reassert")
+    assert eventually(lambda: node.texts()[0] == "400")
+    node.journal += "2"
+    node.agent(rules="[{allocations: {cpu_shares: 0.3}}]", foreign_writes="reassert")
+    changes, last, still = 0, None, time.monotonic()
+    while time.monotonic() < still + 9:  # the longest pause is eight seconds
+        now = node.texts()[0]
+        if now != last:
+            changes, last, still = changes + 1, now, time.monotonic()
+        time.sleep(0.02)
+    assert changes <= 2 * (MOST_REWRITES + 1) + 1
 
 
 def test_without_act_nothing_is_written(node):

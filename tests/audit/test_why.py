@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import shlex
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.docs.pages import blocks
 from wca.allocations.api import APPLIED, Write
 from wca.allocations.journal import Journal
 from wca.audit.moments import moment, shown
@@ -134,6 +136,21 @@ def test_the_journal_tells_what_is_in_force(why, tmp_path):
     data = json.loads(why("shop/batch", "--json", "--journal", why.journal)[1])
     assert data["in_force"][0]["to"] == "2"
     assert data["events"] == RECORDS[:4]
+
+
+def why_commands():
+    """Those that docs/allocation.md prints."""
+    texts = [text for page, _, text in blocks("sh") if page == "allocation.md"]
+    return [line for text in texts for line in text.splitlines() if line.startswith("wca why ")]
+
+
+def test_the_printed_command_tells_a_story(tmp_path, capsys):
+    (command,) = why_commands()
+    path = tmp_path / "records"
+    path.write_text(json.dumps(decision(START, task_labels={"task_name": "batch"})))
+    words = shlex.split(command.replace("/tmp/wca-allocations.jsonl", str(path)))
+    assert main(words[1:]) == 0
+    assert "cpu_quota 1 -> 0.5: applied" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
