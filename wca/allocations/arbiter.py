@@ -70,7 +70,7 @@ class Arbiter:
         self._ownership.keep(now, self._is_there, self._read)
         self.found = self._foreign(entries, tasks, now)
         for one in self.found:
-            level = logging.WARNING if one.decision is Decision.FLAP else logging.INFO
+            level = logging.INFO if one.decision is Decision.REASSERT else logging.WARNING
             log.log(level, "%s", describe(one))
         if self.found:
             entries = self._in_force()
