@@ -1,16 +1,18 @@
 """From what an allocator asks for to what became of it."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError
+from wca.allocations.arbiter import Arbiter
 from wca.allocations.changes import plan
 from wca.allocations.contract import Files, Journal
 from wca.allocations.envelope import Ask, Envelope, History
+from wca.allocations.events import Events, is_event
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
+from wca.allocations.ownership import ForeignWrite, Ownership
 from wca.allocations.requests import Refused, Request, Requests
 from wca.allocations.results import Outcome, Result
 from wca.allocators.api import AllocationType
@@ -44,6 +46,8 @@ class Performer:
         journal: what is in force.
         envelope: the bounds.
         policy: what may be done.
+        events: what is done that is no state.
+        arbiter: says what somebody else has written; one that yields when left out.
     """
 
     def __init__(
@@ -54,19 +58,21 @@ class Performer:
         journal: Journal,
         envelope: Envelope,
         policy: Policy,
+        events: Events,
+        arbiter: Arbiter | None = None,
     ) -> None:
         self._requests = Requests(groups, files)
-        self._files = files
         self._gate = gate
         self._journal = journal
         self._envelope = envelope
         self._policy = policy
+        self._events = events
         self._history = History()
-        self._theirs: dict[str, Entry] = {}
+        self._arbiter = arbiter or Arbiter(files, journal, gate, Ownership())
 
     def perform(
         self,
-        asked: Mapping[str, Mapping[Any, Any]],
+        asked: Mapping[str, Mapping[Any, Any]] | None,
         tasks: TasksData,
         now: float,
         held: str = "",
@@ -74,7 +80,7 @@ class Performer:
         """Do what is asked for, as far as it can and may be done.
 
         Args:
-            asked: values by type by task id.
+            asked: values by type by task id; None: nobody has answered.
             tasks: those that there are.
             now: monotonic time in seconds.
             held: why nothing may be written now; empty: it may.
@@ -85,37 +91,36 @@ class Performer:
         self._history.keep(frozenset(tasks))
         results = [
             Result(str(task_id), str(type_), value)
-            for task_id, one in asked.items()
+            for task_id, one in (asked or {}).items()
             for type_, value in one.items()
         ]
         try:
-            entries = self._in_force()
+            entries = self._arbiter.look(tasks, now)
         except JournalError as error:
             return [_failed(one, f"the journal cannot be read: {error}") for one in results]
-        asks = [(one, self._understood(one, tasks, entries)) for one in results]
+        asks = [
+            (one, self._understood(one, tasks, entries))
+            for one in results
+            if not is_event(one.type)
+        ]
         granted = self._granted(asks, tasks, now, held)
         self._carry_out(granted)
+        if asked is not None:  # else what is not asked for now would be new the next time
+            events = [one for one in results if is_event(one.type)]
+            self._events.perform(events, tasks, now, held)
+        asked_paths = {path for _, request in asks if request for path in request.current}
+        self._arbiter.settle(asked_paths, now, quiet=bool(held) or not self._policy.act)
         return results
 
-    def _in_force(self) -> dict[str, Entry]:
-        """By path; what was done to a group that is gone is gone with it."""
-        ours = {entry.path: entry for entry in self._journal.entries() if self._is_there(entry)}
-        self._theirs = {
-            path: entry
-            for path, entry in self._theirs.items()
-            if path not in ours and self._is_there(entry)
-        }
-        return self._theirs | ours
+    @property
+    def foreign_writes(self) -> Sequence[ForeignWrite]:
+        """What somebody else has written, as it was found in the last interval."""
+        return self._arbiter.found
 
-    def _is_there(self, entry: Entry) -> bool:
-        return self._files.inode(entry.cgroup[0]) == entry.cgroup[1]
-
-    def _give_up(self, entry: Entry) -> None:
-        """Somebody else has written since: theirs until the value from before us is back."""
-        self._theirs[entry.path] = replace(entry, settled=(), pending=())
-        # A journal that takes no more has the entry still, and sees for itself whose the value is.
-        with contextlib.suppress(JournalError):
-            self._journal.forget(entry.path)
+    @property
+    def yielded(self) -> int:
+        """Files that are left to somebody else."""
+        return self._arbiter.yielded
 
     def _understood(
         self, result: Result, tasks: TasksData, entries: Mapping[str, Entry]
@@ -135,8 +140,6 @@ class Performer:
             _failed(result, str(error))
             return None
         result.before = request.before
-        if request.foreign:
-            self._give_up(entries[request.foreign])
         return request
 
     def _granted(
@@ -149,10 +152,14 @@ class Performer:
         granted = []
         counted: set[str] = set()
         for result, request in asks:
-            if request is None or not request.changes:
+            if request is None:
+                continue
+            if not request.changes:  # and yet no other one may change it in this interval
+                granted.append((result, request))
                 continue
             ask = self._ask(result, request, tasks)
-            clause = held or ("foreign" if request.foreign else None)
+            theirs = request.foreign or self._arbiter.is_theirs(request.current, now)
+            clause = held or ("foreign" if theirs else None)
             clause = clause or self._envelope.refuses(ask, self._history, now, counted)
             if clause is not None:
                 result.outcome, result.reason = Outcome.REJECTED, clause
@@ -186,12 +193,12 @@ class Performer:
             whole = self._policy.all_or_nothing
             failed |= self._gate.apply(planned.writes, whole=whole)
         done = Outcome.APPLIED if self._policy.act else Outcome.WOULD
-        for result, _ in granted:
+        for result, request in granted:
             key = (result.task_id, result.type)
             result.writes = [one for one in planned.writes if (one.task_id, one.type) == key]
             if key in failed:
                 _failed(result, failed[key])
-            else:
+            elif request.changes:
                 result.outcome = done
 
 
