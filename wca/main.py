@@ -16,7 +16,7 @@ from wca.environment import extend_import_path
 from wca.errors import UsageError, WcaError
 from wca.version import __version__
 
-__all__ = ["main"]
+__all__ = ["cloudwatch_agent", "main"]
 
 #: What a shell reports for a program that SIGINT ended.
 EXIT_INTERRUPTED = 130
@@ -47,6 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk or a closed pipe behind standard output
         return _say(f"wca: {error}", 1)
     return code
+
+
+def cloudwatch_agent() -> int:
+    """The program ``cloudwatch-metrics-agent``: ``wca cloudwatch-agent``."""
+    return main(["cloudwatch-agent", *sys.argv[1:]])
 
 
 def _run(arguments: list[str]) -> int:

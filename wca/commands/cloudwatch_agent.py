@@ -4,8 +4,9 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 from wca.cloudwatch import AgentOptions, Scope, configuration_of, scope_here
 from wca.cloudwatch.options import Values
@@ -21,7 +22,6 @@ from wca.storage import CloudWatchStorage, Storage
 __all__ = [
     "add_agent_options",
     "add_arguments",
-    "main",
     "options_of",
     "run",
     "runner_of",
@@ -71,9 +71,33 @@ def add_agent_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a further dimension; may be repeated",
     )
+    _add_aws(add)
+    _add_measuring(add)
+    add(
+        *("-l", "--log"),
+        dest="log_levels",
+        action="append",
+        default=[],
+        metavar="[MODULE:]LEVEL",
+        help="errors only by default; what is emitted: wca.cloudwatch:info",
+    )
+
+
+def _add_aws(add: Callable[..., Any]) -> None:
     add("--region", help="of AWS; otherwise what the environment or the AWS files say")
     add("--endpoint-url", metavar="URL", help="in place of that of the region")
     add("--resolution", type=int, choices=(1, 60), default=60, help="1: high resolution")
+    add("--spool", metavar="PATH", help="a file in which data outlasts outages")
+    add(
+        "--shutdown-timeout",
+        type=float,
+        default=8.0,
+        metavar="SECONDS",
+        help="from a signal to the end, however CloudWatch answers (8)",
+    )
+
+
+def _add_measuring(add: Callable[..., Any]) -> None:
     add(
         "--sample-interval",
         type=float,
@@ -89,22 +113,6 @@ def add_agent_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--values", choices=tuple(Values), default=Values.MEDIAN, help="or statistic sets")
     add("--more", action="store_true", help="send MaxCPUUtilization and CPUThrottled as well")
-    add("--spool", metavar="PATH", help="a file in which data outlasts outages")
-    add(
-        "--shutdown-timeout",
-        type=float,
-        default=8.0,
-        metavar="SECONDS",
-        help="from a signal to the end, however CloudWatch answers (8)",
-    )
-    add(
-        *("-l", "--log"),
-        dest="log_levels",
-        action="append",
-        default=[],
-        metavar="[MODULE:]LEVEL",
-        help="errors only by default; what is emitted: wca.cloudwatch:info",
-    )
 
 
 def options_of(args: argparse.Namespace, outside: Scope = Scope.HOST) -> AgentOptions:
@@ -188,13 +196,6 @@ def tell_losses(runner: MeasurementRunner) -> int:
     if lost:
         log.error("%d data points were not published and are lost", lost)
     return lost
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The program ``cloudwatch-metrics-agent``."""
-    from wca.main import main as wca
-
-    return wca(["cloudwatch-agent", *(sys.argv[1:] if argv is None else argv)])
 
 
 def _publishers(storages: Sequence[Storage]) -> Iterator[CloudWatchStorage]:
