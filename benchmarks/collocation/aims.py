@@ -65,6 +65,7 @@ def aims(results: Sequence[a.Result]) -> list[Aim]:
         _at_most("E3b, p99, agent / static", 1.05, ratio("E3b", "p99")),
         _at_most("changing, mean, agent / static", 1.05, ratio("changing", "mean")),
         *_times(results),
+        _release(results),
         _at_most(
             "nothing beside it, mean, dry run / no agent",
             1.01,
@@ -105,6 +106,14 @@ def _times(results: Sequence[a.Result]) -> list[Aim]:
     worst = max(known)
     told = f"{worst:.1f} of {len(known)}", "yes" if worst <= 5 else "no"
     return [median, Aim("seconds to protect, worst", "at most 5", told)]
+
+
+def _release(results: Sequence[a.Result]) -> Aim:
+    """How soon all is given back when the harm has ended; there is no limit."""
+    times = [t for one in results if one["arm"] == AGENT for t in a.release_times(one)]
+    found = a.estimate(times)
+    text = "seconds to release, when the culprit has ended"
+    return Aim(text, "", None if found is None else (str(found), ""))
 
 
 def _controls(results: Sequence[a.Result]) -> Aim:

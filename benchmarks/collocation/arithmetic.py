@@ -158,8 +158,11 @@ def release_times(result: Result) -> list[float]:
 
 
 def actions(result: Result) -> int:
-    """Changes of files by the agent while the run went on; its end gives back what is left."""
-    return len(_while_running(result))
+    """What the agent did to a task, while the run went on; its end gives back what is left.
+
+    Several files of a task that changed at once are one: the idle class changes the shares, too.
+    """
+    return len({(at, task) for at, task, *_ in _while_running(result)})
 
 
 def misplaced(result: Result) -> set[str]:

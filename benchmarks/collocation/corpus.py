@@ -12,6 +12,7 @@ from benchmarks.detection.programs import UnusableError
 __all__ = ["Runs"]
 
 _RESULTS, _REJECTED, _PLAN = "results.jsonl", "rejected.jsonl", "plan.json"
+_SCENARIOS = "scenarios"
 
 
 class Runs:
@@ -32,16 +33,35 @@ class Runs:
             raise UnusableError(f"{folder} has no runs: there is no {_PLAN} in it")
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(plan, indent=1) + "\n")
+            _write_plan(path, {**plan, _SCENARIOS: {}})
         begun = json.loads(path.read_text())
-        if plan is not None and plan != begun:
-            changed = sorted(key for key in plan | begun if plan.get(key) != begun.get(key))
+        told = {key: value for key, value in begun.items() if key != _SCENARIOS}
+        if plan is not None and plan != told:
+            changed = sorted(key for key in plan | told if plan.get(key) != told.get(key))
             raise UnusableError(
                 f"{folder} was begun with another {', '.join(changed)}: "
                 "name another folder, or the same options"
             )
+        self._begun = begun
         self.results: list[dict[str, Any]] = _read(folder / _RESULTS)
         self.rejected: list[dict[str, Any]] = _read(folder / _REJECTED)
+
+    def uses(self, name: str, scenario: str) -> None:
+        """A scenario is about to be run: it has to be what it was when its first run was made.
+
+        Args:
+            name: of the scenario.
+            scenario: all of it, as text.
+
+        Raises:
+            UnusableError: it is another one now.
+        """
+        known = self._begun[_SCENARIOS]
+        if known.setdefault(name, scenario) != scenario:
+            raise UnusableError(
+                f"{self.folder} was begun with another scenario {name}: name another folder"
+            )
+        _write_plan(self.folder / _PLAN, self._begun)
 
     def has(self, name: str) -> bool:
         """Whether the run is finished."""
@@ -76,6 +96,10 @@ def _read(path: Path) -> list[dict[str, Any]]:
     if rest:
         path.write_bytes(whole + b"\n" if whole else b"")
     return [json.loads(line) for line in whole.splitlines()]
+
+
+def _write_plan(path: Path, plan: dict[str, Any]) -> None:
+    path.write_text(json.dumps(plan, indent=1) + "\n")
 
 
 def _append(path: Path, record: dict[str, Any]) -> None:

@@ -224,6 +224,8 @@ def record(options: Options, say: Callable[[str], None] = print) -> Runs:
         UnusableError: this machine, or the folder, cannot be used.
     """
     runs = Runs(options.out, options.as_plan())
+    for name in dict.fromkeys((*map(learned_in, options.scenarios), *options.scenarios)):
+        runs.uses(name, repr(SCENARIOS[name]))
     with first(), node_groups(top=TOP) as groups, memory_folder(TOP) as folder:
         with alone(options.lock):
             recorder = _Recorder(options, runs, groups, folder, say)

@@ -118,7 +118,7 @@ _STEPS = 220_000
 _TWO_THREADS = _computing(200.0, _STEPS, 2)
 _FOUR_THREADS = _computing(300.0, _STEPS, 4)
 #: A walk through 8 MB, which wait for memory when others use it.
-_WALK = Load(150.0, 22_000, ("-m", str(8 * MIB), *_NEVER), 0)
+_WALK = Load(150.0, 18_000, ("-m", str(8 * MIB), *_NEVER), 0)
 _CACHED = Load(400.0, 1, ("-m", "65536", *_NEVER), 0)
 _DIRECT = Load(100.0, 1, ("-m", "65536", *_ALWAYS), 0)
 

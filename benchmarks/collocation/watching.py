@@ -82,12 +82,12 @@ class Watch:
                 self._expected |= {(one.task, one.file): one.new for one in self._looked()}
 
     def _looked(self) -> list[Change]:
-        changes = []
+        changes, now = [], time.time()
         for key, file in self._files.items():
             old, new = self._now[key], _text(file)
             self._now[key] = new
             if new != old:
-                changes.append(Change(time.time(), *key, old, new))
+                changes.append(Change(now, *key, old, new))
         return changes
 
     def left(self) -> list[str]:

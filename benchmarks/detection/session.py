@@ -159,7 +159,7 @@ class Session:
     def close(self) -> None:
         """End all of them."""
         self.end_all()
-        for process in (self._client, self._victim):
+        for process in (self._victim, self._client):
             process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):

@@ -33,6 +33,8 @@ from wca.config import load_config
 
 SEEDS = st.integers(0, 10**9)
 NAMES = ("E1", "E2")
+#: Another one than that of a run that goes on meanwhile.
+TEST_TOP = "wca-test-collocation"
 
 
 class TestPlan:
@@ -335,6 +337,14 @@ class TestRuns:
         with pytest.raises(UnusableError, match="another interval: name another folder"):
             Runs(tmp_path, {"seed": 1, "interval": 0.5})
 
+    def test_a_scenario_that_is_another_one_now_does_not_go_on(self, tmp_path):
+        Runs(tmp_path, {"seed": 1}).uses("E1", "four spinners")
+        again = Runs(tmp_path, {"seed": 1})
+        again.uses("E1", "four spinners")
+        again.uses("E2", "a stream")
+        with pytest.raises(UnusableError, match="another scenario E1"):
+            Runs(tmp_path, {"seed": 1}).uses("E1", "five spinners")
+
     def test_the_plan_of_the_options_is_json(self, tmp_path):
         options = Options(out=tmp_path)
         assert json.loads(json.dumps(options.as_plan())) == options.as_plan()
@@ -371,7 +381,7 @@ def test_groups_of_another_benchmark_are_others(tmp_path):
 class TestWatch:
     def test_it_sees_who_else_writes_and_what_is_left(self):
         need_root()
-        with node_groups(top=f"{TOP}-test") as made, watching(made) as watch:
+        with node_groups(top=TEST_TOP) as made, watching(made) as watch:
             with watch.own():
                 made.write("n1", "cpu", "cpu.shares", 512)
             assert watch.left() == []
@@ -387,13 +397,13 @@ def leftovers():
     found = [
         path
         for hierarchy in Path("/sys/fs/cgroup").iterdir()
-        for path in (hierarchy.glob(f"{TOP}-test*") if hierarchy.is_dir() else ())
+        for path in (hierarchy.glob(f"{TEST_TOP}*") if hierarchy.is_dir() else ())
     ]
-    return found + list(Path(MEMORY_FOLDER).glob(f"{TOP}-test-*"))
+    return found + list(Path(MEMORY_FOLDER).glob(f"{TEST_TOP}-*"))
 
 
 _HOLDS = """!StaticAllocator
-    rules: [{labels: {task_name: .*/n[0-9]}, allocations: {cpu_idle: 1}}]"""
+    rules: [{labels: {task_name: ".*/n[0-9]"}, allocations: {cpu_idle: 1}}]"""
 
 
 @pytest.mark.slow
@@ -402,7 +412,7 @@ class TestForReal:
     @pytest.fixture
     def options(self, tmp_path, monkeypatch):
         need_root()
-        monkeypatch.setattr(recording, "TOP", f"{TOP}-test")
+        monkeypatch.setattr(recording, "TOP", TEST_TOP)
         return Options(
             out=tmp_path / "runs",
             scenarios=("E5a", "E1"),
