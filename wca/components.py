@@ -73,6 +73,8 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.detectors.model:ModelDetector", "who disturbs whom, by a trained model", "beta"),
     Entry("wca.allocators.nop:NOPAllocator", "an allocator that asks for nothing", "beta"),
     Entry("wca.allocators.static:StaticAllocator", "grants what rules say", "beta"),
+    Entry("wca.allocators.contention:ContentionAllocator", "protects who is disturbed", "beta"),
+    Entry("wca.allocators.tiers:Tiers", "which tasks matter and which give way", "beta"),
     Entry("wca.allocators.api:AllocationConfiguration", "how values are told the kernel", "beta"),
     Entry("wca.allocations.envelope:Envelope", "bounds that no allocator can leave", "beta"),
     Entry("wca.security.tls:SSL", "TLS of a connection that the agent opens"),

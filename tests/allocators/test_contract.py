@@ -2,7 +2,21 @@
 
 import pytest
 
-from wca.allocators import AllocationType, Allocator, NOPAllocator, StaticAllocator
+from wca.allocators import (
+    AllocationType,
+    Allocator,
+    ContentionAllocator,
+    NOPAllocator,
+    StaticAllocator,
+)
+from wca.detectors import (
+    AnomalyDetector,
+    ContendedResource,
+    ContentionAnomaly,
+    InterferenceDetector,
+    Suspect,
+)
+from wca.detectors.interfering.verdicts import Verdict
 from wca.testing import AllocatorContract
 
 
@@ -20,6 +34,37 @@ class TestStaticAllocator(AllocatorContract):
                 {"labels": {"task_name": "bat"}, "allocations": {"cpu_idle": 1}},
             ]
         )
+
+
+class Accuses(AnomalyDetector):
+    """Everybody, of everything, in turn."""
+
+    def __init__(self):
+        self.count = 0
+
+    def detect(self, platform, tasks_data):
+        self.count += 1
+        verdict = [*Verdict, None][self.count // 6 % (len(Verdict) + 1)]
+        return [
+            ContentionAnomaly(
+                ContendedResource.CPUS,
+                victim,
+                [one for one in tasks_data if one != victim][: self.count % 2],
+                verdict=verdict,
+                suspects=[Suspect(one, 0.5, 0.5) for one in tasks_data if one != victim],
+            )
+            for victim in tasks_data
+        ], []
+
+
+class TestContentionAllocator(AllocatorContract):
+    def make(self):
+        return ContentionAllocator(Accuses(), unlabelled=True, idle=True)
+
+
+class TestContentionAllocatorWithItsDetector(AllocatorContract):
+    def make(self):
+        return ContentionAllocator(InterferenceDetector(samples=10), unlabelled=True)
 
 
 class TestOlderAllocator(AllocatorContract):

@@ -344,6 +344,25 @@ def test_each_decision_is_a_record_with_what_speaks_for_it(run, tmp_path):
     assert records[1]["reason"] == "expected a number from 0 to 1, got 3"
 
 
+@pytest.mark.parametrize(
+    ("reasons", "why"),
+    [
+        ({("batch", "cpu_weight"): "it disturbs web", ("gone", "x"): "y"}, ["it disturbs web"]),
+        ({}, []),
+        ("none", []),
+        ({("batch", T.CPU_WEIGHT): 7}, []),
+    ],
+)
+def test_an_allocator_may_say_why_it_asks(run, tmp_path, reasons, why):
+    class Explains(AsksAsPersonsDo):
+        def reasons(self):
+            return reasons
+
+    run(Explains({"batch": {T.CPU_WEIGHT: 10}}), records=str(tmp_path / "records"))
+    (record,) = map(json.loads, (tmp_path / "records").read_text().splitlines())
+    assert record["why"] == why
+
+
 def test_an_allocator_of_the_first_releases_is_served(run, tree):
     class Old(Allocator):
         decides = False

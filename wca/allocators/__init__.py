@@ -13,24 +13,32 @@ from wca.allocators.api import (
 from wca.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from wca.allocators.contention import ContentionAllocator
     from wca.allocators.nop import NOPAllocator
     from wca.allocators.static import StaticAllocator
+    from wca.allocators.tiers import Tier, Tiers
 
 __all__ = [
     "AllocationConfiguration",
     "AllocationType",
     "Allocator",
+    "ContentionAllocator",
     "NOPAllocator",
     "RDTAllocation",
     "StaticAllocator",
     "TaskAllocations",
     "TasksAllocations",
+    "Tier",
+    "Tiers",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "ContentionAllocator": "wca.allocators.contention",
         "NOPAllocator": "wca.allocators.nop",
         "StaticAllocator": "wca.allocators.static",
+        "Tier": "wca.allocators.tiers",
+        "Tiers": "wca.allocators.tiers",
     },
 )

@@ -98,7 +98,9 @@ class Allocator(ABC):
     envelope, and written by the runner, if that acts at all (``act: true``). It is called as a
     detector is: on the loop's thread, or, where it is ``blocking``, on one of its own. Whatever it
     raises costs its answer for this interval. It knows no other time than that of the platform,
-    and nothing random. The optional abilities are those of a detector, too.
+    and nothing random. The optional abilities are those of a detector, too, and one more:
+    ``reasons()`` tells why the last answer has what it has, texts by task id and type, for the
+    records; it is called right after ``allocate``, on the same thread.
 
     An ``allocate`` as allocators had it in the first releases, with the parameters ``platform,
     tasks_measurements, tasks_resources, tasks_labels, tasks_allocations``, is called with those.

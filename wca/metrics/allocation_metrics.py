@@ -8,6 +8,7 @@ __all__ = ["ALLOCATION_METRICS"]
 _C, _G = MetricType.COUNTER, MetricType.GAUGE
 _N, _B, _S = MetricUnit.NUMERIC, MetricUnit.BYTES, MetricUnit.SECONDS
 _KERNEL = "cgroup"
+_EFFECT = ("contended_task_id", "task_id", "allocation_type", "signal")
 
 
 def _entry(
@@ -17,9 +18,10 @@ def _entry(
     help_: str,
     source: str = _KERNEL,
     levels: tuple[str, ...] = ("allocation_type",),
+    needs: str = "AllocationRunner",
 ) -> MetricMetadata:
     granularity = MetricGranularity.ALLOCATION
-    return MetricMetadata(name, type_, unit, granularity, help_, source, levels, "AllocationRunner")
+    return MetricMetadata(name, type_, unit, granularity, help_, source, levels, needs)
 
 
 ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
@@ -83,5 +85,42 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "How long the last call of the allocator took.",
         "internal",
         (),
+    ),
+    _entry(
+        "allocation_effect_ratio",
+        _G,
+        _N,
+        "What became of a number of the victim with an allocation in force: after divided by "
+        "before, and by what became of it where nothing was done; below 1 it helped.",
+        "allocator",
+        _EFFECT,
+        "ContentionAllocator",
+    ),
+    _entry(
+        "allocation_effect_control_ratio",
+        _G,
+        _N,
+        "What became of the same number where nothing was done.",
+        "allocator",
+        _EFFECT,
+        "ContentionAllocator",
+    ),
+    _entry(
+        "allocation_effect_confidence",
+        _G,
+        _N,
+        "That before and after differ by more than chance, from 0 to 1.",
+        "allocator",
+        _EFFECT,
+        "ContentionAllocator",
+    ),
+    _entry(
+        "contention_actions",
+        _C,
+        _N,
+        "Actions by the verdict that they were for and by what became of them.",
+        "allocator",
+        ("verdict", "outcome"),
+        "ContentionAllocator",
     ),
 )
