@@ -35,14 +35,13 @@ runner: !AllocationRunner
 """
 _ALLOCATOR = """!ContentionAllocator
     idle: true
-    verify: {verify}
-    unlabelled: {unlabelled}
+{verify}    unlabelled: {unlabelled}
     tiers: !Tiers
       latency_critical: {{task_name: .*/victim}}
 {best_effort}    detector: !InterferenceDetector
       victims: {{task_name: .*/victim}}
 """
-_BEST_EFFORT = """      best_effort: {task_name: .*/n[0-9]}
+_BEST_EFFORT = """      best_effort: {task_name: ".*/n[0-9]"}
 """
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -75,7 +74,7 @@ class Agent:
         """
         tasks = ", ".join(map(groups.task_id, (VICTIM, *NEIGHBOURS)))
         allocator = _ALLOCATOR.format(
-            verify=str(self.arm == VERIFY).lower(),
+            verify="    verify: true\n" if self.arm == VERIFY else "",
             unlabelled=str(self.unlabelled).lower(),
             best_effort="" if self.unlabelled else _BEST_EFFORT,
         )
