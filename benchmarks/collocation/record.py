@@ -30,7 +30,7 @@ TOP = "wca-collocation"
 #: Files that the programs read, in bytes; the one in the page cache by its size.
 _SIZES = {programs.DIRECT: 256 * MIB, programs.LARGE: 3072 * MIB}
 #: Seconds in which a run is prepared and cleared away, and of one piece of quiet time.
-_AROUND, _PIECE = 2.5, 55.0
+_AROUND, _PIECE = 2.0, 55.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Options:
     seed: int = 1
     seconds: float | None = None
     lock: Path | None = None
-    hold: float = 58.0
+    hold: float = 64.0
     work: Path = Path("/var/tmp/wca-collocation")
     build: Path = Path("build/detection")
     times: Times = field(default_factory=Times)

@@ -92,6 +92,7 @@ def _asked(record: dict[str, Any], start: float) -> dict[str, Any]:
         "to": record["to"],
         "outcome": record["outcome"],
         "reason": record["reason"],
+        "why": record.get("why"),
     }
 
 
