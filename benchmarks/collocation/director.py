@@ -83,17 +83,15 @@ class Measured:
 class _Stage:
     """A run on its way."""
 
-    def __init__(
-        self, session: Session, watch: Watch, run: Run, files: Path, pid: int | None
-    ) -> None:
+    def __init__(self, session: Session, watch: Watch, run: Run, files: Path) -> None:
         self._session = session
         self._groups: NodeGroups = session.groups
         self._watch = watch
         self._run = run
         self._scenario: Scenario = SCENARIOS[run.scenario]
         self._device = _device(files)
-        self._pid = pid
         self._before: list[tuple[str, str, str, str]] = []
+        self.agent: int | None = None
 
     def mark(self) -> Mark:
         reading = observing.read(self._groups, self._session.counter)
@@ -102,8 +100,8 @@ class _Stage:
                 int(self._groups.read(task, "cpuacct", "cpuacct.usage")) / 1e9
             )
             reading.values[f"bytes {task}"] = _bytes_read(self._groups, task)
-        if self._pid is not None:
-            reading.values["agent"] = agent.cpu_seconds(self._pid)
+        if self.agent is not None:
+            reading.values["agent"] = agent.cpu_seconds(self.agent)
         return Mark(time.time(), reading)
 
     def prepare(self) -> None:
@@ -172,7 +170,7 @@ def perform(
     run: Run,
     times: Times,
     files: Path,
-    pid: int | None = None,
+    before: Callable[[], int | None] = lambda: None,
     after: Callable[[], Any] = lambda: None,
     phases: Sequence[Phase] | None = None,
 ) -> Measured:
@@ -186,14 +184,15 @@ def perform(
         run: which one.
         times: of its parts.
         files: the folder on the disk that the programs read from.
-        pid: of the agent; None: there is none.
-        after: called when all is over and nothing is restored yet.
+        before: starts the agent, when what is so from the begin is so; gives its process id.
+        after: ends it, before anything is restored.
         phases: other ones than those of the scenario.
     """
-    stage = _Stage(session, watch, run, files, pid)
+    stage = _Stage(session, watch, run, files)
     scenario = SCENARIOS[run.scenario]
     try:
         stage.prepare()
+        stage.agent = before()
         time.sleep(times.settle)
         first = stage.mark()
         time.sleep(times.lead)

@@ -192,17 +192,19 @@ class _Recorder:
             contextlib.ExitStack() as stack,
         ):
             running.begin_anew()
-            pid = None
-            if one is not None:
+
+            def before() -> int | None:
+                if one is None:
+                    return None
                 started = agent.running(one, self._groups, running.counter, self._folder)
-                pid = stack.enter_context(started).pid
+                return stack.enter_context(started).pid
 
             def after() -> None:
                 stack.close()
                 left.extend(watch.left())
 
             measured = director.perform(
-                running, watch, run, times, self._options.work, pid, after, phases
+                running, watch, run, times, self._options.work, before, after, phases
             )
         self._groups.forget_all()
         return measured, watch.changes, left

@@ -439,9 +439,8 @@ class TestForReal:
             "quiet-E1-1: recorded",
         ]
         acted = made["E1", "agent"]
-        assert {(task, file) for _, task, file, *_ in acted["changes"]} == {
-            (task, "cpu.idle") for task in NEIGHBOURS
-        }
+        changed = {task for _, task, file, *_ in acted["changes"] if file == "cpu.idle"}
+        assert changed == set(NEIGHBOURS)
         assert acted["left"] == []
         assert {one["outcome"] for one in acted["asked"]} == {"applied"}
         assert {one["outcome"] for one in made["E1", "dry run"]["asked"]} == {"would"}
