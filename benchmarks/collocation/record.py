@@ -231,10 +231,10 @@ def record(options: Options, say: Callable[[str], None] = print) -> Runs:
     with first(), node_groups(top=TOP) as groups, memory_folder(TOP) as folder:
         with alone(options.lock):
             recorder = _Recorder(options, runs, groups, folder, say)
-        for name in dict.fromkeys(map(learned_in, options.scenarios)):
-            recorder.see(name)
         runs_left = plan(options.seed, options.scenarios, options.repetitions)
         for batch in batches([one for one in runs_left if not runs.has(one.name)], options):
+            for name in dict.fromkeys(learned_in(run.scenario) for run in batch):
+                recorder.see(name)
             todo = batch
             while todo and not recorder.over:
                 with alone(options.lock):
