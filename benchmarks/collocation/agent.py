@@ -39,6 +39,7 @@ _ALLOCATOR = """!ContentionAllocator
     tiers: !Tiers
       latency_critical: {{task_name: .*/victim}}
 {best_effort}    detector: !InterferenceDetector
+      samples: 30
       victims: {{task_name: .*/victim}}
 """
 _BEST_EFFORT = """      best_effort: {task_name: ".*/n[0-9]"}

@@ -4,8 +4,8 @@ import contextlib
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,10 @@ __all__ = ["TOP", "Options", "batches", "learned_in", "record"]
 TOP = "wca-collocation"
 #: Files that the programs read, in bytes; the one in the page cache by its size.
 _SIZES = {programs.DIRECT: 256 * MIB, programs.LARGE: 3072 * MIB}
-#: Seconds in which a run is prepared and cleared away, and of one piece of quiet time.
-_AROUND, _PIECE = 2.0, 55.0
+#: What an agent learns from; no arm of the plan.
+QUIET = "quiet"
+#: Seconds in which a run is prepared and cleared away.
+_AROUND = 2.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Options:
     build: Path = Path("build/detection")
     times: Times = field(default_factory=Times)
     interval: float = 0.5
-    learning: float = 55.0
+    learning: float = 31.0
     pause: float = 1.0
     most_outside: float = MOST_OUTSIDE
     large: int = _SIZES[programs.LARGE]
@@ -79,7 +81,6 @@ class Options:
             "seed": self.seed,
             "times": asdict(self.times),
             "interval": self.interval,
-            "learning": self.learning,
             "programs": programs.sources_hash(),
         }
 
@@ -108,36 +109,39 @@ class _Recorder:
         self._groups = groups
         self._folder = folder
         self._say = say
-        self._binaries = programs.build(options.build)
-        names = {name for one in options.scenarios for name in (one, learned_in(one))}
-        cached = {_cached(SCENARIOS[name]): SCENARIOS[name].cached for name in names}
-        sizes = {**_SIZES, programs.LARGE: options.large, **cached}
-        self._files = programs.files(options.work, sizes)
+        self._binaries: dict[str, str] = {}
+        self._files: dict[str, str] = {}
         self._version = _version()
         self._end = None if options.seconds is None else time.monotonic() + options.seconds
+
+    def prepare(self) -> None:
+        """Compile the programs and make their files, unless that is done."""
+        if self._files:
+            return
+        names = {name for one in self._options.scenarios for name in (one, learned_in(one))}
+        cached = {_cached(SCENARIOS[name]): SCENARIOS[name].cached for name in names}
+        sizes = {**_SIZES, programs.LARGE: self._options.large, **cached}
+        self._binaries = programs.build(self._options.build)
+        self._files = programs.files(self._options.work, sizes)
 
     @property
     def over(self) -> bool:
         """Whether no other run is to be begun."""
         return self._end is not None and time.monotonic() > self._end
 
-    def see(self, name: str) -> None:
-        """Record the quiet time of a scenario, in pieces, as far as there is no recording."""
-        pieces = max(1, round(self._options.learning / _PIECE))
-        for piece in range(1, pieces + 1):
-            path = self._runs.quiet(name, piece)
-            while not path.exists() and not self.over:
-                with alone(self._options.lock):
-                    reason = self._record_quiet(name, path, self._options.learning / pieces, piece)
-                if reason is not None:
-                    self._runs.reject(path.stem, reason)
-                self._say(f"{path.stem}: {'rejected, ' + reason if reason else 'recorded'}")
-                time.sleep(self._options.pause)
+    def has(self, run: Run) -> bool:
+        """Whether it is made, or recorded."""
+        if run.arm == QUIET:
+            return self._runs.quiet(run.scenario, run.repetition).exists()
+        return self._runs.has(run.name)
 
-    def _record_quiet(self, name: str, path: Path, seconds: float, piece: int) -> str | None:
-        roles = dict(zip(SCENARIOS[name].roles, NEIGHBOURS, strict=False))
-        run = Run(name, DRY_RUN, 0, roles, piece)
-        recording = self._folder / "recording"
+    def attempt(self, run: Run) -> None:
+        """Make a run and keep or reject it; the machine is ours."""
+        (self._record if run.arm == QUIET else self._make)(run)
+
+    def _record(self, run: Run) -> None:
+        """Record the quiet time of a scenario."""
+        path, recording = self._runs.quiet(run.scenario, run.repetition), self._folder / "recording"
         recording.unlink(missing_ok=True)
         one = Agent(
             DRY_RUN,
@@ -145,15 +149,16 @@ class _Recorder:
             allocator="!NOPAllocator {}",
             recording=recording,
         )
-        times = Times(settle=1.0, lead=seconds, tail=0.0)
+        times = replace(self._options.times, lead=self._options.learning, tail=0.0)
         measured, *_ = self._perform(run, times, one, (Phase(react=0.0, window=0.0),))
         reason = rejection(measured, self._options.most_outside)
         if reason is None:
             shutil.copy(recording, path)
-        return reason
+            self._say(f"{path.stem}: recorded")
+        else:
+            self._reject(path.stem, reason)
 
-    def attempt(self, run: Run) -> None:
-        """Make a run and keep or reject it; the machine is ours."""
+    def _make(self, run: Run) -> None:
         one = None
         if run.arm not in (NONE, STATIC):
             unlabelled = SCENARIOS[run.scenario].unlabelled
@@ -162,13 +167,16 @@ class _Recorder:
         found = self._perform(run, self._options.times, one)
         reason = rejection(found[0], self._options.most_outside)
         if reason is not None:
-            self._runs.reject(run.name, reason)
-            self._say(f"{run.name}: rejected, {reason}")
+            self._reject(run.name, reason)
             return
         records = [] if one is None else agent.records(self._folder)
         result = result_of(run, *found, records) | {"version": self._version}
         self._runs.add(result, found[0].latencies)
         self._say(_sentence(result))
+
+    def _reject(self, name: str, reason: str) -> None:
+        self._runs.reject(name, reason)
+        self._say(f"{name}: rejected, {reason}")
 
     def _learn(self, run: Run, one: Agent) -> None:
         """Let the agent begin with what it has seen; once for each scenario and arm."""
@@ -229,20 +237,30 @@ def record(options: Options, say: Callable[[str], None] = print) -> Runs:
     for name in dict.fromkeys((*map(learned_in, options.scenarios), *options.scenarios)):
         runs.uses(name, repr(SCENARIOS[name]))
     with first(), node_groups(top=TOP) as groups, memory_folder(TOP) as folder:
-        with alone(options.lock):
-            recorder = _Recorder(options, runs, groups, folder, say)
-        runs_left = plan(options.seed, options.scenarios, options.repetitions)
-        for batch in batches([one for one in runs_left if not runs.has(one.name)], options):
-            for name in dict.fromkeys(learned_in(run.scenario) for run in batch):
-                recorder.see(name)
+        recorder = _Recorder(options, runs, groups, folder, say)
+        wanted = with_quiet(plan(options.seed, options.scenarios, options.repetitions))
+        for batch in batches([one for one in wanted if not recorder.has(one)], options):
             todo = batch
             while todo and not recorder.over:
                 with alone(options.lock):
+                    recorder.prepare()
                     for run in todo:
                         recorder.attempt(run)
-                todo = [run for run in todo if not runs.has(run.name)]
+                todo = [run for run in todo if not recorder.has(run)]
                 time.sleep(options.pause)
     return runs
+
+
+def with_quiet(runs: Iterable[Run]) -> Iterator[Run]:
+    """Runs, and before the first one of a victim a recording of its quiet time."""
+    seen = set()
+    for run in runs:
+        name = learned_in(run.scenario)
+        if name not in seen:
+            seen.add(name)
+            roles = dict(zip(SCENARIOS[name].roles, NEIGHBOURS, strict=False))
+            yield Run(name, QUIET, 1, roles, 1)
+        yield run
 
 
 def batches(runs: Sequence[Run], options: Options) -> Iterator[list[Run]]:
@@ -250,7 +268,7 @@ def batches(runs: Sequence[Run], options: Options) -> Iterator[list[Run]]:
     batch: list[Run] = []
     seconds = 0.0
     for run in runs:
-        takes = options.times.whole(SCENARIOS[run.scenario]) + _AROUND
+        takes = _seconds(run, options)
         if batch and seconds + takes > options.hold:
             yield batch
             batch, seconds = [], 0.0
@@ -258,6 +276,12 @@ def batches(runs: Sequence[Run], options: Options) -> Iterator[list[Run]]:
         seconds += takes
     if batch:
         yield batch
+
+
+def _seconds(run: Run, options: Options) -> float:
+    if run.arm == QUIET:
+        return _AROUND + options.times.settle + options.learning
+    return _AROUND + options.times.whole(SCENARIOS[run.scenario])
 
 
 def learned_in(name: str) -> str:

@@ -114,6 +114,11 @@ class TestBatches:
             takes = sum(options.times.whole(SCENARIOS[one.scenario]) for one in batch)
             assert takes <= hold or len(batch) == 1
 
+    def test_the_quiet_time_of_a_victim_is_recorded_once_before_its_first_run(self):
+        runs = list(recording.with_quiet(plan(1, ("E2", "changing", "E1"), 2)))
+        quiet = [(at, one.scenario) for at, one in enumerate(runs) if one.arm == "quiet"]
+        assert quiet == [(0, "E2"), (9, "E1")]
+
 
 def a_result(
     scenario="E1",
