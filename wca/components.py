@@ -74,6 +74,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.allocators.nop:NOPAllocator", "an allocator that asks for nothing", "beta"),
     Entry("wca.allocators.static:StaticAllocator", "grants what rules say", "beta"),
     Entry("wca.allocators.contention:ContentionAllocator", "protects who is disturbed", "beta"),
+    Entry("wca.allocators.suppress:SuppressAllocator", "best effort gets what is left", "beta"),
     Entry("wca.allocators.tiers:Tiers", "which tasks matter and which give way", "beta"),
     Entry("wca.allocators.api:AllocationConfiguration", "how values are told the kernel", "beta"),
     Entry("wca.allocations.envelope:Envelope", "bounds that no allocator can leave", "beta"),

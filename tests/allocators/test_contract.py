@@ -8,6 +8,8 @@ from wca.allocators import (
     ContentionAllocator,
     NOPAllocator,
     StaticAllocator,
+    SuppressAllocator,
+    Tiers,
 )
 from wca.detectors import (
     AnomalyDetector,
@@ -65,6 +67,12 @@ class TestContentionAllocator(AllocatorContract):
 class TestContentionAllocatorWithItsDetector(AllocatorContract):
     def make(self):
         return ContentionAllocator(InterferenceDetector(samples=10), unlabelled=True)
+
+
+class TestSuppressAllocator(AllocatorContract):
+    def make(self):
+        tiers = Tiers(latency_critical={"task_name": "web"}, best_effort={"task_name": "batch"})
+        return SuppressAllocator(tiers, pressure=0.001)
 
 
 class TestOlderAllocator(AllocatorContract):

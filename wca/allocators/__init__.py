@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wca.allocators.contention import ContentionAllocator
     from wca.allocators.nop import NOPAllocator
     from wca.allocators.static import StaticAllocator
+    from wca.allocators.suppress import SuppressAllocator
     from wca.allocators.tiers import Tier, Tiers
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "NOPAllocator",
     "RDTAllocation",
     "StaticAllocator",
+    "SuppressAllocator",
     "TaskAllocations",
     "TasksAllocations",
     "Tier",
@@ -38,6 +40,7 @@ __getattr__ = lazy_names(
         "ContentionAllocator": "wca.allocators.contention",
         "NOPAllocator": "wca.allocators.nop",
         "StaticAllocator": "wca.allocators.static",
+        "SuppressAllocator": "wca.allocators.suppress",
         "Tier": "wca.allocators.tiers",
         "Tiers": "wca.allocators.tiers",
     },

@@ -94,7 +94,7 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "before, and by what became of it where nothing was done; below 1 it helped.",
         "allocator",
         _EFFECT,
-        "ContentionAllocator",
+        "ContentionAllocator or SuppressAllocator",
     ),
     _entry(
         "allocation_effect_control_ratio",
@@ -103,7 +103,7 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "What became of the same number where nothing was done.",
         "allocator",
         _EFFECT,
-        "ContentionAllocator",
+        "ContentionAllocator or SuppressAllocator",
     ),
     _entry(
         "allocation_effect_confidence",
@@ -112,7 +112,7 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "That before and after differ by more than chance, from 0 to 1.",
         "allocator",
         _EFFECT,
-        "ContentionAllocator",
+        "ContentionAllocator or SuppressAllocator",
     ),
     _entry(
         "contention_actions",
@@ -122,5 +122,14 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "allocator",
         ("verdict", "outcome"),
         "ContentionAllocator",
+    ),
+    _entry(
+        "suppress_stage",
+        _G,
+        _N,
+        "How far best-effort tasks are held back: 0 not, 1 by weight, 2 in their CPUs, 3 by quota.",
+        "allocator",
+        (),
+        "SuppressAllocator",
     ),
 )

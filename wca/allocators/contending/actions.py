@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from wca.allocators.contending.grips import Grips, Key
@@ -76,6 +76,9 @@ class Action:
         phase: how far it is.
         effect: what it did, once that is known.
         quiet: monotonic time at which it was bad for the last time, or something was changed.
+        intervals: since a value was asked for.
+        good: the last value that was in force; None: none was.
+        last: the value before the last step back.
     """
 
     holder: Hashable
@@ -92,7 +95,8 @@ class Action:
     effect: Effect | None = None
     quiet: float = 0.0
     intervals: int = 0
-    last: Any = field(default=None)
+    good: Any = None
+    last: Any = None
 
     @property
     def key(self) -> Key:

@@ -9,9 +9,10 @@ from wca.allocators.contending.cases import Case
 from wca.allocators.contending.ladders import ladder_of
 from wca.allocators.contending.options import Options
 from wca.allocators.effects import Effect
+from wca.allocators.exported import catalogued, effect_metrics
 from wca.allocators.tiers import Tier, Tiers
 from wca.detectors.api import Anomaly, ContentionAnomaly, Evidence, TasksData
-from wca.metrics import CATALOGUE, Metric
+from wca.metrics import Metric
 
 __all__ = ["Board"]
 
@@ -69,19 +70,14 @@ class Board:
     def metrics(self) -> Iterator[Metric]:
         """What was done, and what that did."""
         for (verdict, outcome), count in sorted(self._outcomes.items()):
-            labels = {"verdict": verdict, "outcome": outcome}
-            yield _metric("contention_actions", count, labels)
+            yield catalogued("contention_actions", count, {"verdict": verdict, "outcome": outcome})
         for action, effect in self._effects():
             labels = {
                 "contended_task_id": action.victim,
                 "task_id": action.task_id,
                 "allocation_type": str(action.type),
-                "signal": effect.signal,
             }
-            yield _metric("allocation_effect_ratio", effect.ratio, labels)
-            yield _metric("allocation_effect_confidence", effect.confidence, labels)
-            if effect.control is not None:
-                yield _metric("allocation_effect_control_ratio", effect.control, labels)
+            yield from effect_metrics(effect, labels)
 
     def _effects(self) -> Iterator[tuple[Action, Effect]]:
         for case in self._cases.values():
@@ -111,8 +107,3 @@ class Board:
             return False
         tier = self._tiers.of(task)
         return tier is Tier.BEST_EFFORT or (tier is Tier.UNKNOWN and self._options.unlabelled)
-
-
-def _metric(name: str, value: float, labels: dict[str, str]) -> Metric:
-    entry = CATALOGUE[name]
-    return Metric(name, value, labels, entry.type, entry.help, entry.unit, entry.granularity)

@@ -14,6 +14,8 @@ __all__ = ["Case"]
 
 #: Intervals in which a value has to come into force, and in which its effect has to be read.
 _PATIENCE, _LONGEST = 2, 12
+#: The same of a second value: the envelope may want a pause between two.
+_LONGER = 15
 #: Seconds that a case rests when nothing has helped, at first and at most.
 _REST, _LONGEST_REST = 60.0, 3600.0
 #: Seconds after giving everything back in which a relapse is one.
@@ -45,6 +47,7 @@ class Case:
         self._harm: Harm | None = None
         self._onset: float | None = None
         self._tried: dict[str, int] = {}  # levers that were tried, by task id
+        self._failed: set[str] = set()  # whose first lever did not help at all
         self._holds: dict[str, float] = {}
         self._rest, self._resting = _REST, 0.0
         self._accused: frozenset[str] = frozenset()
@@ -79,7 +82,7 @@ class Case:
         if anomaly is None:
             self._onset = None
             if not self.actions:
-                self._tried = {}
+                self._tried, self._failed = {}, set()
         if self._trial or not may_begin or anomaly is None:
             return
         if any(one.phase is Phase.HOLDING and one.intervals < _PATIENCE for one in self._kept):
@@ -133,8 +136,9 @@ class Case:
             yield [self.victim], len(self.ladder.levers)
             return
         accused = [one for one in anomaly.contending_task_ids if one in scene.tasks]
-        for one in accused:
-            if self._may_act(one):
+        actionable = [one for one in accused if self._may_act(one)]
+        for one in actionable:
+            if one not in self._failed:
                 yield [one], len(self.ladder.levers)
         if accused and not any(one in self._tried for one in accused):
             return  # it is one that may not be touched
@@ -150,6 +154,8 @@ class Case:
             yield suspects, _OF_SUSPECTS
         for one in suspects:
             yield [one], _OF_SUSPECTS
+        for one in actionable:
+            yield [one], len(self.ladder.levers)
 
     def _start(self, scene: Scene, task_id: str, rungs: int, anomaly: ContentionAnomaly) -> None:
         levers = self._levers(scene)
@@ -173,7 +179,7 @@ class Case:
     def _give_up(self, scene: Scene) -> None:
         self._resting = scene.now + self._rest
         self._rest = min(_LONGEST_REST, 2 * self._rest)
-        self._tried = {}
+        self._tried, self._failed = {}, set()
 
     def _try(self, scene: Scene, anomaly: ContentionAnomaly | None) -> None:
         """See whether the values of the trial are in force, and then whether they have helped."""
@@ -182,7 +188,7 @@ class Case:
         for action in self._trial:
             action.intervals += 1
             if action.phase is Phase.ACTING and scene.grips.is_seen(action.key):
-                action.phase = Phase.VERIFYING
+                action.phase, action.good = Phase.VERIFYING, action.value
         if any(one.phase is Phase.ACTING for one in self._trial):
             self._wait(scene, anomaly)
             return
@@ -214,13 +220,17 @@ class Case:
             if anomaly is None or (accused and not self.ladder.of_victim and not chosen):
                 self._undo(scene, "the trouble is over" if anomaly is None else "another did it")
             return
-        late = [
-            one for one in self._trial if one.phase is Phase.ACTING and one.intervals > _PATIENCE
-        ]
-        for action in late:
-            action.drop(scene)
-            self.finished.append((action, "it did not come into force"))
-        self._trial = [one for one in self._trial if one not in late]
+        for action in [one for one in self._trial if one.phase is Phase.ACTING]:
+            if action.intervals <= (_PATIENCE if action.good is None else _LONGER):
+                continue
+            self._trial.remove(action)
+            if action.good is None:
+                action.drop(scene)
+                self.finished.append((action, "it did not come into force"))
+            else:
+                action.want(scene, action.good, "more of it did not come into force")
+                action.phase = Phase.HOLDING
+                self._kept.append(action)
 
     def _conclude(self, scene: Scene, outcome: Outcome, effect: Effect) -> None:
         for action in self._trial:
@@ -228,12 +238,13 @@ class Case:
         trial = self._trial
         if outcome is Outcome.RECOVERED:
             self._keep_trial(scene, effect)
-            self._tried, self._rest = {}, _REST
+            self._tried, self._failed, self._rest = {}, set(), _REST
         elif sum(one.tighten(scene, f"{effect}: more of it") for one in trial):
             return
         elif outcome in (Outcome.MOSTLY, Outcome.HELPED):
             self._keep_trial(scene, effect)
         else:
+            self._failed |= {one.task_id for one in trial}
             self._undo(scene, outcome.value)
             return
         self.finished += [(one, outcome.value) for one in trial]
@@ -259,8 +270,11 @@ class Case:
         if action.phase is Phase.HOLDING:
             action.quiet = scene.now if bad else action.quiet
             quiet = scene.now - action.quiet
-            stopped = not action.lever.of_victim and action.has_stopped(scene)
-            if quiet >= action.hold or (stopped and quiet >= scene.options.pause):
+            if not action.lever.of_victim and action.has_stopped(scene):
+                if quiet >= scene.options.pause:
+                    action.drop(scene)
+                    self.finished.append((action, "it has stopped"))
+            elif quiet >= action.hold and not any(_is_going_back(one) for one in self._kept):
                 action.loosen(scene)
         elif bad:
             action.regrip(scene, "it was too early to give it back")
@@ -271,3 +285,8 @@ class Case:
         elif scene.now - action.quiet >= _WATCH:
             action.phase = Phase.DONE
             self.finished.append((action, "given back"))
+
+
+def _is_going_back(action: Action) -> bool:
+    """Whether a relapse would be on account of it: one at a time."""
+    return action.phase in (Phase.RELEASING, Phase.WATCHING)

@@ -44,7 +44,7 @@ def _more(value: _Value, _sight: Sight, begun: Begun) -> _Value | None:
 
 
 def _sum(value: _Value) -> float:
-    return sum(limit for device in value.values() for limit in device.values())
+    return float(sum(limit for device in value.values() for limit in device.values()))
 
 
 def _times(value: _Value, factor: float) -> _Value:

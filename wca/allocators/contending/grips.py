@@ -90,7 +90,7 @@ class Grips:
             read = tasks[task_id].allocations.get(type_)
             if grip.wishes:
                 wanted, _ = self._strongest(type_, grip)
-                grip.seen = in_force(wanted, read, grip.original)
+                grip.seen = in_force(wanted, read)
                 self.obeyed = self.obeyed or grip.seen
             elif is_back(grip.original, read, grip.back) or grip.giving_back >= _GIVING_BACK:
                 del self._grips[key]

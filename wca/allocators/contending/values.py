@@ -9,18 +9,18 @@ from wca.allocators.api import RDTAllocation
 
 __all__ = ["amount", "in_force", "is_back"]
 
-#: Share of the way from the original value that a value has to be gone to be in force.
-_THERE = 0.9
+#: How far a value may be from the one that was wanted, as a share of it; the least shares that
+#: there are, on the scale of cpu_shares; and how far percent of bandwidth are rounded up.
+_CLOSE, _LEAST, _ROUNDED = 0.02, 0.003, 1.5
 _NUMBER = re.compile(r"=(\d+)")
 
 
-def in_force(wanted: Any, read: Any, original: Any) -> bool:
+def in_force(wanted: Any, read: Any) -> bool:
     """Whether a value that is read is the one that was wanted, as closely as kernels have it.
 
     Args:
         wanted: that was asked for.
         read: that is in force; None: nothing is known.
-        original: that was in force before.
     """
     if read is None:
         return False
@@ -29,17 +29,11 @@ def in_force(wanted: Any, read: Any, original: Any) -> bool:
     if isinstance(wanted, Mapping):
         return isinstance(read, Mapping) and _limits_hold(wanted, read)
     if isinstance(wanted, RDTAllocation):
-        return isinstance(read, RDTAllocation) and amount(read) <= amount(wanted) * (2 - _THERE)
-    if isinstance(wanted, str) and wanted != "max":
+        return isinstance(read, RDTAllocation) and amount(read) <= amount(wanted) * _ROUNDED
+    if isinstance(wanted, str) or isinstance(read, str):
         return False
-    numbers = [amount(one) for one in (wanted, read, original)]
-    if any(math.isnan(one) for one in numbers):
-        return False
-    aim, now, before = numbers
-    if math.isinf(before):
-        return now <= aim * 1.01
-    way = aim - before
-    return way != 0 and _THERE <= (now - before) / way <= 2 - _THERE
+    aim, now = amount(wanted), amount(read)
+    return abs(now - aim) <= max(_CLOSE * abs(aim), _LEAST)
 
 
 def is_back(original: Any, read: Any, given: Any) -> bool:
