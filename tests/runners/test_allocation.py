@@ -460,3 +460,18 @@ def test_what_is_left_out_goes_to_standard_output():
     assert runner.allocations_storage is runner.anomalies_storage is runner.metrics_storage
     with_one = AllocationRunner(node=Tasks(), metrics_storage=RecordingStorage())
     assert with_one.allocations_storage is with_one.anomalies_storage
+
+
+def test_limits_at_devices_are_seen_with_the_device_and_the_limit(run, tree):
+    groups = tree.groups("/batch")
+    if "blkio" in groups:
+        for unit in ("bps", "iops"):
+            for way in ("read", "write"):
+                tree.write(f"{groups['blkio']}/blkio.throttle.{way}_{unit}_device", "")
+        tree.write(f"{groups['blkio']}/blkio.throttle.read_bps_device", "8:0 500\n")
+    else:
+        tree.write(f"{groups['v2']}/io.max", "8:0 rbps=500 wbps=max riops=max wiops=max\n")
+    (batch,) = run(Asks())
+    labels = {"task_id": "batch", "device": "8:0"}
+    assert value(batch, "allocation_io_max", limit="rbps", **labels) == 500
+    assert values(batch, "allocation_io_max", limit="wbps", **labels) == []

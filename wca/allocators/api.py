@@ -13,6 +13,7 @@ from wca.nodes.api import TaskId
 from wca.platforms.api import Platform
 
 __all__ = [
+    "EVENTS",
     "AllocationConfiguration",
     "AllocationType",
     "Allocator",
@@ -44,6 +45,14 @@ class AllocationType(enum.StrEnum):
     IO_WEIGHT = "io_weight"
     IO_MAX = "io_max"
     PIDS_MAX = "pids_max"
+    MEMORY_RECLAIM = "memory_reclaim"
+    KILL = "kill"
+
+
+#: Types that are no states: they are done once, and cannot be given back.
+EVENTS = frozenset(
+    {AllocationType.MIGRATE_PAGES, AllocationType.MEMORY_RECLAIM, AllocationType.KILL}
+)
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,24 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         _N,
         "1 where the pages of a task move with its cpuset_mems.",
     ),
+    _entry(
+        "allocation_migrate_pages",
+        _G,
+        _N,
+        "NUMA node to which the pages of a task were moved in the last interval.",
+    ),
     _entry("allocation_memory_max", _G, _B, "Memory that a task may use at most."),
     _entry("allocation_memory_high", _G, _B, "Memory beyond which a task is slowed down."),
     _entry("allocation_memory_low", _G, _B, "Memory of a task that is spared from reclaim."),
     _entry("allocation_io_weight", _G, _N, "Weight of a task at block devices."),
+    _entry(
+        "allocation_io_max",
+        _G,
+        _N,
+        "Bytes (rbps, wbps) or operations (riops, wiops) per second that a task may read or write "
+        "at a device at most, as the interval began.",
+        levels=("allocation_type", "device", "limit"),
+    ),
     _entry("allocation_pids_max", _G, _N, "Processes and threads that a task may have at most."),
     _entry(
         "allocation_requests",

@@ -86,7 +86,7 @@ class Allocate:
 
     def _perform(self, view: View, said: Said | None, now: float) -> list[Result]:
         answer = None if said is None else said.answer
-        asked = answer.allocations if isinstance(answer, AllocationAnswer) else {}
+        asked = answer.allocations if isinstance(answer, AllocationAnswer) else None
         try:
             held = self._lease.check(answered=answer is not None)
         except JournalError as error:
