@@ -87,7 +87,11 @@ class Agent:
             recording="" if self.recording is None else f"  recording: {self.recording}\n",
             allocator=self.allocator or allocator,
         )
-        return text + agent.COLLECTORS.format(counter=counter, victim=groups.task_id(VICTIM))
+        # A limit for a disk is made of what goes through that disk.
+        collectors = agent.COLLECTORS.replace(
+            "TaskIoCollector", "TaskIoCollector {{per_device: true}}"
+        )
+        return text + collectors.format(counter=counter, victim=groups.task_id(VICTIM))
 
 
 def written(one: Agent, groups: NodeGroups, counter: Path, folder: Path) -> Path:
