@@ -162,14 +162,23 @@ class _Recorder:
         one = None
         if run.arm not in (NONE, STATIC):
             unlabelled = SCENARIOS[run.scenario].unlabelled
-            one = Agent(run.arm, unlabelled, self._options.interval, self._options.allocator)
+            one = Agent(
+                run.arm,
+                unlabelled,
+                self._options.interval,
+                self._options.allocator,
+                self._folder / "recording",
+            )
             self._learn(run, one)
+            (self._folder / "recording").unlink(missing_ok=True)
         found = self._perform(run, self._options.times, one)
         reason = rejection(found[0], self._options.most_outside)
         if reason is not None:
             self._reject(run.name, reason)
             return
         records = [] if one is None else agent.records(self._folder)
+        if one is not None:  # so that it can be seen why it did what it did
+            shutil.copy(self._folder / "recording", self._runs.folder / f"{run.name}.wcar")
         result = result_of(run, *found, records) | {"version": self._version}
         self._runs.add(result, found[0].latencies)
         self._say(_sentence(result))
