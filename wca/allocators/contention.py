@@ -61,6 +61,11 @@ class ContentionAllocator(Allocator):
         hold: how long what has helped is held; doubled each time that it was given back too early.
         longest_hold: how long at most.
         pause: time between two steps back.
+        verify: whether several suspects are tested before one of them is acted on: for 16 intervals
+            each is held back in every second one, by a code of its own, and the one is acted on
+            with whom the victim's trouble comes and goes. Nobody is, when none stands out; when
+            what is no task uses more than 0.1 CPUs the test says nothing, and the detector counts.
+            It needs an envelope with ``shrink_pause: 0s`` and many decisions.
 
     Raises:
         ValidationError: the detector cannot be called, or ``longest_hold`` is less than ``hold``.
@@ -81,6 +86,7 @@ class ContentionAllocator(Allocator):
         hold: Annotated[float, Duration(1, 86400)] = _DEFAULT.hold,
         longest_hold: Annotated[float, Duration(1, 86400)] = _DEFAULT.longest_hold,
         pause: Annotated[float, Duration(0.1, 3600)] = _DEFAULT.pause,
+        verify: bool = _DEFAULT.verify,
     ) -> None:
         UsableDetector().check(detector)
         if longest_hold < hold:
@@ -99,6 +105,7 @@ class ContentionAllocator(Allocator):
             hold,
             longest_hold,
             pause,
+            verify,
         )
         self._problem = ""
         self._now = float("-inf")

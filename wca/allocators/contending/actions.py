@@ -52,6 +52,10 @@ class Scene:
     grips: Grips
     options: Options
 
+    def used(self, task_id: str) -> float | None:
+        """CPUs that a task uses; None: not known."""
+        return self.readings.level(task_id, sampling.CPU)
+
     def sight(self, task_id: str, victim: str) -> Sight:
         """What a lever sees of a task."""
         task, readings = self.tasks[task_id], self.readings

@@ -50,7 +50,7 @@ class Board:
             before = case.trying
             case.step(scene, found.get(key), may_begin=not trying or before)
             trying = trying or (scene.grips.obeyed and case.trying)
-            for _, why in case.finished:
+            for why in case.finished:
                 self._outcomes[case.ladder.verdict, why] += 1
 
     def described(self, anomaly: Anomaly) -> Anomaly:

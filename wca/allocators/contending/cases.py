@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from wca.allocators.contending.actions import Action, Phase, Scene, begin_action
+from wca.allocators.contending.coded import CodedTest, begin_test
 from wca.allocators.contending.cpu import IDLE
 from wca.allocators.contending.harm import Harm, Outcome, harm_of
 from wca.allocators.contending.ladders import Ladder
@@ -22,6 +23,8 @@ _REST, _LONGEST_REST = 60.0, 3600.0
 _WATCH = 10.0
 #: Seconds for which a trouble lasts at least when it is told.
 _SHORTEST = 2.0
+#: Seconds between two tests, and CPUs from which on a task is busy enough for one.
+_BETWEEN_TESTS, _BUSY = 600.0, 0.1
 #: Levers that are tried on one that is a suspect only.
 _OF_SUSPECTS = 1
 
@@ -44,6 +47,9 @@ class Case:
         self._may_act = may_act
         self._trial: list[Action] = []
         self._kept: list[Action] = []
+        self._test: CodedTest | None = None
+        self._verified: str | None = None
+        self._untested = 0.0  # until when no test is begun
         self._harm: Harm | None = None
         self._onset: float | None = None
         self._tried: dict[str, int] = {}  # levers that were tried, by task id
@@ -51,8 +57,8 @@ class Case:
         self._holds: dict[str, float] = {}
         self._rest, self._resting = _REST, 0.0
         self._accused: frozenset[str] = frozenset()
-        #: Actions that came to an end in the last interval, and why.
-        self.finished: list[tuple[Action, str]] = []
+        #: Why actions came to an end in the last interval.
+        self.finished: list[str] = []
 
     @property
     def actions(self) -> Sequence[Action]:
@@ -62,7 +68,7 @@ class Case:
     @property
     def trying(self) -> bool:
         """Whether a trial runs whose outcome is not known."""
-        return bool(self._trial)
+        return bool(self._trial) or self._test is not None
 
     def step(self, scene: Scene, anomaly: ContentionAnomaly | None, *, may_begin: bool) -> None:
         """Another interval.
@@ -74,16 +80,18 @@ class Case:
         """
         self.finished = []
         self._forget_gone(scene)
+        if self._test is not None:
+            self._go_on_testing(scene, self._test)
         if self._trial:
             self._try(scene, anomaly)
         for action in list(self._kept):
             self._keep(action, scene)
         self._kept = [one for one in self._kept if one.phase is not Phase.DONE]
         if anomaly is None:
-            self._onset = None
+            self._onset = self._verified = None
             if not self.actions:
                 self._tried, self._failed = {}, set()
-        if self._trial or not may_begin or anomaly is None:
+        if self.trying or not may_begin or anomaly is None:
             return
         if any(one.phase is Phase.HOLDING and one.intervals < _PATIENCE for one in self._kept):
             return
@@ -93,13 +101,17 @@ class Case:
         """Give everything back."""
         for action in self.actions:
             action.drop(scene)
-        self._trial, self._kept = [], []
+        if self._test is not None:
+            self._test.end(scene, "the victim is gone")
+        self._trial, self._kept, self._test = [], [], None
 
     def _forget_gone(self, scene: Scene) -> None:
         there = scene.tasks
         self._trial = [one for one in self._trial if one.task_id in there]
         self._kept = [one for one in self._kept if one.task_id in there]
         self._tried = {one: count for one, count in self._tried.items() if one in there}
+        if self._verified not in there:
+            self._verified = None
 
     def _begin(self, scene: Scene, anomaly: ContentionAnomaly) -> None:
         """Begin the next trial, if there is something to try."""
@@ -114,12 +126,46 @@ class Case:
             self._onset = scene.now - max(window, _SHORTEST)
         if not self._suffers(scene, anomaly, self._onset):
             return
+        if self._begin_testing(scene, anomaly):
+            return
         for group, rungs in self._groups(anomaly, scene):
             for task_id in group:
                 self._start(scene, task_id, rungs, anomaly)
             if self._trial:
                 return
         self._give_up(scene)
+
+    def _begin_testing(self, scene: Scene, anomaly: ContentionAnomaly) -> bool:
+        """Test suspects, by option, where there are several, and not too often."""
+        wanted = scene.options.verify and self.ladder.coded and not self._kept
+        if not wanted or self._verified is not None or scene.now < self._untested:
+            return False
+        named = [*anomaly.contending_task_ids, *(one.task_id for one in anomaly.suspects)]
+        busy = sorted(scene.tasks, key=lambda one: (-(scene.used(one) or 0.0), one))
+        others = [one for one in busy if (scene.used(one) or 0.0) >= _BUSY]
+        suspects = [
+            one
+            for one in dict.fromkeys([*named, *others])
+            if one in scene.tasks and one != self.victim and self._may_act(one)
+        ]
+        levers = self._levers(scene)
+        self._test = begin_test(scene, self.victim, self.ladder.signals, suspects, levers)
+        if self._test is None:
+            return False
+        self._untested = scene.now + _BETWEEN_TESTS
+        self._test.step(scene)
+        return True
+
+    def _go_on_testing(self, scene: Scene, test: CodedTest) -> None:
+        test.step(scene)
+        if not test.ended:
+            return
+        self.finished.append(test.outcome)
+        self._test = None
+        if test.accused is not None:
+            self._verified = test.accused.task_id
+        elif test.valid:
+            self._give_up(scene)
 
     def _suffers(self, scene: Scene, anomaly: ContentionAnomaly, onset: float) -> bool:
         """Whether it is bad now; while something is held, by what it was before that."""
@@ -134,6 +180,9 @@ class Case:
         """Who is tried next, with how many levers; those that are tried together in one group."""
         if self.ladder.of_victim:
             yield [self.victim], len(self.ladder.levers)
+            return
+        if self._verified is not None:
+            yield [self._verified], len(self.ladder.levers)
             return
         accused = [one for one in anomaly.contending_task_ids if one in scene.tasks]
         actionable = [one for one in accused if self._may_act(one)]
@@ -226,7 +275,7 @@ class Case:
             self._trial.remove(action)
             if action.good is None:
                 action.drop(scene)
-                self.finished.append((action, "it did not come into force"))
+                self.finished.append("it did not come into force")
             else:
                 action.want(scene, action.good, "more of it did not come into force")
                 action.phase = Phase.HOLDING
@@ -247,7 +296,7 @@ class Case:
             self._failed |= {one.task_id for one in trial}
             self._undo(scene, outcome.value)
             return
-        self.finished += [(one, outcome.value) for one in trial]
+        self.finished += [outcome.value] * len(trial)
 
     def _keep_trial(self, scene: Scene, effect: Effect) -> None:
         self._harm = None if self._harm is None else self._harm.kept(effect)
@@ -260,7 +309,7 @@ class Case:
     def _undo(self, scene: Scene, why: str) -> None:
         for action in self._trial:
             action.drop(scene)
-            self.finished.append((action, why))
+            self.finished.append(why)
         self._trial = []
 
     def _keep(self, action: Action, scene: Scene) -> None:
@@ -273,7 +322,7 @@ class Case:
             if not action.lever.of_victim and action.has_stopped(scene):
                 if quiet >= scene.options.pause:
                     action.drop(scene)
-                    self.finished.append((action, "it has stopped"))
+                    self.finished.append("it has stopped")
             elif quiet >= action.hold and not any(_is_going_back(one) for one in self._kept):
                 action.loosen(scene)
         elif bad:
@@ -284,7 +333,7 @@ class Case:
                 action.loosen(scene)
         elif scene.now - action.quiet >= _WATCH:
             action.phase = Phase.DONE
-            self.finished.append((action, "given back"))
+            self.finished.append("given back")
 
 
 def _is_going_back(action: Action) -> bool:

@@ -36,12 +36,14 @@ class Ladder:
         levers: the gentlest first.
         signals: measures of the victim, the first one that is known tells whether it recovers.
         together: whether several suspects of whom none stands out are acted on together.
+        coded: whether what is done is felt within an interval, so that suspects can be tested.
     """
 
     verdict: str
     levers: Sequence[Lever]
     signals: Sequence[int]
     together: bool = False
+    coded: bool = False
 
     @property
     def of_victim(self) -> bool:
@@ -52,8 +54,14 @@ class Ladder:
 _S, _V, _R = sampling, Verdict, ContendedResource
 _LADDERS = (
     Ladder(_V.SELF_INFLICTED, (BURST, RAISED_QUOTA), (_S.THROTTLED,)),
-    Ladder(_V.CPU_NEIGHBOUR, (IDLE, WEIGHT, CPUSET, QUOTA), (_S.PSI_CPU, _S.DELAY), together=True),
-    Ladder(_V.MEMORY_NEIGHBOUR, (BANDWIDTH, BANDWIDTH_QUOTA), (_S.CPI, _S.COST)),
+    Ladder(
+        _V.CPU_NEIGHBOUR,
+        (IDLE, WEIGHT, CPUSET, QUOTA),
+        (_S.PSI_CPU, _S.DELAY),
+        together=True,
+        coded=True,
+    ),
+    Ladder(_V.MEMORY_NEIGHBOUR, (BANDWIDTH, BANDWIDTH_QUOTA), (_S.CPI, _S.COST), coded=True),
     Ladder(_V.CACHE_THRASH, (MEMORY_LIMIT,), (_S.PSI_IO, _S.REFAULTS)),
     Ladder(_V.DISK, (IO_LIMIT, IO_WEIGHT), (_S.PSI_IO,)),
     Ladder(_V.MEMORY_EXHAUSTION, (MEMORY_LIMIT,), (_S.PSI_MEMORY_FULL,)),

@@ -21,6 +21,7 @@ class Options:
         hold: seconds for which a value is held at least.
         longest_hold: seconds for which it is held at most, after relapses.
         pause: seconds between two steps back.
+        verify: whether suspects are tested before one of them is acted on.
     """
 
     idle: bool = False
@@ -34,3 +35,4 @@ class Options:
     hold: float = 60.0
     longest_hold: float = 3600.0
     pause: float = 10.0
+    verify: bool = False

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterable
 
 from wca.detectors.api import TaskData, TasksData
-from wca.detectors.interfering.sampling import Sampler
+from wca.detectors.interfering.sampling import CPU, Sampler
+from wca.detectors.interfering.tracks import cpu_seconds
 from wca.platforms.api import Platform
 
 __all__ = ["KEPT", "Readings", "mean", "median"]
@@ -31,6 +32,9 @@ class Readings:
         self._totals: dict[str, tuple[float, _Totals]] = {}
         self._rates: dict[str, _Totals] = {}
         self._last = -math.inf
+        self._busy: tuple[float, float] | None = None
+        #: CPUs that what is no task uses, in this interval; None: not known.
+        self.outside: float | None = None
 
     def look(self, platform: Platform, tasks: TasksData) -> bool:
         """Take the numbers of this interval. False where time has not gone on.
@@ -57,12 +61,25 @@ class Readings:
             while ring[0][0] < now - KEPT:
                 ring.popleft()
             self._look_at_devices(now, task)
+        self._look_outside(platform.read_at.get("platform_cpu_seconds", now), platform)
         return True
 
     def by_device(self, task_id: str, counter: str) -> dict[str, float]:
         """How much a counter of a task grew per second on each block device, where it is known."""
         rates = self._rates.get(task_id, {})
         return {device: rate for (name, device), rate in rates.items() if name == counter}
+
+    def _look_outside(self, time: float, platform: Platform) -> None:
+        read = cpu_seconds(platform.measurements.get("platform_cpu_seconds"))
+        before, self.outside = self._busy, None
+        if read is None:
+            return
+        self._busy = time, read[0]
+        if before is None or time <= before[0] or read[0] < before[1]:
+            return
+        used = [ring[-1][1][CPU] for ring in self._rings.values() if ring]
+        known = math.fsum(one for one in used if not math.isnan(one))
+        self.outside = (read[0] - before[1]) / (time - before[0]) - known
 
     def _look_at_devices(self, now: float, task: TaskData) -> None:
         totals = _by_device(task)
