@@ -337,7 +337,7 @@ def test_where_nothing_comes_into_force_it_stays_with_its_first_choice():
 
 
 def test_it_gives_back_what_is_not_needed_any_longer():
-    node = learned(hold=10)
+    node = learned(keep=10)
     node.tasks["guilty"] = spinner()
     node.run(10)
     node.tasks["guilty"] = replace(idle(), allocations=node.tasks["guilty"].allocations)
@@ -347,7 +347,7 @@ def test_it_gives_back_what_is_not_needed_any_longer():
 
 
 def test_each_time_that_it_was_too_early_it_waits_twice_as_long():
-    node = learned(hold=10)
+    node = learned(keep=10)
     node.tasks["guilty"] = spinner()
     node.run(200)
     given_back = [second for second, _, _, value in node.done if value == 1.024]
@@ -358,7 +358,7 @@ def test_each_time_that_it_was_too_early_it_waits_twice_as_long():
 
 
 def test_a_memory_limit_is_halved_in_steps_and_given_back_in_small_ones():
-    node = learned(hold=10, pause=2)
+    node = learned(keep=10, pause=2)
     node.tasks["guilty"] = reader()
     node.run(60)
     limits = [value for _, type_, value in acted(node) if type_ is T.MEMORY_MAX]
@@ -387,7 +387,7 @@ def test_a_task_that_is_gone_is_not_asked_for():
 
 
 def test_the_guilty_one_may_change():
-    node = learned(hold=30)
+    node = learned(keep=30)
     for guilty, other in (("guilty", "decoy"), ("decoy", "guilty")):
         node.tasks[guilty] = replace(spinner(), allocations=node.tasks[guilty].allocations)
         node.tasks[other] = replace(idle(), allocations=node.tasks[other].allocations)
@@ -450,8 +450,8 @@ def test_it_starts_checks_closes_and_keeps_the_state_of_its_detector():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ValidationError, match="longest_hold: 5 s is less than hold: 60 s"):
-        ContentionAllocator(Says(), longest_hold=5)
+    with pytest.raises(ValidationError, match="longest_keep: 5 s is less than keep: 60 s"):
+        ContentionAllocator(Says(), longest_keep=5)
 
 
 def test_a_detector_that_cannot_be_called_is_refused():
@@ -483,7 +483,7 @@ STEP = st.tuples(
 def test_bounds_are_never_left_and_everything_comes_back(steps, act, seed):
     detector = Says()
     allocator = ContentionAllocator(
-        detector, TIERS, idle=bool(seed % 2), hold=5, longest_hold=20, pause=1
+        detector, TIERS, idle=bool(seed % 2), keep=5, longest_keep=20, pause=1
     )
     tasks = {"web": victim(), "db": victim(), "b1": idle(), "b2": idle()}
     node = Node(allocator, tasks, act, seed=seed)

@@ -84,7 +84,7 @@ def test_what_the_others_leave_shrinks_at_once_and_grows_in_steps():
 
 
 def test_it_is_given_back_in_stages_when_it_was_quiet():
-    node = running({"web": web(), "batch": spinner(2.0)}, hold=10)
+    node = running({"web": web(), "batch": spinner(2.0)}, keep=10)
     node.tasks["batch"] = replace(idle(), allocations=node.tasks["batch"].allocations)
     node.run(40)
     assert node.tasks["batch"].allocations == IN_FORCE
@@ -156,8 +156,8 @@ def test_when_nobody_is_left_to_protect_all_is_given_back():
 
 
 def test_a_hold_that_can_never_be_is_refused():
-    with pytest.raises(ValidationError, match="longest_hold: 5 s is less than hold: 60 s"):
-        SuppressAllocator(longest_hold=5)
+    with pytest.raises(ValidationError, match="longest_keep: 5 s is less than keep: 60 s"):
+        SuppressAllocator(longest_keep=5)
 
 
 @given(
@@ -191,7 +191,7 @@ def test_stages_are_entered_one_at_a_time_and_left_by_themselves(history):
 )
 def test_best_effort_tasks_keep_what_they_are_promised_and_get_all_back(steps, least):
     node = running(
-        {"web": web(), "b1": idle(), "b2": idle()}, least_cpus=least, hold=5, longest_hold=9
+        {"web": web(), "b1": idle(), "b2": idle()}, least_cpus=least, keep=5, longest_keep=9
     )
     for spin, cpu, psi, seconds in steps:
         node.tasks["web"] = web(cpu=cpu, psi=psi)

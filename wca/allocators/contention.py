@@ -58,8 +58,8 @@ class ContentionAllocator(Allocator):
         least_memory: what a memory limit leaves beyond memory that cannot be reclaimed.
         readings: of the victim after an action by which it is judged.
         confidence: that the suspects of whom none stands out have to reach together.
-        hold: how long what has helped is held; doubled each time that it was given back too early.
-        longest_hold: how long at most.
+        keep: how long what has helped is held; doubled each time that it was given back too early.
+        longest_keep: how long at most.
         pause: time between two steps back.
         verify: whether several suspects are tested before one of them is acted on: for 16 intervals
             each is held back in every second one, by a code of its own, and the one is acted on
@@ -68,7 +68,7 @@ class ContentionAllocator(Allocator):
             It needs an envelope with ``shrink_pause: 0s`` and many decisions.
 
     Raises:
-        ValidationError: the detector cannot be called, or ``longest_hold`` is less than ``hold``.
+        ValidationError: the detector cannot be called, or ``longest_keep`` is less than ``keep``.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class ContentionAllocator(Allocator):
         least_memory: Annotated[int, Size(1 << 20, None)] = _DEFAULT.least_memory,
         readings: Annotated[int, Numeric(2, 60)] = _DEFAULT.readings,
         confidence: Annotated[float, Ratio(0, 1)] = _DEFAULT.confidence,
-        hold: Annotated[float, Duration(1, 86400)] = _DEFAULT.hold,
-        longest_hold: Annotated[float, Duration(1, 86400)] = _DEFAULT.longest_hold,
+        keep: Annotated[float, Duration(1, 86400)] = _DEFAULT.hold,
+        longest_keep: Annotated[float, Duration(1, 86400)] = _DEFAULT.longest_hold,
         pause: Annotated[float, Duration(0.1, 3600)] = _DEFAULT.pause,
         verify: bool = _DEFAULT.verify,
     ) -> None:
         UsableDetector().check(detector)
-        if longest_hold < hold:
-            raise ValidationError(f"longest_hold: {longest_hold:g} s is less than hold: {hold:g} s")
+        if longest_keep < keep:
+            raise ValidationError(f"longest_keep: {longest_keep:g} s is less than keep: {keep:g} s")
         self.detector = detector
         self.tiers = Tiers() if tiers is None else tiers
         self._options = Options(
@@ -102,8 +102,8 @@ class ContentionAllocator(Allocator):
             least_memory,
             readings,
             confidence,
-            hold,
-            longest_hold,
+            keep,
+            longest_keep,
             pause,
             verify,
         )

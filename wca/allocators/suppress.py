@@ -49,7 +49,7 @@ class SuppressAllocator(Allocator):
     Feedback: while a latency-critical task waits for a CPU more than ``pressure``, or misses its
     objective (``task_sli_normalized`` above 1) and waits at all, best-effort tasks get, one stage
     after the other until it does not, the lowest weight, or the idle class; then only so many CPUs;
-    then a quota as well. A stage is left when it was quiet for ``hold``, and twice as late after
+    then a quota as well. A stage is left when it was quiet for ``keep``, and twice as late after
     each relapse. Feed-forward: the CPUs and the quota are what the other tasks leave of
     ``target``; they shrink at once, and grow by ``growth`` of the machine in each ``pause``. A task
     that its own quota throttles waits for itself, and is no reason. When all stages have not
@@ -67,13 +67,13 @@ class SuppressAllocator(Allocator):
         target: share of the CPUs that all tasks together may use.
         least_cpus: CPUs that best-effort tasks together keep.
         readings: after a stage by which it is judged.
-        hold: how long it has to be quiet before a stage is left.
-        longest_hold: how long at most, after relapses.
+        keep: how long it has to be quiet before a stage is left.
+        longest_keep: how long at most, after relapses.
         growth: share of the CPUs by which best-effort tasks get more at a time.
         pause: time between two such steps.
 
     Raises:
-        ValidationError: ``longest_hold`` is less than ``hold``.
+        ValidationError: ``longest_keep`` is less than ``keep``.
     """
 
     def __init__(
@@ -84,18 +84,18 @@ class SuppressAllocator(Allocator):
         target: Annotated[float, Ratio(0.1, 1)] = 0.85,
         least_cpus: Annotated[float, Numeric(0.01, 1000)] = 0.2,
         readings: Annotated[int, Numeric(1, 60)] = 3,
-        hold: Annotated[float, Duration(1, 86400)] = 60.0,
-        longest_hold: Annotated[float, Duration(1, 86400)] = 3600.0,
+        keep: Annotated[float, Duration(1, 86400)] = 60.0,
+        longest_keep: Annotated[float, Duration(1, 86400)] = 3600.0,
         growth: Annotated[float, Ratio(0.01, 1)] = 0.1,
         pause: Annotated[float, Duration(0.1, 3600)] = 10.0,
     ) -> None:
-        if longest_hold < hold:
-            raise ValidationError(f"longest_hold: {longest_hold:g} s is less than hold: {hold:g} s")
+        if longest_keep < keep:
+            raise ValidationError(f"longest_keep: {longest_keep:g} s is less than keep: {keep:g} s")
         self.tiers = Tiers() if tiers is None else tiers
         self._weight = (_T.CPU_IDLE, 1) if idle else (_T.SHARES, 0.0)
         self._pressure, self._target, self._least = pressure, target, least_cpus
         self._count, self._growth, self._pause = readings, growth, pause
-        self._holds = hold, longest_hold
+        self._holds = keep, longest_keep
         self._begin()
 
     def _begin(self) -> None:
