@@ -55,7 +55,11 @@ def aims(results: Sequence[a.Result]) -> list[Aim]:
         _at_most("E1, p99, agent / static", 1.05, ratio("E1", "p99")),
         _at_least("E1, work of the neighbours, points above static", -1.0, points("E1")),
         _at_most("E2, mean, agent / alone", 1.05, own("E2", a.victim_alone("mean"))),
-        _at_most("E2, mean, agent / static", 1.05, ratio("E2", "mean")),
+        _at_most(
+            "E2, mean as a multiple of alone, agent / static",
+            1.05,
+            a.paired(results, "E2", _PAIR, a.victim_alone("mean")),
+        ),
         _at_most("E5a, p99, agent / no quota", 1.4, own("E5a", a.victim_alone("p99"))),
         _at_least("E5a, work of the neighbour kept", 0.98, kept("E5a")),
         _at_most("E5a, p99, agent / static", 1.05, ratio("E5a", "p99")),
@@ -63,7 +67,11 @@ def aims(results: Sequence[a.Result]) -> list[Aim]:
         _at_least("E3a, work of the neighbour kept", 0.9, kept("E3a")),
         _at_most("E3a, p99, agent / static", 1.05, ratio("E3a", "p99")),
         _at_most("E3b, p99, agent / static", 1.05, ratio("E3b", "p99")),
-        _at_most("changing, mean, agent / static", 1.05, ratio("changing", "mean")),
+        _at_most(
+            "changing, mean as a multiple of alone, agent / static",
+            1.05,
+            a.paired(results, "changing", _PAIR, a.victim_alone("mean")),
+        ),
         *_times(results),
         _release(results),
         _at_most(

@@ -17,7 +17,7 @@ from benchmarks.collocation.plan import Run, Times, plan
 from benchmarks.collocation.results import result_of
 from benchmarks.collocation.scenarios import DRY_RUN, MIB, NONE, SCENARIOS, STATIC, Phase, Scenario
 from benchmarks.collocation.watching import Change, watching
-from benchmarks.detection import programs
+from benchmarks.detection import observing, programs
 from benchmarks.detection.director import MOST_OUTSIDE, alone, rejection
 from benchmarks.detection.groups import NEIGHBOURS, NodeGroups, node_groups
 from benchmarks.detection.record import memory_folder
@@ -33,6 +33,8 @@ _SIZES = {programs.DIRECT: 256 * MIB, programs.LARGE: 3072 * MIB}
 QUIET = "quiet"
 #: Seconds in which a run is prepared and cleared away.
 _AROUND = 2.0
+#: Seconds of a look at what others do, and the CPUs in use that are too many then.
+_LOOK, _DISTURBED = 0.5, 0.3
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,13 @@ class _Recorder:
     def over(self) -> bool:
         """Whether no other run is to be begun."""
         return self._end is not None and time.monotonic() > self._end
+
+    def disturbed(self) -> bool:
+        """Whether others use more of the CPUs now than a run allows: it would be rejected."""
+        before, own = observing.machine()["busy"], self._groups.cpu_seconds()
+        time.sleep(_LOOK)
+        busy, own = observing.machine()["busy"] - before, self._groups.cpu_seconds() - own
+        return (busy - own) / _LOOK > max(_DISTURBED, self._options.most_outside)
 
     def has(self, run: Run) -> bool:
         """Whether it is made, or recorded."""
@@ -254,6 +263,8 @@ def record(options: Options, say: Callable[[str], None] = print) -> Runs:
                 with alone(options.lock):
                     recorder.prepare()
                     for run in todo:
+                        if recorder.disturbed():
+                            break  # whoever it is needs the machine now
                         recorder.attempt(run)
                 todo = [run for run in todo if not recorder.has(run)]
                 time.sleep(options.pause)
