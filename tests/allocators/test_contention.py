@@ -516,3 +516,33 @@ def test_bounds_are_never_left_and_everything_comes_back(steps, act, seed):
     node.run(250)
     assert node.asked[-1] == {}
     assert {name: task.allocations for name, task in node.tasks.items()} == originals
+
+
+# An envelope that wants pauses between two changes.
+
+
+class Patient(Node):
+    """A machine whose envelope lets nothing shrink twice within ten seconds."""
+
+    def _grant(self, task_id, type_, value):
+        last = getattr(self, "last", {})
+        before = self.tasks[task_id].allocations[type_]
+        grows = value == "max" or (before != "max" and value > before)
+        if not grows and self.second - last.get((task_id, type_), -99) < 10:
+            return
+        count = len(self.done)
+        super()._grant(task_id, type_, value)
+        if len(self.done) > count:
+            self.last = {**last, (task_id, type_): self.second}
+
+
+def test_a_step_that_the_envelope_lets_wait_comes_later_and_nothing_is_lost_meanwhile():
+    allocator = ContentionAllocator(InterferenceDetector(), TIERS)
+    node = Patient(allocator, {"web": victim(), "guilty": idle()})
+    node.run(LEARNING)
+    node.tasks["guilty"] = reader()
+    node.run(40)
+    limits = [(second, value) for second, _, type_, value in node.done if type_ is T.MEMORY_MAX]
+    assert len(limits) >= 2
+    assert limits[1][0] - limits[0][0] >= 10
+    assert all(later < earlier for (_, earlier), (_, later) in pairwise(limits))

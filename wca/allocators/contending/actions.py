@@ -17,8 +17,8 @@ __all__ = ["Action", "Phase", "Scene", "begin_action"]
 
 #: Readings of a task by which it is seen that it has stopped, and what share of what it did.
 _STOPPED, _SHARE = 5, 1 / 3
-#: CPUs below which a task does nothing.
-_NOTHING = 0.02
+#: CPUs below which a task does nothing, and share of the time that one waits which wants more.
+_NOTHING, _WAITS = 0.02, 0.1
 
 
 class Phase(enum.StrEnum):
@@ -152,7 +152,9 @@ class Action:
         """Whether the task does not do any longer what it was held back for."""
         measure = self.lever.activity
         lately = scene.readings.last(self.task_id, measure, _STOPPED)
-        if not self.activity or len(lately) < _STOPPED:
+        waits = scene.readings.level(self.task_id, sampling.PSI_CPU, _STOPPED) or 0.0
+        starved = measure == sampling.CPU and waits > _WAITS  # it would, if it got a CPU
+        if not self.activity or len(lately) < _STOPPED or starved:
             return False
         allowed = self.activity
         if self.lever.amount == measure == sampling.CPU and isinstance(self.value, float):

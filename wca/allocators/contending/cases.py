@@ -1,6 +1,6 @@
 """One trouble of one victim: who is acted on, whether that helped, and what comes next."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from wca.allocators.contending.actions import Action, Phase, Scene, begin_action
 from wca.allocators.contending.coded import CodedTest, begin_test
@@ -56,7 +56,7 @@ class Case:
         self._failed: set[str] = set()  # whose first lever did not help at all
         self._holds: dict[str, float] = {}
         self._rest, self._resting = _REST, 0.0
-        self._accused: frozenset[str] = frozenset()
+        self._given_up: frozenset[str] = frozenset()  # who was tried before it rested
         #: Why actions came to an end in the last interval.
         self.finished: list[str] = []
 
@@ -115,12 +115,10 @@ class Case:
 
     def _begin(self, scene: Scene, anomaly: ContentionAnomaly) -> None:
         """Begin the next trial, if there is something to try."""
-        accused = frozenset(anomaly.contending_task_ids)
-        if accused - self._accused:
-            self._resting = 0.0  # somebody else is said to have done it
-        self._accused = accused
-        if scene.now < self._resting:
-            return
+        if scene.now >= self._resting:
+            self._given_up = frozenset()
+        elif self._given_up.issuperset(anomaly.contending_task_ids):
+            return  # nobody else is said to have done it
         if self._onset is None:
             window = 0.0 if anomaly.evidence is None else anomaly.evidence.window or 0.0
             self._onset = scene.now - max(window, _SHORTEST)
@@ -165,7 +163,7 @@ class Case:
         if test.accused is not None:
             self._verified = test.accused.task_id
         elif test.valid:
-            self._give_up(scene)
+            self._give_up(scene, test.suspects)
 
     def _suffers(self, scene: Scene, anomaly: ContentionAnomaly, onset: float) -> bool:
         """Whether it is bad now; while something is held, by what it was before that."""
@@ -225,9 +223,10 @@ class Case:
     def _levers(self, scene: Scene) -> Sequence[Lever]:
         return [one for one in self.ladder.levers if one is not IDLE or scene.options.idle]
 
-    def _give_up(self, scene: Scene) -> None:
+    def _give_up(self, scene: Scene, tested: Set[str] = frozenset()) -> None:
         self._resting = scene.now + self._rest
         self._rest = min(_LONGEST_REST, 2 * self._rest)
+        self._given_up |= set(self._tried) | tested
         self._tried, self._failed = {}, set()
 
     def _try(self, scene: Scene, anomaly: ContentionAnomaly | None) -> None:

@@ -1,6 +1,6 @@
 """A coded test while it runs: suspects are held back slot by slot, and the victim is looked at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from wca.allocators.contending.actions import Scene
@@ -53,6 +53,11 @@ class CodedTest:
         self.accused: Score | None = None
         #: Whether it says anything.
         self.valid = False
+
+    @property
+    def suspects(self) -> Set[str]:
+        """Who is tested."""
+        return self._held.keys()
 
     def step(self, scene: Scene) -> None:
         """Another interval."""
