@@ -9,6 +9,8 @@ from benchmarks.collocation.scenarios import AGENT, DRY_RUN, NONE, SCENARIOS, ST
 __all__ = ["Aim", "aims"]
 
 _PAIR = (AGENT, STATIC)
+#: Runs, or pairs of them: fewer claim nothing.
+_ENOUGH = 5
 #: In which an agent has to protect somebody.
 _HARMED = ("E1", "E2", "E5a", "E3a", "E3b")
 
@@ -99,7 +101,7 @@ def _aim(text: str, limit: str, values: Sequence[float], good: Callable[[float],
         met = "yes"
     else:
         met = "in the median" if good(found.value) else "no"
-    return Aim(text, limit, (str(found), met))
+    return Aim(text, limit, (str(found), met if found.runs >= _ENOUGH else f"so far {met}"))
 
 
 def _times(results: Sequence[a.Result]) -> list[Aim]:

@@ -50,6 +50,9 @@ ELSEWHERE = {
     'make bench-collocation ARGS="report --runs corpus/runs"': (
         "tests/benchmarks/test_collocation.py"
     ),
+    'make bench-collocation ARGS="run --out benchmarks/collocation/results --repetitions 5"': (
+        "tests/benchmarks/test_collocation.py, with short runs"
+    ),
     'make bench-collocation ARGS="report --runs benchmarks/collocation/results"': (
         "tests/benchmarks/test_collocation.py"
     ),
