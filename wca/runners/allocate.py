@@ -76,6 +76,7 @@ class Allocate:
     def run(self, sample: Sample) -> None:
         """Do what was asked for last, to the tasks that there are now."""
         view, said = self._detect.view, self._detect.said
+        held = self._check(said)
         if view is None:
             return
         self._groups.keep(
@@ -85,21 +86,21 @@ class Allocate:
                 for path in (task.cgroup_path, *task.subcgroups_paths)
             }
         )
-        results = self._perform(view, said, sample.monotonic)
+        answer = None if said is None else said.answer
+        asked = answer.allocations if isinstance(answer, AllocationAnswer) else {}
+        results = self._performer.perform(asked, view.tasks, sample.monotonic, held)
         self._in_force.keep(view.tasks, self._acted_on(results))
         self._report(results)
         self._record(results, view, said)
         self._export(results, view, said, sample)
 
-    def _perform(self, view: View, said: Said | None, now: float) -> list[Result]:
-        answer = None if said is None else said.answer
-        asked = answer.allocations if isinstance(answer, AllocationAnswer) else {}
+    def _check(self, said: Said | None) -> str:
+        """Renew the lease or undo, whatever came before; why nothing may be written now."""
         try:
-            held = self._lease.check(answered=answer is not None)
+            return self._lease.check(answered=said is not None)
         except JournalError as error:
             self._telemetry.failure(_ERRORS, f"the journal cannot be used: {error}")
-            held = "journal"
-        return self._performer.perform(asked, view.tasks, now, held)
+            return "journal"
 
     def _acted_on(self, results: Sequence[Result]) -> frozenset[str]:
         """Tasks with values of ours now or in the interval before, or with writes that failed."""
