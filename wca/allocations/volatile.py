@@ -1,11 +1,11 @@
 """A journal in memory: it knows what to undo as long as the process lives."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from wca.allocations.api import APPLIED, FAILED, Entry, Undone, Write
 from wca.allocations.contract import Files
-from wca.allocations.undo import in_turns, restore
+from wca.allocations.undo import LEFT, in_turns, restore
 
 __all__ = ["VolatileJournal"]
 
@@ -69,13 +69,25 @@ class VolatileJournal:
         """Give a file up: it is somebody else's now."""
         self._entries.pop(path, None)
 
-    def undo(self, files: Files, *, only_expired: bool, now: float) -> Sequence[Undone]:
+    def undo(
+        self,
+        files: Files,
+        *,
+        only_expired: bool,
+        now: float,
+        paths: Collection[str] | None = None,
+        busy: Collection[str] = (),
+    ) -> Sequence[Undone]:
         """Restore, the newest first, where the group is the same and nobody else has written."""
-        chosen = [e for e in reversed(self.entries()) if not only_expired or e.expires <= now]
+        chosen = [
+            e
+            for e in reversed(self.entries())
+            if (not only_expired or e.expires <= now) and (paths is None or e.path in paths)
+        ]
 
         def undo_one(entry: Entry) -> Undone:
-            undone = restore(entry, files, alone=True)
-            if undone.outcome != "failed":
+            undone = restore(entry, files, alone=entry.path not in busy)
+            if undone.outcome not in LEFT:
                 del self._entries[entry.path]
             return undone
 
