@@ -1,9 +1,12 @@
 """``AllocationRunner``: measures, asks an allocator, and does what it may of that."""
 
+import logging
 import os
 from typing import Annotated, Any
 
 from wca.allocations.api import JournalError
+from wca.allocations.claim import Claim
+from wca.allocations.confined import control_roots
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
 from wca.allocations.files import KernelFiles
@@ -35,6 +38,8 @@ from wca.storage import LogStorage, Storage
 from wca.storage.outputs import AppendedFile
 
 __all__ = ["AllocationRunner"]
+
+log = logging.getLogger(__name__)
 
 _LEASE = Duration(1, 3600)
 
@@ -118,6 +123,7 @@ class AllocationRunner(MeasurementRunner):
         self.records_size = records_size
         self.state = state
         self._files = files or KernelFiles()
+        self._acted: Lease | None = None  # of the run
 
     def check(self) -> list[str]:
         """What keeps this machine from giving what the options ask for."""
@@ -132,6 +138,15 @@ class AllocationRunner(MeasurementRunner):
             *(f"journal: {problem}" for problem in journal),
             *(["act: true needs root: only root may write to cgroups"] if root else []),
         ]
+
+    def run(self) -> int:
+        """As MeasurementRunner does; 1 where something that was changed is still in force then."""
+        self._acted = None
+        code = super().run()
+        left = "" if self._acted is None else self._acted.left()
+        if left:
+            log.error(left)
+        return code or int(bool(left))
 
     def stages_after_export(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Store the metrics, ask, store the anomalies, do what may be done, store that."""
@@ -202,7 +217,9 @@ class AllocationRunner(MeasurementRunner):
             return now() + self.lease
 
         gate = Gate(self._files, journal, name, expires, SLOW)
-        lease = Lease(journal, self._files, gate, hold, expires, now)
+        lease = self._acted = Lease(journal, self._files, gate, hold, expires, now)
+        if self.act:
+            engine.lifecycle.start(Claim(control_roots(("cgroup", "cgroup2"))), "claim")
         engine.lifecycle.start(lease, "allocations")
         # A storage that hangs at the end must not take the time for it.
         engine.lifecycle.before_close("allocations", lease.close)
