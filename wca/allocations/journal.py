@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError, Undone, Write
+from wca.allocations.devices import DEVICE_FILES
 from wca.allocations.hold import Hold
 from wca.allocations.journal_file import JournalFile, boot_id
 from wca.allocations.ledger import Key, key_of_write, record_of_entry
@@ -23,7 +24,8 @@ DEFAULT_JOURNAL = "/run/wca/journal"
 #: Files that hold a state which can be read, written and given back. Not among them: processes of a
 #: group, what the kernel runs when a group is empty, events such as memory.reclaim.
 _UNDOABLE = re.compile(
-    r"(/[^/\0\n]+)+/((cpu|cpuset|memory|io|blkio|pids)\.[a-z0-9_.]+|schemata|mode)"
+    r"(/[^/\0\n]+)+/((cpu|cpuset|memory|io|blkio|pids)\.[a-z0-9_.]+|schemata|mode|"
+    rf"{DEVICE_FILES}@[0-9]+:[0-9]+)"
 )
 _EVENTS = {"memory.reclaim", "memory.force_empty"}
 
@@ -372,7 +374,9 @@ class Journal:
     def _refuse_stale(self, key: Key, write: Write) -> None:
         """What was read before another process gave the original value back is not it."""
         lost = self._lost.pop(key, None)
-        if lost is not None and any(same_value(write.old, value) for value in lost.values):
+        if lost is not None and any(
+            same_value(write.old, value, write.path) for value in lost.values
+        ):
             raise JournalError(f"{write.path} was given back meanwhile, read it again")
 
     def _check(self, write: Write) -> None:

@@ -9,6 +9,7 @@ from wca.allocations.api import Entry, JournalError
 from wca.allocations.changes import plan
 from wca.allocations.contract import Files, Journal
 from wca.allocations.envelope import Ask, Envelope, History
+from wca.allocations.events import Events, is_event
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
 from wca.allocations.requests import Refused, Request, Requests
@@ -44,6 +45,7 @@ class Performer:
         journal: what is in force.
         envelope: the bounds.
         policy: what may be done.
+        events: what is done that is no state.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Performer:
         journal: Journal,
         envelope: Envelope,
         policy: Policy,
+        events: Events,
     ) -> None:
         self._requests = Requests(groups, files)
         self._files = files
@@ -61,12 +64,13 @@ class Performer:
         self._journal = journal
         self._envelope = envelope
         self._policy = policy
+        self._events = events
         self._history = History()
         self._theirs: dict[str, Entry] = {}
 
     def perform(
         self,
-        asked: Mapping[str, Mapping[Any, Any]],
+        asked: Mapping[str, Mapping[Any, Any]] | None,
         tasks: TasksData,
         now: float,
         held: str = "",
@@ -74,7 +78,7 @@ class Performer:
         """Do what is asked for, as far as it can and may be done.
 
         Args:
-            asked: values by type by task id.
+            asked: values by type by task id; None: nobody has answered.
             tasks: those that there are.
             now: monotonic time in seconds.
             held: why nothing may be written now; empty: it may.
@@ -85,16 +89,23 @@ class Performer:
         self._history.keep(frozenset(tasks))
         results = [
             Result(str(task_id), str(type_), value)
-            for task_id, one in asked.items()
+            for task_id, one in (asked or {}).items()
             for type_, value in one.items()
         ]
         try:
             entries = self._in_force()
         except JournalError as error:
             return [_failed(one, f"the journal cannot be read: {error}") for one in results]
-        asks = [(one, self._understood(one, tasks, entries)) for one in results]
+        asks = [
+            (one, self._understood(one, tasks, entries))
+            for one in results
+            if not is_event(one.type)
+        ]
         granted = self._granted(asks, tasks, now, held)
         self._carry_out(granted)
+        if asked is not None:  # else what is not asked for now would be new the next time
+            events = [one for one in results if is_event(one.type)]
+            self._events.perform(events, tasks, now, held)
         return results
 
     def _in_force(self) -> dict[str, Entry]:
@@ -149,7 +160,10 @@ class Performer:
         granted = []
         counted: set[str] = set()
         for result, request in asks:
-            if request is None or not request.changes:
+            if request is None:
+                continue
+            if not request.changes:  # and yet no other one may change it in this interval
+                granted.append((result, request))
                 continue
             ask = self._ask(result, request, tasks)
             clause = held or ("foreign" if request.foreign else None)
@@ -186,12 +200,12 @@ class Performer:
             whole = self._policy.all_or_nothing
             failed |= self._gate.apply(planned.writes, whole=whole)
         done = Outcome.APPLIED if self._policy.act else Outcome.WOULD
-        for result, _ in granted:
+        for result, request in granted:
             key = (result.task_id, result.type)
             result.writes = [one for one in planned.writes if (one.task_id, one.type) == key]
             if key in failed:
                 _failed(result, failed[key])
-            else:
+            elif request.changes:
                 result.outcome = done
 
 

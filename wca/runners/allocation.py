@@ -1,14 +1,17 @@
 """``AllocationRunner``: measures, asks an allocator, and does what it may of that."""
 
+import functools
 import logging
 import os
 from typing import Annotated, Any
 
+from wca.allocations.actions import Actions
 from wca.allocations.api import JournalError
 from wca.allocations.claim import Claim
 from wca.allocations.confined import control_roots
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
+from wca.allocations.events import Events
 from wca.allocations.files import KernelFiles
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
@@ -25,6 +28,8 @@ from wca.config.inherited import takes_fields_of
 from wca.config.types import Duration, Injected, Path, Size
 from wca.errors import StartError, ValidationError
 from wca.linux.cgroups import CgroupHierarchies
+from wca.linux.io_limits import device_number
+from wca.linux.swap import swap_enabled
 from wca.runners.allocate import Allocate
 from wca.runners.detection import RECORDS_SIZE
 from wca.runners.engine import Engine
@@ -178,6 +183,7 @@ class AllocationRunner(MeasurementRunner):
             config.cpu_shares_unit,
             engine.platform.numa_nodes,
             os.sysconf("SC_PAGESIZE"),
+            functools.partial(device_number, engine.kernel),
         )
         groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
         performer, lease = self._acting(engine, groups)
@@ -223,5 +229,9 @@ class AllocationRunner(MeasurementRunner):
         engine.lifecycle.start(lease, "allocations")
         # A storage that hangs at the end must not take the time for it.
         engine.lifecycle.before_close("allocations", lease.close)
+        actions = Actions(groups, self._files, lambda: swap_enabled(engine.kernel))
+        events = Events(actions, self.envelope, act=self.act)
+        engine.lifecycle.on_close("events", events.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
-        return Performer(groups, self._files, gate, journal, self.envelope, policy), lease
+        performer = Performer(groups, self._files, gate, journal, self.envelope, policy, events)
+        return performer, lease
