@@ -84,12 +84,12 @@ class Scene:
     def limit(self):
         return self.change(LIMIT, NEW, "memory_max")
 
-    def checked_until(self, condition, *, answered=True):
+    def checked_until(self, condition, *, asked=()):
         deadline = time.monotonic() + 20
         while not condition():
             assert time.monotonic() < deadline
             time.sleep(0.005)
-            self.lease.check(answered=answered)
+            self.lease.check(asked)
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ class TestAWriteThatIsStillToCome:
 
     def test_under_hold(self, scene, finish):
         scene.hold.put()
-        assert scene.lease.check(answered=True) == HELD
+        assert scene.lease.check([]) == HELD
         assert paths(scene.journal.entries()) == [LIMIT]
         finish.set()
         scene.checked_until(lambda: not scene.journal.entries())
@@ -126,16 +126,16 @@ class TestAWriteThatIsStillToCome:
 
     def test_when_the_hold_is_released_before_it_comes(self, scene, finish):
         scene.hold.put()
-        scene.lease.check(answered=True)
+        scene.lease.check([])
         scene.hold.remove()
-        scene.lease.check(answered=True)
+        scene.lease.check([])
         finish.set()
         scene.checked_until(lambda: not scene.journal.entries())
         assert scene.kernel.files[LIMIT] == OLD
 
     def test_without_an_answer(self, scene, finish):
         scene.time += LEASE
-        scene.lease.check(answered=False)
+        scene.lease.check(None)
         finish.set()
         scene.checked_until(lambda: not scene.journal.entries())
         assert scene.kernel.files[LIMIT] == OLD
@@ -229,23 +229,23 @@ class TestWhatCannotBeUndone:
         scene.lease.start()
         for _ in range(3):
             scene.time += LEASE / 2
-            scene.lease.check(answered=True)
+            scene.lease.check([])
         (entry,) = scene.journal.entries()
         assert entry.expires < scene.time, "a guardian would undo it"
         scene.kernel.refused.clear()
-        scene.lease.check(answered=True)
+        scene.lease.check([])
         assert (scene.kernel.files[SHARES], scene.journal.entries()) == ("1024", [])
 
     def test_what_is_wanted_anew_has_a_lease_again(self, scene):
         scene.change()
         scene.kernel.refused.add(SHARES)
         scene.hold.put()
-        scene.lease.check(answered=True)
+        scene.lease.check([])
         scene.hold.remove()
         scene.kernel.refused.clear()
         scene.change(new="5")
         scene.time += LEASE / 2
-        scene.lease.check(answered=True)
+        scene.lease.check([])
         (entry,) = scene.journal.entries()
         assert (entry.original, entry.expires) == ("1024", scene.expires())
         assert scene.kernel.files[SHARES] == "5"
@@ -255,7 +255,7 @@ class TestWhatCannotBeUndone:
         scene.kernel.refused.add(SHARES)
         scene.hold.put()
         for _ in range(3):
-            scene.lease.check(answered=True)
+            scene.lease.check([])
         assert [record.message for record in caplog.records] == [
             f"undo: {SHARES}: failed (Invalid argument)"
         ]
@@ -267,16 +267,16 @@ class TestSlowUndo:
         scene.limit()
         finish = scene.kernel.hang_at(OLD)
         scene.hold.put()
-        assert scene.lease.check(answered=True) == HELD
+        assert scene.lease.check([]) == HELD
         assert scene.kernel.files[SHARES] == "1024"
         with open(scene.path) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         scene.hold.remove()
-        assert scene.lease.check(answered=True) == UNDOING, "nothing is written meanwhile"
+        assert scene.lease.check([]) == UNDOING, "nothing is written meanwhile"
         finish.set()
         scene.checked_until(lambda: not scene.journal.entries())
         assert (scene.kernel.files[LIMIT], scene.lease.undone) == (OLD, 2)
-        assert scene.lease.check(answered=True) == ""
+        assert scene.lease.check([]) == ""
 
     def test_many_that_hang_take_no_more_than_some_threads_and_one_deadline(self):
         patience, go, begun = Patience(deadline=0.02), threading.Event(), threading.active_count()
@@ -310,7 +310,7 @@ def test_what_came_back_by_itself_does_not_count_as_given_back(scene):
     scene.change()
     scene.kernel.change(SHARES, "1024")
     scene.hold.put()
-    scene.lease.check(answered=True)
+    scene.lease.check([])
     assert (scene.journal.entries(), scene.lease.undone) == ([], 0)
 
 
@@ -331,17 +331,17 @@ def test_what_was_done_to_groups_that_are_gone_leaves_the_journal(scene):
         scene.kernel.make(f"{FOLDER}/{number}", cpu_shares="1024")
         scene.change(f"{FOLDER}/{number}/cpu.shares")
         scene.kernel.remove(f"{FOLDER}/{number}")
-        scene.lease.check(answered=True)
+        scene.lease.check([])
         assert scene.lease.count <= 2
-    scene.lease.check(answered=True)
+    scene.lease.check([])
     assert (scene.journal.entries(), scene.lease.undone) == ([], 0)
 
 
 def test_a_group_that_cannot_be_seen_for_one_look_is_not_gone(scene):
     scene.change()
     inode = scene.kernel.inodes.pop(f"{FOLDER}/one")
-    scene.lease.check(answered=True)
+    scene.lease.check([])
     scene.kernel.inodes[f"{FOLDER}/one"] = inode
     for _ in range(3):
-        scene.lease.check(answered=True)
+        scene.lease.check([])
     assert scene.lease.count == 1

@@ -4,7 +4,8 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 
-from wca.allocations.api import JournalError, Undone
+from wca.allocations.adoption import Adopted, AtStart
+from wca.allocations.api import Entry, JournalError, Undone
 from wca.allocations.contract import Files, Journal
 from wca.allocations.departed import Departed
 from wca.allocations.gate import Gate
@@ -36,6 +37,7 @@ class Lease:
         hold: stops everything.
         expires: gives the Unix time until which what is renewed now is to last.
         now: Unix time in seconds.
+        at_start: what is done with what an earlier agent has left.
         patience: with what takes its time to be given back.
         monotonic: seconds on a clock that never goes back, for the time of closing.
     """
@@ -48,6 +50,7 @@ class Lease:
         hold: Hold,
         expires: Callable[[], float],
         now: Callable[[], float],
+        at_start: AtStart = AtStart.UNDO,
         patience: Patience | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -61,9 +64,12 @@ class Lease:
         self._monotonic = monotonic
         self._departed = Departed(journal, files)
         self._open_matters: set[str] = set()
+        self._at_start = at_start
+        self._adopted = Adopted()
         self._closed = False
         #: Files that were given back so far.
         self.undone = 0
+        self._undone: list[Undone] = []
 
     @property
     def held(self) -> bool:
@@ -81,14 +87,26 @@ class Lease:
         return frozenset(entry.task_id for entry in self._journal.entries())
 
     def start(self) -> None:
-        """Undo what an earlier agent has left, see ``recover``. Raises JournalError."""
-        self._undo(only_expired=False)
+        """Undo what an earlier agent has left, or take it over. Raises JournalError.
 
-    def check(self, *, answered: bool) -> str:
+        Taken over is what is as it was left, until the allocator has answered some times: what it
+        has not asked for by then is given back.
+        """
+        kept: Sequence[Entry] = ()
+        if self._at_start is AtStart.ADOPT and not self.held:
+            kept = self._journal.adopt(self._files, self._expires())
+            self._adopted = Adopted(kept)
+        paths = {entry.path for entry in self._journal.entries()} - {one.path for one in kept}
+        self._undo(only_expired=False, paths=paths)
+        for one in kept:
+            log.info("adopted: %s has %r for %s", one.path, one.ours, one.task_id)
+
+    def check(self, asked: Collection[tuple[str, str]] | None) -> str:
         """Once in each interval: renew the lease or undo; why nothing may be written, or nothing.
 
         Args:
-            answered: whether the allocator has answered in this interval.
+            asked: task ids and types that the allocator's answer names; None: it has not answered
+                in this interval.
 
         Raises:
             JournalError: the journal cannot be used.
@@ -100,13 +118,19 @@ class Lease:
         entries = self._journal.entries()
         self._departed.look(entries)
         begun = {entry.path for entry in entries if entry.undoing}
-        if begun:
-            self._undo(only_expired=False, paths=begun)
-        if answered:
-            self._journal.renew(self._expires())
-        else:
+        unwanted = begun if asked is None else begun.union(self._adopted.answered(asked))
+        if unwanted:
+            self._undo(only_expired=False, paths=unwanted)
+        if asked is None:
             self._undo(only_expired=True)
+        else:
+            self._journal.renew(self._expires())
         return UNDOING if self._patience.busy else ""
+
+    def given_back(self) -> list[Undone]:
+        """What undo has done since the last call."""
+        undone, self._undone = self._undone, []
+        return undone
 
     def close(self, timeout: float) -> None:
         """Undo everything, and wait for what takes its time; safe again, also when interrupted."""
@@ -159,4 +183,5 @@ class Lease:
             if str(one) not in self._open_matters:
                 good = one.outcome in ("restored", "already")
                 log.log(logging.INFO if good else logging.WARNING, "undo: %s", one)
+                self._undone.append(one)
         self._open_matters = {str(one) for one in undone if one.outcome in LEFT}

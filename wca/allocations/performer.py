@@ -1,17 +1,18 @@
 """From what an allocator asks for to what became of it."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError
+from wca.allocations.arbiter import Arbiter
 from wca.allocations.changes import plan
 from wca.allocations.contract import Files, Journal
 from wca.allocations.envelope import Ask, Envelope, History
 from wca.allocations.events import Events, is_event
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
+from wca.allocations.ownership import ForeignWrite, Ownership
 from wca.allocations.requests import Refused, Request, Requests
 from wca.allocations.results import Outcome, Result
 from wca.allocators.api import AllocationType
@@ -46,6 +47,7 @@ class Performer:
         envelope: the bounds.
         policy: what may be done.
         events: what is done that is no state.
+        arbiter: says what somebody else has written; one that yields when left out.
     """
 
     def __init__(
@@ -57,16 +59,16 @@ class Performer:
         envelope: Envelope,
         policy: Policy,
         events: Events,
+        arbiter: Arbiter | None = None,
     ) -> None:
         self._requests = Requests(groups, files)
-        self._files = files
         self._gate = gate
         self._journal = journal
         self._envelope = envelope
         self._policy = policy
         self._events = events
         self._history = History()
-        self._theirs: dict[str, Entry] = {}
+        self._arbiter = arbiter or Arbiter(files, journal, gate, Ownership())
 
     def perform(
         self,
@@ -93,7 +95,7 @@ class Performer:
             for type_, value in one.items()
         ]
         try:
-            entries = self._in_force()
+            entries = self._arbiter.look(tasks, now)
         except JournalError as error:
             return [_failed(one, f"the journal cannot be read: {error}") for one in results]
         asks = [
@@ -106,27 +108,19 @@ class Performer:
         if asked is not None:  # else what is not asked for now would be new the next time
             events = [one for one in results if is_event(one.type)]
             self._events.perform(events, tasks, now, held)
+        asked_paths = {path for _, request in asks if request for path in request.current}
+        self._arbiter.settle(asked_paths, now, quiet=bool(held) or not self._policy.act)
         return results
 
-    def _in_force(self) -> dict[str, Entry]:
-        """By path; what was done to a group that is gone is gone with it."""
-        ours = {entry.path: entry for entry in self._journal.entries() if self._is_there(entry)}
-        self._theirs = {
-            path: entry
-            for path, entry in self._theirs.items()
-            if path not in ours and self._is_there(entry)
-        }
-        return self._theirs | ours
+    @property
+    def foreign_writes(self) -> Sequence[ForeignWrite]:
+        """What somebody else has written, as it was found in the last interval."""
+        return self._arbiter.found
 
-    def _is_there(self, entry: Entry) -> bool:
-        return self._files.inode(entry.cgroup[0]) == entry.cgroup[1]
-
-    def _give_up(self, entry: Entry) -> None:
-        """Somebody else has written since: theirs until the value from before us is back."""
-        self._theirs[entry.path] = replace(entry, settled=(), pending=())
-        # A journal that takes no more has the entry still, and sees for itself whose the value is.
-        with contextlib.suppress(JournalError):
-            self._journal.forget(entry.path)
+    @property
+    def yielded(self) -> int:
+        """Files that are left to somebody else."""
+        return self._arbiter.yielded
 
     def _understood(
         self, result: Result, tasks: TasksData, entries: Mapping[str, Entry]
@@ -146,8 +140,6 @@ class Performer:
             _failed(result, str(error))
             return None
         result.before = request.before
-        if request.foreign:
-            self._give_up(entries[request.foreign])
         return request
 
     def _granted(
@@ -166,7 +158,8 @@ class Performer:
                 granted.append((result, request))
                 continue
             ask = self._ask(result, request, tasks)
-            clause = held or ("foreign" if request.foreign else None)
+            theirs = request.foreign or self._arbiter.is_theirs(request.current, now)
+            clause = held or ("foreign" if theirs else None)
             clause = clause or self._envelope.refuses(ask, self._history, now, counted)
             if clause is not None:
                 result.outcome, result.reason = Outcome.REJECTED, clause
