@@ -11,6 +11,22 @@ from wca.allocations.slow import SlowWrites
 from wca.allocations.volatile import VolatileJournal
 
 
+class Group:
+    """The group of a task, with a folder for each controller on cgroup v1."""
+
+    def __init__(self, path, version):
+        self._path, self._version = path, version
+
+    def version(self, controller):
+        return self._version
+
+    def directory(self, controller):
+        return f"/cg/{controller}{self._path}" if self._version == 1 else f"/cg{self._path}"
+
+    def appeared(self):
+        return False
+
+
 class Acting:
     """Asks, and tells what became of it in words."""
 

@@ -1,6 +1,5 @@
 """Values of allocations to the text that the kernel gives back for them, and from it."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +36,9 @@ __all__ = [
     "encode_weight_as_shares",
     "encode_weight_of_shares",
     "list_format",
+    "printable",
+    "shown",
+    "tellable",
 ]
 
 #: Contents of the files of a knob, in their order.
@@ -51,6 +53,8 @@ _LEAST_WEIGHT, _MOST_WEIGHT = 1, 10_000
 _DEFAULT_SHARES, _DEFAULT_WEIGHT = 1024, 100
 _MOST_PIDS = 4_194_304
 _LONG_MAX = (1 << 63) - 1
+#: Of a number that is shown as such.
+_MOST_BITS = 128
 
 
 @dataclass(frozen=True)
@@ -224,17 +228,17 @@ def list_format(numbers: Iterable[int]) -> str:
 def _list(value: Any, what: str, count: int) -> str:
     if isinstance(value, str):
         try:
-            numbers = parse_cpu_list(value.encode())
+            numbers = parse_cpu_list(value.encode("utf-8", "replace"))
         except Malformed as error:
             raise ValidationError(str(error)) from None
     elif isinstance(value, (list, tuple, set, frozenset)) and all(map(_is_whole, value)):
         numbers = sorted(value)
     else:
-        raise ValidationError(f"expected a list of numbers such as 0-3,8, got {_shown(value)}")
+        raise ValidationError(f"expected a list of numbers such as 0-3,8, got {shown(value)}")
     if not numbers:
         raise ValidationError(f"expected at least one of the {what}, got an empty list")
     if numbers[0] < 0 or numbers[-1] >= count:
-        raise ValidationError(f"the {what} are 0 to {count - 1}, got {_shown(value)}")
+        raise ValidationError(f"the {what} are 0 to {count - 1}, got {shown(value)}")
     return list_format(numbers)
 
 
@@ -244,21 +248,41 @@ def _is_whole(value: Any) -> bool:
 
 def _number(value: Any, low: float, high: float) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not low <= value <= high:
-        raise ValidationError(f"expected a number from {low:g} to {high:g}, got {_shown(value)}")
+    if not number or not low <= value <= high:  # neither is a number that is none
+        raise ValidationError(f"expected a number from {low:g} to {high:g}, got {shown(value)}")
     return float(value)
 
 
 def _integer(value: Any, low: int, high: int) -> int:
     whole = _is_whole(value) or (isinstance(value, float) and value.is_integer())
     if not whole or not low <= value <= high:
-        raise ValidationError(f"expected a whole number from {low} to {high}, got {_shown(value)}")
+        raise ValidationError(f"expected a whole number from {low} to {high}, got {shown(value)}")
     return int(value)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value in a sentence, which may be anything, and of any length; never raises."""
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a number of {value.bit_length()} bits"
     simple = isinstance(value, (str, int, float, list, tuple, type(None)))
-    return repr(value)[:60] if simple else f"a {type(value).__name__}"
+    try:
+        return repr(value)[:60] if simple else f"a {type(value).__name__}"
+    except Exception:  # noqa: BLE001 - of what is in the list; repr() of a huge number raises, too
+        return f"a {type(value).__name__}"
+
+
+def tellable(value: Any) -> Any:
+    """What a record can have of a value that was refused, which may be anything."""
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int) and value.bit_length() <= _MOST_BITS:
+        return value
+    return printable(value)[:200] if isinstance(value, str) else printable(shown(value))
+
+
+def printable(text: str) -> str:
+    """A text that can be written to a file: half a character, which JSON can hold, cannot."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _parse(text: str) -> int:

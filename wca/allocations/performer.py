@@ -8,6 +8,7 @@ from typing import Any
 from wca.allocations.api import Entry, JournalError
 from wca.allocations.changes import plan
 from wca.allocations.contract import Files, Journal
+from wca.allocations.encoding import printable, shown, tellable
 from wca.allocations.envelope import Ask, Envelope, History
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
@@ -84,7 +85,7 @@ class Performer:
         """
         self._history.keep(frozenset(tasks))
         results = [
-            Result(str(task_id), str(type_), value)
+            Result(printable(str(task_id)), printable(str(type_)), value)
             for task_id, one in asked.items()
             for type_, value in one.items()
         ]
@@ -122,18 +123,17 @@ class Performer:
     ) -> Request | None:
         task = tasks.get(result.task_id)
         if task is None:
-            _failed(result, "there is no such task")
-            return None
+            return _refused(result, "there is no such task")
         try:
             type_ = AllocationType(result.type)
         except ValueError:
-            _failed(result, f"there is no allocation type {result.type[:60]!r}")
-            return None
+            return _refused(result, f"there is no allocation type {result.type[:60]!r}")
         try:
             request = self._requests.request(task, type_, result.value, entries)
         except Refused as error:
-            _failed(result, str(error))
-            return None
+            return _refused(result, str(error))
+        except Exception as error:  # noqa: BLE001 - a plugin's value: it costs no other request
+            return _refused(result, f"{type(error).__name__} for {shown(result.value)}")
         result.before = request.before
         if request.foreign:
             self._give_up(entries[request.foreign])
@@ -193,6 +193,12 @@ class Performer:
                 _failed(result, failed[key])
             else:
                 result.outcome = done
+
+
+def _refused(result: Result, reason: str) -> None:
+    """It failed before it was known whether its value is one."""
+    _failed(result, reason)
+    result.value = tellable(result.value)
 
 
 def _failed(result: Result, reason: str) -> Result:
