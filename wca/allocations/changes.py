@@ -15,7 +15,7 @@ __all__ = ["Change", "Plan", "Wanted", "inverse", "ordered", "plan"]
 
 #: Within a group: what has to be out of the way before it shrinks, and there before it grows.
 _RANK = {"cpu_burst": 0, "cpu_quota": 1, "cpu_shares": 2, "cpu_weight": 2, "cpu_idle": 3}
-_PERIOD = "cpu.cfs_period_us"
+_PERIOD, _UNLIMITED = "cpu.cfs_period_us", "-1"
 
 
 @dataclass(frozen=True)
@@ -128,11 +128,14 @@ def _writes(one: Wanted, changes: Sequence[Change], current: Mapping[str, str]) 
     changed = [
         Write(change.path, old, change.new, one.task_id, one.type, change.cgroup, change.implied)
         for change, old in zip(changes, before, strict=True)
-        if old != change.new
+        if old != change.new or change.implied  # a weight is lost even if it was that one
     ]
     first = changed[0] if changed else None
-    if first is not None and posixpath.basename(first.path) == _PERIOD and _shorter(first):
-        return changed[::-1]  # so that in between the task has not more than before or after
+    if first is not None and posixpath.basename(first.path) == _PERIOD and len(changed) > 1:
+        unlimited = changed[1].new == _UNLIMITED  # such a group may have any period
+        if unlimited or (changed[1].old != _UNLIMITED and _shorter(first)):
+            # So that in between the task has not more than before or after.
+            return [changed[1], first, *changed[2:]]
     return changed
 
 

@@ -1,6 +1,6 @@
 """Values of allocations to the text that the kernel gives back for them, and from it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ __all__ = [
     "encode_weight_as_shares",
     "encode_weight_of_shares",
     "list_format",
+    "period_of",
     "printable",
     "shown",
     "tellable",
@@ -67,6 +68,8 @@ class Machine:
         shares_unit: ``cpu.shares`` of 1.0.
         nodes: NUMA nodes.
         page_size: in bytes.
+        cpu_numbers: of the CPUs; None: 0 and the next ones.
+        node_numbers: likewise of the NUMA nodes.
     """
 
     cpus: int
@@ -74,6 +77,18 @@ class Machine:
     shares_unit: int = 1000
     nodes: int = 1
     page_size: int = 4096
+    cpu_numbers: frozenset[int] | None = None
+    node_numbers: frozenset[int] | None = None
+
+    @property
+    def all_cpus(self) -> Collection[int]:
+        """The numbers of the CPUs."""
+        return range(self.cpus) if self.cpu_numbers is None else self.cpu_numbers
+
+    @property
+    def all_nodes(self) -> Collection[int]:
+        """The numbers of the NUMA nodes."""
+        return range(self.nodes) if self.node_numbers is None else self.node_numbers
 
 
 def encode_quota(value: Any, machine: Machine) -> Texts:
@@ -100,6 +115,16 @@ def encode_max(value: Any, machine: Machine) -> Texts:
 def decode_max(texts: Texts, machine: Machine) -> float:
     """``cpu.max`` to a share of all CPUs."""
     return _share(*parse_cpu_max(texts[0].encode()), machine)
+
+
+def period_of(texts: Texts) -> int | None:
+    """The period in microseconds of a group that has a quota; None: it has none.
+
+    Args:
+        texts: period and quota of cgroup v1, or ``cpu.max``.
+    """
+    quota, period = texts[0].split() if len(texts) == 1 else texts[::-1]
+    return int(period) if quota.isdigit() and period.isdigit() else None
 
 
 def encode_burst(value: Any, machine: Machine) -> Texts:
@@ -164,12 +189,12 @@ def decode_number(texts: Texts, _machine: Machine) -> int:
 
 def encode_cpus(value: Any, machine: Machine) -> Texts:
     """CPUs as text such as ``0-3,8`` or as a list of numbers."""
-    return (_list(value, "CPUs", machine.cpus),)
+    return (_list(value, "CPUs", machine.all_cpus),)
 
 
 def encode_mems(value: Any, machine: Machine) -> Texts:
     """NUMA nodes, in the same way."""
-    return (_list(value, "NUMA nodes", machine.nodes),)
+    return (_list(value, "NUMA nodes", machine.all_nodes),)
 
 
 def decode_list(texts: Texts, _machine: Machine) -> str:
@@ -225,7 +250,7 @@ def list_format(numbers: Iterable[int]) -> str:
     return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges)
 
 
-def _list(value: Any, what: str, count: int) -> str:
+def _list(value: Any, what: str, there: Collection[int]) -> str:
     if isinstance(value, str):
         try:
             numbers = parse_cpu_list(value.encode("utf-8", "replace"))
@@ -237,8 +262,9 @@ def _list(value: Any, what: str, count: int) -> str:
         raise ValidationError(f"expected a list of numbers such as 0-3,8, got {shown(value)}")
     if not numbers:
         raise ValidationError(f"expected at least one of the {what}, got an empty list")
-    if numbers[0] < 0 or numbers[-1] >= count:
-        raise ValidationError(f"the {what} are 0 to {count - 1}, got {shown(value)}")
+    if any(number not in there for number in numbers):
+        those = list_format(there).replace("-", " to ").replace(",", ", ")
+        raise ValidationError(f"the {what} are {those}, got {shown(value)}")
     return list_format(numbers)
 
 

@@ -1,13 +1,13 @@
 """One request of an allocator: what it means in files, and how much it is."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wca.allocations.api import Entry
 from wca.allocations.changes import Change, Wanted
 from wca.allocations.contract import Files
-from wca.allocations.encoding import Texts
+from wca.allocations.encoding import Texts, period_of
 from wca.allocations.gate import reason_of
 from wca.allocations.groups import Groups, Place
 from wca.allocations.idle import AFTER_IDLE, WHILE_IDLE, weight_file
@@ -16,7 +16,7 @@ from wca.detectors.api import TaskData
 from wca.errors import NotAvailable, TargetGone, ValidationError, WcaError
 from wca.linux.parse import Malformed
 
-__all__ = ["Refused", "Request", "Requests"]
+__all__ = ["Refused", "Request", "Requests", "is_back"]
 
 _UNLIMITED = "-1"
 
@@ -81,43 +81,94 @@ class Requests:
         """
         try:
             place = self._groups.place(task, type_)
-            texts = place.knob.encode(value, self._groups.machine)
-            before = self._before(place)
-            changes = self._changes(place, texts, entries)
+            found = {folder: self._groups.texts(place, folder) for folder in place.folders}
+            aims = {one: self._aim(place, one, value, found[one], entries) for one in found}
+            changes = self._changes(place, aims, entries)
             current = {one.path: self._files.read(one.path) for one in changes}
         except (NotAvailable, TargetGone, ValidationError, Malformed) as error:
             raise Refused(str(error)) from None
         except OSError as error:
             raise Refused(reason_of(error, str(error.filename))) from None
-        knob = place.knob
-        amount = knob.amount(knob.decode(texts, self._groups.machine))
-        now = None if before is None else knob.amount(before)
+        first = place.folders[0]
+        amount = place.knob.amount(place.knob.decode(aims[first], self._groups.machine))
+        now = self._now(place, found.values(), amount)
         grows = now is not None and amount > now
         return Request(
             Wanted(task.task_id, type_.value, changes, grows),
             current,
-            before,
+            self._decoded(place, found[first]),
             amount,
             now,
-            _is_back(changes, entries),
+            is_back(changes, entries, current),
             _foreign(current, entries),
         )
 
-    def _before(self, place: Place) -> Any:
+    def _aim(
+        self, place: Place, folder: str, value: Any, found: Texts, entries: Mapping[str, Entry]
+    ) -> Texts:
+        """What is to be in the files of a folder.
+
+        Where a value is the one from before the agent, or in force, as allocators are shown it,
+        that is exactly what was or is there, however the same value would be written otherwise.
+        """
+        machine = self._groups.machine
+        period = period_of(found) if place.knob.type is AllocationType.QUOTA else None
+        texts, problem = None, None
         try:
-            texts = self._groups.texts(place, place.folders[0])
+            # A group with a limit keeps its period: the kernel compares those of groups and of the
+            # groups above them in every moment, also between the writes of period and quota.
+            texts = place.knob.encode(value, replace(machine, period=period or machine.period))
+        except ValidationError as error:
+            problem = error
+        original = tuple(
+            entries[path].original if path in entries else text
+            for path, text in zip(place.paths(folder), found, strict=True)
+        )
+        for there in (found,) if texts == found else (original, found):
+            if self._says(place, there, value, texts):
+                return there
+        if texts is None:
+            raise problem or ValidationError("no value")
+        return texts
+
+    def _says(self, place: Place, there: Texts, value: Any, texts: Texts | None) -> bool:
+        """Whether what is or was there is a value, or one that is read as the same."""
+        shown = self._decoded(place, there)
+        if shown is None:
+            return False
+        if type(value) is type(shown) and value == shown:
+            return True
+        if texts is None:
+            return False
+        return bool(
+            shown == place.knob.decode(texts, self._groups.machine)
+            or (shown == "" and texts == place.knob.whole(self._groups.machine))
+        )
+
+    def _decoded(self, place: Place, texts: Texts) -> Any:
+        try:
             return place.knob.decode(texts, self._groups.machine)
         except Malformed:
             return None
 
-    def _changes(self, place: Place, texts: Texts, entries: Mapping[str, Entry]) -> list[Change]:
+    def _now(self, place: Place, found: Iterable[Texts], amount: float) -> float | None:
+        """How much is in force; of several groups the one that is changed most."""
+        values = [self._decoded(place, texts) for texts in found]
+        if None in values:
+            return None
+        amounts = [place.knob.amount(one) for one in values]
+        return min(amounts) if amount > min(amounts) else max(amounts)
+
+    def _changes(
+        self, place: Place, aims: Mapping[str, Texts], entries: Mapping[str, Entry]
+    ) -> list[Change]:
         changes = [
             Change(path, text, self._cgroup(folder))
-            for folder in place.folders
+            for folder, texts in aims.items()
             for path, text in zip(place.paths(folder), texts, strict=True)
         ]
         if place.knob.type is AllocationType.QUOTA and place.version == 1:
-            return changes + self._of_containers(place, texts, entries)
+            return changes + self._of_containers(place, aims[place.folders[0]], entries)
         if place.knob.type is AllocationType.CPU_IDLE:
             return self._idle(place, changes[0], entries)
         return changes
@@ -165,9 +216,14 @@ class Requests:
         return [idle, weight]
 
 
-def _is_back(changes: list[Change], entries: Mapping[str, Entry]) -> bool:
-    ours = [one for one in changes if one.path in entries]
-    return bool(ours) and all(entries[one.path].original == one.new for one in ours)
+def is_back(
+    changes: Sequence[Change], entries: Mapping[str, Entry], current: Mapping[str, str]
+) -> bool:
+    """Whether all that would be written was there before the agent."""
+    written = [one for one in changes if not one.implied and current[one.path] != one.new]
+    return bool(written) and all(
+        one.path in entries and entries[one.path].original == one.new for one in written
+    )
 
 
 def _foreign(current: Mapping[str, str], entries: Mapping[str, Entry]) -> str:

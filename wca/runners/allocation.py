@@ -156,13 +156,15 @@ class AllocationRunner(MeasurementRunner):
 
     def _stages_of_allocation(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Asking, and doing."""
-        config = self.allocation_configuration
+        config, nodes = self.allocation_configuration, engine.platform.node_cpus
         machine = Machine(
             engine.platform.cpus,
             config.cpu_quota_period,
             config.cpu_shares_unit,
             engine.platform.numa_nodes,
             os.sysconf("SC_PAGESIZE"),
+            frozenset().union(*nodes.values()) or None,
+            frozenset(nodes) or None,
         )
         groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
         performer, lease = self._acting(engine, groups)
