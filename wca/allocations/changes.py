@@ -62,10 +62,20 @@ class Plan:
         writes: in their order.
         conflicts: requests, by task id and type, that want in a file something else than one before
             them, which they lose to, with the name of that.
+        shared: requests that want the same in a file as some before them, which write it; by task
+            id and type, as those are.
     """
 
     writes: list[Write] = field(default_factory=list)
     conflicts: dict[tuple[str, str], str] = field(default_factory=dict)
+    shared: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
+
+    def share(self, failed: dict[tuple[str, str], str]) -> None:
+        """Add what fails together with those that have failed, by task id and type."""
+        for key, others in self.shared.items():
+            reasons = [failed[one] for one in others if one in failed]
+            if reasons:
+                failed.setdefault(key, reasons[0])
 
 
 def plan(wanted: Iterable[Wanted], current: Mapping[str, str]) -> Plan:
@@ -87,6 +97,10 @@ def plan(wanted: Iterable[Wanted], current: Mapping[str, str]) -> Plan:
             result.conflicts[one.task_id, one.type] = f"{other.type} of {other.task_id}"
             continue
         fresh = [change for change in one.changes if change.path not in taken]
+        before = [taken[c.path][1] for c in one.changes if c.path in taken]
+        if before:
+            names = [(each.task_id, each.type) for each in before]
+            result.shared[one.task_id, one.type] = list(dict.fromkeys(names))
         taken |= {change.path: (change.new, one) for change in fresh}
         found.append((one, _writes(one, fresh, current)))
     result.writes = ordered(found)

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from wca.allocators.api import AllocationType
 from wca.config.types import Duration, Numeric
 from wca.errors import ValidationError
 
-__all__ = ["Ask", "Envelope", "History"]
+__all__ = ["Ask", "Envelope", "History", "Measure"]
 
 _DAY = 86400
 _PAUSE = Duration(0, _DAY)
@@ -32,6 +32,44 @@ _SHRINK_PAUSE, _GROW_PAUSE = 10.0, 60.0
 _SHRINK_STEP, _GROW_STEP = 1.0, 0.5
 
 
+#: How much may be added at least where a share of what there is would be nothing: from zero,
+#: or in whole numbers. The kernel takes no burst beyond the quota.
+_LEAST_STEPS = {
+    AllocationType.CPU_BURST: 1.0,
+    AllocationType.SHARES: 0.03,  # one step of cpu.weight
+    AllocationType.CPU_WEIGHT: 1,
+    AllocationType.IO_WEIGHT: 1,
+    AllocationType.CPUSET_CPUS: 1,
+    AllocationType.CPUSET_MEMS: 1,
+    AllocationType.CPUSET_MEMORY_MIGRATE: 1,
+    AllocationType.MEMORY_LOW: 16 * _MEBIBYTE,
+    AllocationType.MEMORY_HIGH: 16 * _MEBIBYTE,
+    AllocationType.MEMORY_MAX: 16 * _MEBIBYTE,
+    AllocationType.PIDS_MAX: 8,
+}
+#: Types that are the weight of a group, whichever name it is changed by.
+_WEIGHTS = (AllocationType.SHARES, AllocationType.CPU_WEIGHT, AllocationType.CPU_IDLE)
+
+
+def _as_it_is(bound: float) -> float:
+    return bound
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How much a request is as one type of those that share its file.
+
+    Args:
+        type: of allocation.
+        amount: how much.
+        rounded: gives a bound as the kernel would have it: a task may be granted exactly that.
+    """
+
+    type: AllocationType
+    amount: float
+    rounded: Callable[[float], float] = _as_it_is
+
+
 @dataclass(frozen=True)
 class Ask:
     """A request, as the envelope sees it.
@@ -44,6 +82,7 @@ class Ask:
         labels: of the task.
         back: whether it is what was there before the agent: that is never refused.
         decided: whether the allocator has decided it by itself.
+        measures: how much it is, as each type of which bounds hold for it; nothing: as its own.
     """
 
     task_id: str
@@ -53,6 +92,12 @@ class Ask:
     labels: Mapping[str, str]
     back: bool = False
     decided: bool = True
+    measures: Sequence[Measure] = ()
+
+    @property
+    def what(self) -> tuple[str, str]:
+        """What is changed: types that share a file share their pauses."""
+        return self.task_id, _WEIGHTS[0] if self.type in _WEIGHTS else self.type
 
     @property
     def grows(self) -> bool:
@@ -75,7 +120,7 @@ class History:
             now: monotonic time in seconds.
             counted: tasks whose decision in this interval is counted already; takes this one.
         """
-        self._last[ask.task_id, ask.type] = now
+        self._last[ask.what] = now
         if ask.decided and not ask.back and ask.task_id not in counted:
             counted.add(ask.task_id)
             self._decisions.append(now)
@@ -88,11 +133,13 @@ class History:
 
     def since(self, ask: Ask, now: float) -> float:
         """Seconds since the same was changed last."""
-        return now - self._last.get((ask.task_id, ask.type), -math.inf)
+        return now - self._last.get(ask.what, -math.inf)
 
-    def keep(self, task_ids: frozenset[str]) -> None:
-        """Forget all tasks but these."""
-        self._last = {key: time for key, time in self._last.items() if key[0] in task_ids}
+    def keep(self, task_ids: Collection[str], since: float) -> None:
+        """Forget tasks but these, unless something of theirs was changed after that time."""
+        self._last = {
+            key: time for key, time in self._last.items() if key[0] in task_ids or time > since
+        }
 
 
 class Envelope:
@@ -110,7 +157,8 @@ class Envelope:
         maximums: by type the most that a task is granted.
         shrink_step: how much of a value may be taken in one step, as a share of it; not of
             ``cpu_idle``.
-        grow_step: how much may be added in one step, as a share of it.
+        grow_step: how much may be added in one step, as a share of it; where that is next to
+            nothing, a little: one CPU, 16 MiB, a burst up to the quota.
         shrink_pause: how long a change holds before the same is shrunk again.
         grow_pause: how long a change holds before the same is grown again.
         decisions_per_day: tasks at most for which something is decided within 24 hours; several
@@ -139,6 +187,11 @@ class Envelope:
         self.grow_pause = grow_pause
         self.decisions_per_day = decisions_per_day
 
+    @property
+    def longest_pause(self) -> float:
+        """Seconds for which a change matters at most."""
+        return max(self.shrink_pause, self.grow_pause)
+
     def refuses(self, ask: Ask, history: History, now: float, counted: set[str]) -> str | None:
         """The name of the clause that a request breaks; None: it may be granted.
 
@@ -156,9 +209,12 @@ class Envelope:
         for name, pattern in self.protected.items():
             if name in ask.labels and pattern.fullmatch(ask.labels[name]):
                 return "protected"
-        if ask.amount < self.minimums.get(ask.type, -math.inf):
+        measures = ask.measures or [Measure(ask.type, ask.amount)]
+        if any(m.amount < m.rounded(self.minimums.get(m.type, -math.inf)) for m in measures):
             return "minimums"
-        return "maximums" if ask.amount > self.maximums.get(ask.type, math.inf) else None
+        if any(m.amount > m.rounded(self.maximums.get(m.type, math.inf)) for m in measures):
+            return "maximums"
+        return None
 
     def _pace(self, ask: Ask, history: History, now: float, counted: set[str]) -> str | None:
         since = history.since(ask, now)
@@ -175,8 +231,10 @@ class Envelope:
             return False
         if math.isinf(ask.now) or math.isinf(ask.amount):
             return False
-        step = self.grow_step if ask.grows else self.shrink_step
-        return abs(ask.amount - ask.now) > step * ask.now * (1 + 1e-9)
+        step = (self.grow_step if ask.grows else self.shrink_step) * ask.now
+        if ask.grows and self.grow_step:
+            step = max(step, _LEAST_STEPS.get(ask.type, 0.0))
+        return abs(ask.amount - ask.now) > step * (1 + 1e-9)
 
 
 def _by_type(given: Mapping[AllocationType, float] | None) -> dict[AllocationType, float]:

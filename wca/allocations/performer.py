@@ -10,10 +10,11 @@ from wca.allocations.changes import plan
 from wca.allocations.contract import Files, Journal
 from wca.allocations.encoding import printable, shown, tellable
 from wca.allocations.envelope import Ask, Envelope, History
-from wca.allocations.gate import Gate
+from wca.allocations.gate import ALL_OR_NONE, Gate
 from wca.allocations.groups import Groups
 from wca.allocations.requests import Refused, Request, Requests
 from wca.allocations.results import Outcome, Result
+from wca.allocations.wishes import Wishes
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TasksData
 
@@ -64,6 +65,7 @@ class Performer:
         self._policy = policy
         self._history = History()
         self._theirs: dict[str, Entry] = {}
+        self._wishes = Wishes()
 
     def perform(
         self,
@@ -83,7 +85,8 @@ class Performer:
         Returns:
             One result for each request.
         """
-        self._history.keep(frozenset(tasks))
+        self._history.keep(tasks, now - self._envelope.longest_pause)
+        self._wishes.keep(tasks)
         results = [
             Result(printable(str(task_id)), printable(str(type_)), value)
             for task_id, one in asked.items()
@@ -95,7 +98,7 @@ class Performer:
             return [_failed(one, f"the journal cannot be read: {error}") for one in results]
         asks = [(one, self._understood(one, tasks, entries)) for one in results]
         granted = self._granted(asks, tasks, now, held)
-        self._carry_out(granted)
+        self._carry_out(granted, results)
         return results
 
     def _in_force(self) -> dict[str, Entry]:
@@ -149,7 +152,12 @@ class Performer:
         granted = []
         counted: set[str] = set()
         for result, request in asks:
-            if request is None or not request.changes:
+            if request is None:
+                continue
+            if not self._policy.act and self._wishes.stands(request) and not held:
+                granted.append((result, request))
+                continue
+            if not request.changes:
                 continue
             ask = self._ask(result, request, tasks)
             clause = held or ("foreign" if request.foreign else None)
@@ -171,9 +179,12 @@ class Performer:
             tasks[result.task_id].labels,
             request.back,
             self._policy.decides,
+            request.measures,
         )
 
-    def _carry_out(self, granted: Sequence[tuple[Result, Request]]) -> None:
+    def _carry_out(
+        self, granted: Sequence[tuple[Result, Request]], results: Sequence[Result]
+    ) -> None:
         current: dict[str, str] = {}
         for _, request in granted:
             current |= request.current
@@ -182,17 +193,29 @@ class Performer:
             key: f"{other} wants another value in the same file"
             for key, other in planned.conflicts.items()
         }
+        whole = self._policy.all_or_nothing
+        if whole and (failed or any(one.outcome is Outcome.FAILED for one in results)):
+            # What was there before the agent is given back all the same.
+            planned = plan([one.wanted for _, one in granted if one.back], current)
+            failed = {_key(one): ALL_OR_NONE for one, asked in granted if not asked.back} | failed
+            whole = False
         if self._policy.act:
-            whole = self._policy.all_or_nothing
             failed |= self._gate.apply(planned.writes, whole=whole)
+        planned.share(failed)
         done = Outcome.APPLIED if self._policy.act else Outcome.WOULD
-        for result, _ in granted:
-            key = (result.task_id, result.type)
+        for result, request in granted:
+            key = _key(result)
             result.writes = [one for one in planned.writes if (one.task_id, one.type) == key]
             if key in failed:
                 _failed(result, failed[key])
             else:
                 result.outcome = done
+                if not self._policy.act:
+                    self._wishes.add(request)
+
+
+def _key(result: Result) -> tuple[str, str]:
+    return result.task_id, result.type
 
 
 def _refused(result: Result, reason: str) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 from wca.allocations.api import Entry
 from wca.allocations.changes import Change, Wanted
 from wca.allocations.contract import Files
-from wca.allocations.encoding import Texts, period_of
+from wca.allocations.encoding import Machine, Texts, period_of
+from wca.allocations.envelope import Measure
 from wca.allocations.gate import reason_of
 from wca.allocations.groups import Groups, Place
 from wca.allocations.idle import AFTER_IDLE, WHILE_IDLE, weight_file
+from wca.allocations.measures import measures
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TaskData
 from wca.errors import NotAvailable, TargetGone, ValidationError, WcaError
@@ -37,6 +39,7 @@ class Request:
         now: how much is in force; None: it cannot be told.
         back: whether it is what was there before the agent.
         foreign: a file of it that somebody else has written since we did; empty: none.
+        measures: how much is asked for, as each type of which bounds hold for it.
     """
 
     wanted: Wanted
@@ -46,6 +49,7 @@ class Request:
     now: float | None = None
     back: bool = False
     foreign: str = ""
+    measures: Sequence[Measure] = ()
 
     @property
     def changes(self) -> bool:
@@ -90,7 +94,8 @@ class Requests:
         except OSError as error:
             raise Refused(reason_of(error, str(error.filename))) from None
         first = place.folders[0]
-        amount = place.knob.amount(place.knob.decode(aims[first], self._groups.machine))
+        measured = measures(place, aims[first], changes, self._machine(place, found[first]))
+        amount = measured[0].amount
         now = self._now(place, found.values(), amount)
         grows = now is not None and amount > now
         return Request(
@@ -101,7 +106,18 @@ class Requests:
             now,
             is_back(changes, entries, current),
             _foreign(current, entries),
+            measured,
         )
+
+    def _machine(self, place: Place, texts: Texts) -> Machine:
+        """What the values of a group are relative to.
+
+        One with a limit keeps its period: the kernel compares those of groups and of the groups
+        above them in every moment, also between the writes of period and quota.
+        """
+        machine = self._groups.machine
+        period = period_of(texts) if place.knob.type is AllocationType.QUOTA else None
+        return machine if period is None else replace(machine, period=period)
 
     def _aim(
         self, place: Place, folder: str, value: Any, found: Texts, entries: Mapping[str, Entry]
@@ -111,13 +127,9 @@ class Requests:
         Where a value is the one from before the agent, or in force, as allocators are shown it,
         that is exactly what was or is there, however the same value would be written otherwise.
         """
-        machine = self._groups.machine
-        period = period_of(found) if place.knob.type is AllocationType.QUOTA else None
         texts, problem = None, None
         try:
-            # A group with a limit keeps its period: the kernel compares those of groups and of the
-            # groups above them in every moment, also between the writes of period and quota.
-            texts = place.knob.encode(value, replace(machine, period=period or machine.period))
+            texts = place.knob.encode(value, self._machine(place, found))
         except ValidationError as error:
             problem = error
         original = tuple(
