@@ -4,6 +4,7 @@ Both are compared as the kernel gives them: two values that the kernel cannot te
 same, and two that it can are not, however little they differ.
 """
 
+import itertools
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -144,12 +145,12 @@ def _writes(one: Wanted, changes: Sequence[Change], current: Mapping[str, str]) 
         for change, old in zip(changes, before, strict=True)
         if old != change.new or change.implied  # a weight is lost even if it was that one
     ]
-    first = changed[0] if changed else None
-    if first is not None and posixpath.basename(first.path) == _PERIOD and len(changed) > 1:
-        unlimited = changed[1].new == _UNLIMITED  # such a group may have any period
-        if unlimited or (changed[1].old != _UNLIMITED and _shorter(first)):
-            # So that in between the task has not more than before or after.
-            return [changed[1], first, *changed[2:]]
+    for place, (first, second) in enumerate(itertools.pairwise(changed)):
+        if posixpath.basename(first.path) == _PERIOD and second.cgroup == first.cgroup:
+            unlimited = second.new == _UNLIMITED  # such a group may have any period
+            if unlimited or (second.old != _UNLIMITED and _shorter(first)):
+                # So that in between the task has not more than before or after.
+                changed[place : place + 2] = [second, first]
     return changed
 
 

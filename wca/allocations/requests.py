@@ -1,5 +1,6 @@
 """One request of an allocator: what it means in files, and how much it is."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,14 +14,13 @@ from wca.allocations.gate import reason_of
 from wca.allocations.groups import Groups, Place
 from wca.allocations.idle import AFTER_IDLE, WHILE_IDLE, weight_file
 from wca.allocations.measures import measures
+from wca.allocations.quotas import parts_of_quota, quota_of_all
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TaskData
 from wca.errors import NotAvailable, TargetGone, ValidationError, WcaError
 from wca.linux.parse import Malformed
 
 __all__ = ["Refused", "Request", "Requests", "is_back"]
-
-_UNLIMITED = "-1"
 
 
 class Refused(WcaError):  # noqa: N818 - named for what the kernel or the value does
@@ -85,6 +85,8 @@ class Requests:
         """
         try:
             place = self._groups.place(task, type_)
+            if place.divided:
+                return self._divided(task, place, value, entries)
             found = {folder: self._groups.texts(place, folder) for folder in place.folders}
             aims = {one: self._aim(place, one, value, found[one], entries) for one in found}
             changes = self._changes(place, aims, entries)
@@ -132,10 +134,7 @@ class Requests:
             texts = place.knob.encode(value, self._machine(place, found))
         except ValidationError as error:
             problem = error
-        original = tuple(
-            entries[path].original if path in entries else text
-            for path, text in zip(place.paths(folder), found, strict=True)
-        )
+        original = _originals(place.paths(folder), found, entries)
         for there in (found,) if texts == found else (original, found):
             if self._says(place, there, value, texts):
                 return there
@@ -179,8 +178,6 @@ class Requests:
             for folder, texts in aims.items()
             for path, text in zip(place.paths(folder), texts, strict=True)
         ]
-        if place.knob.type is AllocationType.QUOTA and place.version == 1:
-            return changes + self._of_containers(place, aims[place.folders[0]], entries)
         if place.knob.type is AllocationType.CPU_IDLE:
             return self._idle(place, changes[0], entries)
         return changes
@@ -191,28 +188,34 @@ class Requests:
             raise Refused("its cgroup is gone")
         return folder, inode
 
-    def _of_containers(
-        self, place: Place, texts: Texts, entries: Mapping[str, Entry]
-    ) -> list[Change]:
-        """What their limits have to be.
-
-        Cgroup v1 refuses a task less than one of its containers has: those are without a limit of
-        their own as long as it is more than the task's.
-        """
-        machine, decode = self._groups.machine, place.knob.decode
-        changes = []
-        for folder in place.below:
-            try:
-                period, quota = self._groups.texts(place, folder)
-            except OSError:
-                continue
-            path = place.paths(folder)[1]
-            own = entries[path].original if path in entries else quota
-            limited = _UNLIMITED not in (own, texts[1])
-            too_much = limited and decode((period, own), machine) > decode(texts, machine)
-            new = _UNLIMITED if too_much else own
-            changes.append(Change(path, new, self._cgroup(folder)))
-        return changes
+    def _divided(
+        self, task: TaskData, place: Place, value: Any, entries: Mapping[str, Entry]
+    ) -> Request:
+        """A quota that is divided among the containers of the task, see ``quotas``."""
+        machine, own = self._groups.machine, place.folders[0]
+        found = {own: self._groups.texts(place, own), **self._groups.texts_below(place)}
+        first = {one: _originals(place.paths(one), found[one], entries) for one in found}
+        shown, before = _quota(found, own, machine), _quota(first, own, machine)
+        if value == before:
+            aims = first
+        elif value == shown:
+            aims = found
+        else:
+            below = {one: texts for one, texts in first.items() if one != own}
+            whole, parts = parts_of_quota(value, first[own], below, machine)
+            aims = {own: whole, **parts}
+        changes = self._changes(place, aims, entries)
+        current = dict(zip(_paths(place, found), itertools.chain(*found.values()), strict=True))
+        amount = before if aims is first else shown if aims is found else float(value)
+        return Request(
+            Wanted(task.task_id, place.knob.type.value, changes, amount > shown),
+            current,
+            shown,
+            amount,
+            shown,
+            is_back(changes, entries, current),
+            _foreign(current, entries),
+        )
 
     def _idle(self, place: Place, idle: Change, entries: Mapping[str, Entry]) -> list[Change]:
         """The weight changes along with it, and comes back when the idle class is left."""
@@ -226,6 +229,22 @@ class Requests:
             return [idle]
         weight = Change(path, entries[path].original, idle.cgroup, old=AFTER_IDLE[name])
         return [idle, weight]
+
+
+def _originals(paths: Sequence[str], found: Texts, entries: Mapping[str, Entry]) -> Texts:
+    """What was in files before the agent."""
+    return tuple(
+        entries[path].original if path in entries else text
+        for path, text in zip(paths, found, strict=True)
+    )
+
+
+def _paths(place: Place, folders: Iterable[str]) -> Iterable[str]:
+    return itertools.chain.from_iterable(place.paths(folder) for folder in folders)
+
+
+def _quota(texts: Mapping[str, Texts], own: str, machine: Machine) -> float:
+    return quota_of_all(texts[own], {one: texts[one] for one in texts if one != own}, machine)
 
 
 def is_back(
