@@ -40,6 +40,7 @@ class Acting:
         journal=None,
         envelope=None,
         slow=None,
+        history=None,
         **policy,
     ):
         self.files = files or KernelFiles()
@@ -52,7 +53,7 @@ class Acting:
         )
         envelope = envelope or Envelope()
         self.performer = Performer(
-            self.groups, self.files, self.gate, self.journal, envelope, policy
+            self.groups, self.files, self.gate, self.journal, envelope, policy, history=history
         )
         self.tasks = {}
         self.now = 0.0

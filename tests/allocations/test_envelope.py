@@ -153,6 +153,25 @@ def test_from_next_to_nothing_a_step_is_a_little(type_, now, amount, too_much):
     assert Granting(grow_step=0.0)(ask(amount, now, type_)) == "grow_step"
 
 
+@pytest.mark.parametrize(
+    ("bounds", "sentence"),
+    [
+        ({"minimums": {T.QUOTA: math.nan}}, "minimums: cpu_quota: expected a number"),
+        ({"maximums": {T.QUOTA: -1}}, "maximums: cpu_quota: expected a number"),
+        ({"minimums": {T.SHARES: True}}, "minimums: cpu_shares: expected a number"),
+        ({"minimums": {T.RDT: 3}}, "minimums: rdt has no amount"),
+        ({"maximums": {T.PIDS_MAX: 3}}, "maximums: pids_max: 3 is less than its minimum of 8"),
+        (
+            {"minimums": {T.SHARES: 2}, "maximums": {T.SHARES: 1}},
+            "maximums: cpu_shares: 1 is less than its minimum of 2",
+        ),
+    ],
+)
+def test_bounds_that_make_no_sense_are_refused(bounds, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        Envelope(**bounds)
+
+
 AMOUNTS = st.floats(0, 1, allow_nan=False)
 EVENTS = st.lists(
     st.tuples(st.sampled_from("abc"), AMOUNTS, st.floats(0, 40_000), st.booleans()), max_size=40

@@ -132,3 +132,12 @@ def test_without_act_another_wish_is_another_decision_and_a_hold_is_told():
     assert made.ask({"t": {T.SHARES: 0.5}}, held="hold") == {("t", T.SHARES): "rejected: hold"}
     assert made.ask({"t": {T.SHARES: 1.024}}) == {("t", T.SHARES): "unchanged"}
     assert made.ask({"t": {T.SHARES: 0.5}}) == {("t", T.SHARES): "rejected: shrink_pause"}
+
+
+def test_a_label_of_protection_that_nobody_has_is_said_once(caplog):
+    made = acting(envelope=Envelope(protected={"taskname": "shop", "qos": "high"}))
+    made.tasks["t"].labels = {"qos": "low"}
+    for _ in range(3):
+        made.ask({})
+    (message,) = caplog.messages
+    assert "no task has the label taskname" in message

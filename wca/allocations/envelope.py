@@ -5,7 +5,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from wca.allocators.api import AllocationType
 from wca.config.types import Duration, Numeric
@@ -18,6 +18,8 @@ _PAUSE = Duration(0, _DAY)
 _MEBIBYTE = 1 << 20
 _STEP = Numeric(0, 1)
 _COUNT = Numeric(0, 10_000)
+_BOUND = Numeric(0, None)
+_WITHOUT_AMOUNT = (AllocationType.RDT, AllocationType.MIGRATE_PAGES)
 
 #: What every task keeps, unless the file says otherwise.
 _MINIMUMS = {
@@ -141,6 +143,40 @@ class History:
             key: time for key, time in self._last.items() if key[0] in task_ids or time > since
         }
 
+    def save(self) -> None:
+        """Keep it for the next run; this one is forgotten."""
+
+    def dump(self, time_of: Callable[[float], float]) -> dict[str, Any]:
+        """As plain data.
+
+        Args:
+            time_of: gives for a monotonic time the one that is to be kept.
+        """
+        return {
+            "decisions": [time_of(time) for time in self._decisions],
+            "changes": [[*what, time_of(time)] for what, time in self._last.items()],
+        }
+
+    def load(self, state: Mapping[str, Any], time_of: Callable[[float], float]) -> None:
+        """Take over what ``dump`` has given.
+
+        Args:
+            state: that.
+            time_of: gives the monotonic time for one that was kept.
+
+        Raises:
+            ValidationError: it is no such thing.
+        """
+        try:
+            decisions = sorted(time_of(_finite(time)) for time in state["decisions"])
+            last = {
+                (str(task_id), str(what)): time_of(_finite(time))
+                for task_id, what, time in state["changes"]
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValidationError(f"it is damaged: {type(error).__name__}") from None
+        self._decisions, self._last = deque(decisions), last
+
 
 class Envelope:
     """What may be asked for at all; the rest is rejected, with the name of the clause.
@@ -179,8 +215,14 @@ class Envelope:
         if grow_pause < shrink_pause:
             raise ValidationError("growth is slower than shrinking: grow_pause >= shrink_pause")
         self.protected = {name: _compiled(name, text) for name, text in (protected or {}).items()}
-        self.minimums = _MINIMUMS | _by_type(minimums)
-        self.maximums = _by_type(maximums)
+        self.minimums = _MINIMUMS | _bounds("minimums", minimums)
+        self.maximums = _bounds("maximums", maximums)
+        for type_, most in self.maximums.items():
+            least = self.minimums.get(type_, 0)
+            if most < least:
+                raise ValidationError(
+                    f"maximums: {type_}: {most:g} is less than its minimum of {least:g}"
+                )
         self.shrink_step = shrink_step
         self.grow_step = grow_step
         self.shrink_pause = shrink_pause
@@ -235,6 +277,27 @@ class Envelope:
         if ask.grows and self.grow_step:
             step = max(step, _LEAST_STEPS.get(ask.type, 0.0))
         return abs(ask.amount - ask.now) > step * (1 + 1e-9)
+
+
+def _finite(time: Any) -> float:
+    number = float(time)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _bounds(
+    field: str, given: Mapping[AllocationType, float] | None
+) -> dict[AllocationType, float]:
+    found = _by_type(given)
+    for type_, bound in found.items():
+        try:
+            _BOUND.check(bound)
+        except ValidationError as error:
+            raise ValidationError(f"{field}: {type_}: {error}") from None
+        if type_ in _WITHOUT_AMOUNT:
+            raise ValidationError(f"{field}: {type_} has no amount, remove it")
+    return found
 
 
 def _by_type(given: Mapping[AllocationType, float] | None) -> dict[AllocationType, float]:

@@ -1,6 +1,7 @@
 """From what an allocator asks for to what became of it."""
 
 import contextlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,8 @@ from wca.allocators.api import AllocationType
 from wca.detectors.api import TasksData
 
 __all__ = ["Performer", "Policy"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Performer:
         journal: what is in force.
         envelope: the bounds.
         policy: what may be done.
+        history: what was done before; nothing when left out.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Performer:
         journal: Journal,
         envelope: Envelope,
         policy: Policy,
+        history: History | None = None,
     ) -> None:
         self._requests = Requests(groups, files)
         self._files = files
@@ -63,9 +68,10 @@ class Performer:
         self._journal = journal
         self._envelope = envelope
         self._policy = policy
-        self._history = History()
+        self._history = history or History()
         self._theirs: dict[str, Entry] = {}
         self._wishes = Wishes()
+        self._said = False
 
     def perform(
         self,
@@ -87,6 +93,7 @@ class Performer:
         """
         self._history.keep(tasks, now - self._envelope.longest_pause)
         self._wishes.keep(tasks)
+        self._say_unprotected(tasks)
         results = [
             Result(printable(str(task_id)), printable(str(type_)), value)
             for task_id, one in asked.items()
@@ -98,8 +105,18 @@ class Performer:
             return [_failed(one, f"the journal cannot be read: {error}") for one in results]
         asks = [(one, self._understood(one, tasks, entries)) for one in results]
         granted = self._granted(asks, tasks, now, held)
+        self._history.save()
         self._carry_out(granted, results)
         return results
+
+    def _say_unprotected(self, tasks: TasksData) -> None:
+        """Once: a label that nobody carries, as one that is misspelt, protects nobody."""
+        if not tasks or self._said:
+            return
+        self._said = True
+        for name in self._envelope.protected:
+            if not any(name in task.labels for task in tasks.values()):
+                log.warning("envelope: protected: no task has the label %s: see its spelling", name)
 
     def _in_force(self) -> dict[str, Entry]:
         """By path; what was done to a group that is gone is gone with it."""

@@ -14,9 +14,10 @@ from wca.allocations.in_force import InForce
 from wca.allocations.journal import DEFAULT_JOURNAL
 from wca.allocations.knobs import SLOW
 from wca.allocations.lease import Lease
-from wca.allocations.opening import journal_problems, open_journal
+from wca.allocations.opening import journal_problems, open_history, open_journal
 from wca.allocations.performer import Performer, Policy
-from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator
+from wca.allocations.usable import value_problem
+from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator, StaticAllocator
 from wca.allocators.calling import UsableAllocator
 from wca.config.inherited import takes_fields_of
 from wca.config.types import Duration, Injected, Path, Size
@@ -58,7 +59,8 @@ class AllocationRunner(MeasurementRunner):
         all_or_nothing: whether one request that fails takes back those of the same interval.
         hold: a file; while it is there everything is given back and nothing is written.
         journal: the file that knows what has to be undone, for the guardian and the next start,
-            too; used with ``act: true`` only.
+            too; used with ``act: true`` only. Beside it is ``NAME.history``: what was decided in
+            the last day.
         lease: how long values last when the allocator does not answer any more, or when the agent
             is dead and a guardian lives; two intervals at least.
         records: a file that takes one line of JSON for each decision and each anomaly that is new.
@@ -103,12 +105,14 @@ class AllocationRunner(MeasurementRunner):
             )
         self.allocator = NOPAllocator() if allocator is None else allocator
         UsableAllocator().check(self.allocator)
+        self.allocation_configuration = allocation_configuration or AllocationConfiguration()
+        for problem in self._value_problems():
+            raise ValidationError(f"allocator: {problem}")
         self.act = act
         given = options.get("metrics_storage") is not None  # else one standard output
         shared = LogStorage() if given else self.metrics_storage
         self.anomalies_storage = shared if anomalies_storage is None else anomalies_storage
         self.allocations_storage = shared if allocations_storage is None else allocations_storage
-        self.allocation_configuration = allocation_configuration or AllocationConfiguration()
         self.envelope = envelope or Envelope()
         self.all_or_nothing = all_or_nothing
         self.hold = hold
@@ -127,11 +131,23 @@ class AllocationRunner(MeasurementRunner):
         root = self.act and os.geteuid() != 0
         return [
             *super().check(),
+            *(f"allocator: {problem}" for problem in self._value_problems(of_file=True)),
             *(f"records: {problem}" for problem in records),
             *(f"state: {problem}" for problem in state),
             *(f"journal: {problem}" for problem in journal),
             *(["act: true needs root: only root may write to cgroups"] if root else []),
         ]
+
+    def _value_problems(self, *, of_file: bool = False) -> list[str]:
+        """What no machine can grant of what a StaticAllocator is known to ask for."""
+        if not isinstance(self.allocator, StaticAllocator):
+            return []
+        unit = self.allocation_configuration.cpu_shares_unit
+        found = [
+            (place, value_problem(type_, value, unit))
+            for place, type_, value in self.allocator.granted(of_file=of_file)
+        ]
+        return [f"{place}: {problem}" for place, problem in found if problem]
 
     def stages_after_export(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Store the metrics, ask, store the anomalies, do what may be done, store that."""
@@ -209,4 +225,6 @@ class AllocationRunner(MeasurementRunner):
         # A storage that hangs at the end must not take the time for it.
         engine.lifecycle.before_close("allocations", lease.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
-        return Performer(groups, self._files, gate, journal, self.envelope, policy), lease
+        history = open_history(self.journal if self.act else None, engine.clock)
+        performer = Performer(groups, self._files, gate, journal, self.envelope, policy, history)
+        return performer, lease
