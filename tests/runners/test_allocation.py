@@ -143,6 +143,14 @@ def test_what_is_asked_for_is_done_and_undone_at_the_end(run, tree):
     assert value(batches[1], "allocations_in_force") == 1
 
 
+def test_half_a_cpu_can_be_granted_without_a_word_about_the_period(run):
+    allocator = Asks()
+    run(allocator)
+    share = 0.5 / allocator.seen[0][0].cpus
+    for batch in run(AsksAsPersonsDo({"batch": {T.QUOTA: share}}), 2):
+        assert value(batch, "allocation_cpu_quota", task_id="batch") == pytest.approx(share)
+
+
 def test_nothing_is_written_unless_the_file_says_so(run, tree):
     before = weight(tree)
     allocator = Watches(tree, {"batch": {T.CPU_WEIGHT: 10}})
@@ -344,6 +352,25 @@ def test_each_decision_is_a_record_with_what_speaks_for_it(run, tmp_path):
     assert records[1]["reason"] == "expected a number from 0 to 1, got 3"
 
 
+@pytest.mark.parametrize(
+    ("reasons", "why"),
+    [
+        ({("batch", "cpu_weight"): "it disturbs web", ("gone", "x"): "y"}, ["it disturbs web"]),
+        ({}, []),
+        ("none", []),
+        ({("batch", T.CPU_WEIGHT): 7}, []),
+    ],
+)
+def test_an_allocator_may_say_why_it_asks(run, tmp_path, reasons, why):
+    class Explains(AsksAsPersonsDo):
+        def reasons(self):
+            return reasons
+
+    run(Explains({"batch": {T.CPU_WEIGHT: 10}}), records=str(tmp_path / "records"))
+    (record,) = map(json.loads, (tmp_path / "records").read_text().splitlines())
+    assert record["why"] == why
+
+
 def test_an_allocator_of_the_first_releases_is_served(run, tree):
     class Old(Allocator):
         decides = False
@@ -441,3 +468,18 @@ def test_what_is_left_out_goes_to_standard_output():
     assert runner.allocations_storage is runner.anomalies_storage is runner.metrics_storage
     with_one = AllocationRunner(node=Tasks(), metrics_storage=RecordingStorage())
     assert with_one.allocations_storage is with_one.anomalies_storage
+
+
+def test_limits_at_devices_are_seen_with_the_device_and_the_limit(run, tree):
+    groups = tree.groups("/batch")
+    if "blkio" in groups:
+        for unit in ("bps", "iops"):
+            for way in ("read", "write"):
+                tree.write(f"{groups['blkio']}/blkio.throttle.{way}_{unit}_device", "")
+        tree.write(f"{groups['blkio']}/blkio.throttle.read_bps_device", "8:0 500\n")
+    else:
+        tree.write(f"{groups['v2']}/io.max", "8:0 rbps=500 wbps=max riops=max wiops=max\n")
+    (batch,) = run(Asks())
+    labels = {"task_id": "batch", "device": "8:0"}
+    assert value(batch, "allocation_io_max", limit="rbps", **labels) == 500
+    assert values(batch, "allocation_io_max", limit="wbps", **labels) == []

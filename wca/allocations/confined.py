@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from wca.allocations.devices import divided, line_of
 from wca.linux.procfs import parse_mountinfo
 
 __all__ = ["ConfinedFiles", "control_roots"]
@@ -34,13 +35,16 @@ class ConfinedFiles:
         self._roots = [root.rstrip("/") for root in roots]
 
     def read(self, path: str) -> str:
-        """The text of a file. Raises OSError."""
-        with self._opened(path, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
-            return os.read(descriptor, _MOST_BYTES).decode("utf-8", "replace").strip()
+        """The text of a file, or of a line of it, see ``devices``. Raises OSError."""
+        file, device = divided(path)
+        with self._opened(file, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
+            text = os.read(descriptor, _MOST_BYTES).decode("utf-8", "replace").strip()
+        return line_of(text, device, file)
 
     def write(self, path: str, text: str) -> None:
         """Write to a file that is there, in one call. Raises OSError."""
-        with self._opened(path, os.O_WRONLY | os.O_NONBLOCK) as descriptor:
+        file, _ = divided(path)
+        with self._opened(file, os.O_WRONLY | os.O_NONBLOCK) as descriptor:
             if os.fstat(descriptor).st_size:  # files of the kernel have none
                 os.ftruncate(descriptor, 0)
             # An empty write does not reach the kernel's file; a line without content does.

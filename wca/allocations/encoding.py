@@ -1,10 +1,10 @@
 """Values of allocations to the text that the kernel gives back for them, and from it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from wca.errors import ValidationError
+from wca.errors import NotAvailable, ValidationError
 from wca.linux.cpu_limits import parse_cpu_max, parse_cpu_weight, parse_quota
 from wca.linux.parse import Malformed, parse_cpu_list, parse_limit, parse_number
 
@@ -21,6 +21,7 @@ __all__ = [
     "decode_shares",
     "decode_shares_of_weight",
     "decode_weight_of_shares",
+    "described",
     "encode_burst",
     "encode_cpus",
     "encode_io_weight",
@@ -36,8 +37,10 @@ __all__ = [
     "encode_weight_as_shares",
     "encode_weight_of_shares",
     "list_format",
+    "node_of",
     "period_of",
     "printable",
+    "reclaimed_bytes",
     "shown",
     "tellable",
 ]
@@ -56,6 +59,12 @@ _MOST_PIDS = 4_194_304
 _LONG_MAX = (1 << 63) - 1
 #: Of a number that is shown as such.
 _MOST_BITS = 128
+#: Characters of a reason.
+_MOST_TEXT = 500
+
+
+def _no_device(name: str) -> str:
+    raise NotAvailable(f"{name[:60]!r} is no number of a device such as 8:0")
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ class Machine:
         shares_unit: ``cpu.shares`` of 1.0.
         nodes: NUMA nodes.
         page_size: in bytes.
+        device: gives the number ``major:minor`` of a disk by its name. Raises NotAvailable.
         cpu_numbers: of the CPUs; None: 0 and the next ones.
         node_numbers: likewise of the NUMA nodes.
     """
@@ -77,6 +87,7 @@ class Machine:
     shares_unit: int = 1000
     nodes: int = 1
     page_size: int = 4096
+    device: Callable[[str], str] = _no_device
     cpu_numbers: frozenset[int] | None = None
     node_numbers: frozenset[int] | None = None
 
@@ -237,6 +248,27 @@ def encode_io_weight(value: Any, _machine: Machine) -> Texts:
 def decode_io_weight(texts: Texts, _machine: Machine) -> int:
     """Of the file without a weight for one device; Malformed for one with such."""
     return _parse(texts[0].removeprefix("default "))
+
+
+def node_of(value: Any, machine: Machine) -> int:
+    """The number of a NUMA node, for ``migrate_pages``. Raises ValidationError."""
+    node = _integer(value, 0, max(machine.all_nodes))
+    encode_mems([node], machine)
+    return node
+
+
+def reclaimed_bytes(value: Any, _machine: Machine) -> int:
+    """Bytes, at least one, for ``memory_reclaim``. Raises ValidationError."""
+    return _integer(value, 1, _LONG_MAX)
+
+
+def described(value: Any, _machine: Machine) -> str:
+    """The reason for a ``kill``, so that none is without. Raises ValidationError."""
+    if not isinstance(value, str) or not value.strip() or len(value) > _MOST_TEXT:
+        raise ValidationError(
+            f"expected the reason, a text of up to {_MOST_TEXT} characters, got {shown(value)}"
+        )
+    return value
 
 
 def list_format(numbers: Iterable[int]) -> str:

@@ -5,21 +5,22 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from wca.allocators.api import AllocationType
+from wca.allocators.api import EVENTS, AllocationType
 from wca.config.types import Duration, Numeric
 from wca.errors import ValidationError
 
 __all__ = ["Ask", "Envelope", "History", "Measure"]
 
-_DAY = 86400
+_HOUR, _DAY = 3600, 86400
 _PAUSE = Duration(0, _DAY)
 _MEBIBYTE = 1 << 20
 _STEP = Numeric(0, 1)
+N = TypeVar("N", int, float)
 _COUNT = Numeric(0, 10_000)
 _BOUND = Numeric(0, None)
-_WITHOUT_AMOUNT = (AllocationType.RDT, AllocationType.MIGRATE_PAGES)
+_WITHOUT_AMOUNT = (AllocationType.RDT, AllocationType.MIGRATE_PAGES, AllocationType.KILL)
 
 #: What every task keeps, unless the file says otherwise.
 _MINIMUMS = {
@@ -27,6 +28,12 @@ _MINIMUMS = {
     AllocationType.MEMORY_MAX: 16 * _MEBIBYTE,
     AllocationType.MEMORY_HIGH: 16 * _MEBIBYTE,
     AllocationType.PIDS_MAX: 8,
+}
+#: How many of each type there may be in an hour: nobody is killed unless the file says so.
+_EVENTS_PER_HOUR = {
+    AllocationType.MIGRATE_PAGES: 12,
+    AllocationType.MEMORY_RECLAIM: 600,
+    AllocationType.KILL: 0,
 }
 #: Seconds for which a change holds before the same is shrunk, or grown, again.
 _SHRINK_PAUSE, _GROW_PAUSE = 10.0, 60.0
@@ -112,6 +119,7 @@ class History:
 
     def __init__(self) -> None:
         self._decisions: deque[float] = deque()
+        self._events: dict[str, deque[float]] = {}
         self._last: dict[tuple[str, str], float] = {}
 
     def record(self, ask: Ask, now: float, counted: set[str]) -> None:
@@ -132,6 +140,21 @@ class History:
         while self._decisions and self._decisions[0] <= now - _DAY:
             self._decisions.popleft()
         return len(self._decisions)
+
+    def record_event(self, ask: Ask, now: float) -> None:
+        """An event was granted, at this monotonic time in seconds."""
+        self._events.setdefault(ask.type, deque()).append(now)
+
+    def take_back_event(self, ask: Ask) -> None:
+        """The one that was granted last was not begun."""
+        self._events[ask.type].pop()
+
+    def events(self, ask: Ask, now: float) -> int:
+        """How many events of its type there were in the hour before this time."""
+        past = self._events.get(ask.type, deque())
+        while past and past[0] <= now - _HOUR:
+            past.popleft()
+        return len(past)
 
     def since(self, ask: Ask, now: float) -> float:
         """Seconds since the same was changed last."""
@@ -155,6 +178,7 @@ class History:
         return {
             "decisions": [time_of(time) for time in self._decisions],
             "changes": [[*what, time_of(time)] for what, time in self._last.items()],
+            "events": {name: list(map(time_of, past)) for name, past in self._events.items()},
         }
 
     def load(self, state: Mapping[str, Any], time_of: Callable[[float], float]) -> None:
@@ -173,9 +197,13 @@ class History:
                 (str(task_id), str(what)): time_of(_finite(time))
                 for task_id, what, time in state["changes"]
             }
-        except (KeyError, TypeError, ValueError) as error:
+            events = {
+                str(name): deque(sorted(time_of(_finite(time)) for time in past))
+                for name, past in state["events"].items()
+            }
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValidationError(f"it is damaged: {type(error).__name__}") from None
-        self._decisions, self._last = deque(decisions), last
+        self._decisions, self._last, self._events = deque(decisions), last, events
 
 
 class Envelope:
@@ -199,6 +227,9 @@ class Envelope:
         grow_pause: how long a change holds before the same is grown again.
         decisions_per_day: tasks at most for which something is decided within 24 hours; several
             changes of one task in one interval are one decision.
+        events_per_hour: by type how many events there may be within an hour, whoever has decided
+            them; those that are left out have their defaults: ``migrate_pages`` 12,
+            ``memory_reclaim`` 600, ``kill`` 0.
     """
 
     def __init__(
@@ -211,6 +242,7 @@ class Envelope:
         shrink_pause: Annotated[float, _PAUSE] = _SHRINK_PAUSE,
         grow_pause: Annotated[float, _PAUSE] = _GROW_PAUSE,
         decisions_per_day: Annotated[int, _COUNT] = 4,
+        events_per_hour: dict[AllocationType, Annotated[int, _COUNT]] | None = None,
     ) -> None:
         if grow_pause < shrink_pause:
             raise ValidationError("growth is slower than shrinking: grow_pause >= shrink_pause")
@@ -228,6 +260,9 @@ class Envelope:
         self.shrink_pause = shrink_pause
         self.grow_pause = grow_pause
         self.decisions_per_day = decisions_per_day
+        self.events_per_hour = _EVENTS_PER_HOUR | _by_type(events_per_hour)
+        for type_ in self.events_per_hour.keys() - EVENTS:
+            raise ValidationError(f"events_per_hour: {type_} is no event, remove it")
 
     @property
     def longest_pause(self) -> float:
@@ -246,6 +281,17 @@ class Envelope:
         if ask.back:
             return None
         return self._bound(ask) or (self._pace(ask, history, now, counted) if ask.decided else None)
+
+    def refuses_event(self, ask: Ask, history: History, now: float) -> str | None:
+        """As ``refuses``, for an event: steps and pauses are of states, and so are decisions.
+
+        Args:
+            ask: the request; its amount is that of ``memory_reclaim``.
+            history: what was granted before.
+            now: monotonic time in seconds.
+        """
+        spent = history.events(ask, now) >= self.events_per_hour[ask.type]
+        return self._bound(ask) or ("events_per_hour" if spent else None)
 
     def _bound(self, ask: Ask) -> str | None:
         for name, pattern in self.protected.items():
@@ -300,7 +346,7 @@ def _bounds(
     return found
 
 
-def _by_type(given: Mapping[AllocationType, float] | None) -> dict[AllocationType, float]:
+def _by_type(given: Mapping[AllocationType, N] | None) -> dict[AllocationType, N]:
     return {AllocationType(name): value for name, value in (given or {}).items()}
 
 

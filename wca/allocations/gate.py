@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from wca.allocations.api import APPLIED, FAILED, UNKNOWN, JournalError, Write
 from wca.allocations.changes import inverse
 from wca.allocations.contract import Files, Journal
+from wca.allocations.devices import divided
 from wca.allocations.slow import SlowWrites
 
 __all__ = ["ALL_OR_NONE", "Gate", "reason_of"]
@@ -215,6 +216,8 @@ def _is_rounded(write: Write, there: str) -> bool:
 
 def reason_of(error: OSError, path: str) -> str:
     """The kernel's answer in words."""
+    if error.errno == errno.ENODEV and divided(path)[1]:
+        return f"{posixpath.basename(path)}: there is no such disk"
     if error.errno in _GONE:
         return f"{posixpath.basename(path)} is gone, or not on this kernel"
     return f"{posixpath.basename(path)}: {os.strerror(error.errno or 0)}"

@@ -52,6 +52,11 @@ class KeptHistory(History):
         super().record(ask, now, counted)
         self._changed = self._changed or ask.decided
 
+    def record_event(self, ask: Ask, now: float) -> None:
+        """As of a history; whoever has decided it."""
+        super().record_event(ask, now)
+        self._changed = True
+
     def save(self) -> None:
         """Write it where it has changed; a disk that does not take it is said once."""
         if not self._changed:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError, Undone, Write
+from wca.allocations.devices import DEVICE_FILES
 from wca.allocations.hold import Hold
 from wca.allocations.journal_file import JournalFile, boot_id
 from wca.allocations.ledger import Key, key_of_write, record_of_entry
@@ -23,7 +24,8 @@ DEFAULT_JOURNAL = "/run/wca/journal"
 #: Files that hold a state which can be read, written and given back. Not among them: processes of a
 #: group, what the kernel runs when a group is empty, events such as memory.reclaim.
 _UNDOABLE = re.compile(
-    r"(/[^/\0\n]+)+/((cpu|cpuset|memory|io|blkio|pids)\.[a-z0-9_.]+|schemata|mode)"
+    r"(/[^/\0\n]+)+/((cpu|cpuset|memory|io|blkio|pids)\.[a-z0-9_.]+|schemata|mode|"
+    rf"{DEVICE_FILES}@[0-9]+:[0-9]+)"
 )
 _EVENTS = {"memory.reclaim", "memory.force_empty"}
 

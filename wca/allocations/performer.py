@@ -11,6 +11,7 @@ from wca.allocations.changes import plan
 from wca.allocations.contract import Files, Journal
 from wca.allocations.encoding import printable, shown, tellable
 from wca.allocations.envelope import Ask, Envelope, History
+from wca.allocations.events import Events, is_event
 from wca.allocations.gate import ALL_OR_NONE, Gate
 from wca.allocations.groups import Groups
 from wca.allocations.requests import Refused, Request, Requests
@@ -49,6 +50,7 @@ class Performer:
         journal: what is in force.
         envelope: the bounds.
         policy: what may be done.
+        events: what is done that is no state.
         history: what was done before; nothing when left out.
     """
 
@@ -60,6 +62,7 @@ class Performer:
         journal: Journal,
         envelope: Envelope,
         policy: Policy,
+        events: Events,
         history: History | None = None,
     ) -> None:
         self._requests = Requests(groups, files)
@@ -68,6 +71,7 @@ class Performer:
         self._journal = journal
         self._envelope = envelope
         self._policy = policy
+        self._events = events
         self._history = history or History()
         self._theirs: dict[str, Entry] = {}
         self._wishes = Wishes()
@@ -75,7 +79,7 @@ class Performer:
 
     def perform(
         self,
-        asked: Mapping[str, Mapping[Any, Any]],
+        asked: Mapping[str, Mapping[Any, Any]] | None,
         tasks: TasksData,
         now: float,
         held: str = "",
@@ -83,7 +87,7 @@ class Performer:
         """Do what is asked for, as far as it can and may be done.
 
         Args:
-            asked: values by type by task id.
+            asked: values by type by task id; None: nobody has answered.
             tasks: those that there are.
             now: monotonic time in seconds.
             held: why nothing may be written now; empty: it may.
@@ -96,17 +100,24 @@ class Performer:
         self._say_unprotected(tasks)
         results = [
             Result(printable(str(task_id)), printable(str(type_)), value)
-            for task_id, one in asked.items()
+            for task_id, one in (asked or {}).items()
             for type_, value in one.items()
         ]
         try:
             entries = self._in_force()
         except JournalError as error:
             return [_failed(one, f"the journal cannot be read: {error}") for one in results]
-        asks = [(one, self._understood(one, tasks, entries)) for one in results]
+        asks = [
+            (one, self._understood(one, tasks, entries))
+            for one in results
+            if not is_event(one.type)
+        ]
         granted = self._granted(asks, tasks, now, held)
         self._history.save()
         self._carry_out(granted, results)
+        if asked is not None:  # else what is not asked for now would be new the next time
+            events = [one for one in results if is_event(one.type)]
+            self._events.perform(events, tasks, now, held)
         return results
 
     def _say_unprotected(self, tasks: TasksData) -> None:
@@ -174,7 +185,8 @@ class Performer:
             if not self._policy.act and self._wishes.stands(request) and not held:
                 granted.append((result, request))
                 continue
-            if not request.changes:
+            if not request.changes:  # and yet no other one may change it in this interval
+                granted.append((result, request))
                 continue
             ask = self._ask(result, request, tasks)
             clause = held or ("foreign" if request.foreign else None)
@@ -225,7 +237,7 @@ class Performer:
             result.writes = [one for one in planned.writes if (one.task_id, one.type) == key]
             if key in failed:
                 _failed(result, failed[key])
-            else:
+            elif request.changes:
                 result.outcome = done
                 if not self._policy.act:
                     self._wishes.add(request)

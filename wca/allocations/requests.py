@@ -8,13 +8,16 @@ from typing import Any
 from wca.allocations.api import Entry
 from wca.allocations.changes import Change, Wanted
 from wca.allocations.contract import Files
+from wca.allocations.devices import with_device
 from wca.allocations.encoding import Machine, Texts, period_of
 from wca.allocations.envelope import Measure
 from wca.allocations.gate import reason_of
 from wca.allocations.groups import Groups, Place
 from wca.allocations.idle import AFTER_IDLE, WHILE_IDLE, weight_file
+from wca.allocations.knobs import Knob
 from wca.allocations.measures import measures
 from wca.allocations.quotas import parts_of_quota, quota_of_all
+from wca.allocations.values import key_of
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TaskData
 from wca.errors import NotAvailable, TargetGone, ValidationError, WcaError
@@ -96,9 +99,10 @@ class Requests:
         except OSError as error:
             raise Refused(reason_of(error, str(error.filename))) from None
         first = place.folders[0]
+        asked = place.knob.decode(aims[first], self._groups.machine)
         measured = measures(place, aims[first], changes, self._machine(place, found[first]))
         amount = measured[0].amount
-        now = self._now(place, found.values(), amount)
+        now = self._now(place, found.values(), asked)
         grows = now is not None and amount > now
         return Request(
             Wanted(task.task_id, type_.value, changes, grows),
@@ -129,6 +133,8 @@ class Requests:
         Where a value is the one from before the agent, or in force, as allocators are shown it,
         that is exactly what was or is there, however the same value would be written otherwise.
         """
+        if place.knob.by_device:
+            return place.knob.encode(value, self._groups.machine)
         texts, problem = None, None
         try:
             texts = place.knob.encode(value, self._machine(place, found))
@@ -162,21 +168,23 @@ class Requests:
         except Malformed:
             return None
 
-    def _now(self, place: Place, found: Iterable[Texts], amount: float) -> float | None:
+    def _now(self, place: Place, found: Iterable[Texts], asked: Any) -> float | None:
         """How much is in force; of several groups the one that is changed most."""
-        values = [self._decoded(place, texts) for texts in found]
+        knob, values = place.knob, [self._decoded(place, texts) for texts in found]
         if None in values:
             return None
-        amounts = [place.knob.amount(one) for one in values]
+        amount = knob.amount(asked)
+        amounts = [knob.amount(_in_question(knob, one, asked)) for one in values]
         return min(amounts) if amount > min(amounts) else max(amounts)
 
     def _changes(
         self, place: Place, aims: Mapping[str, Texts], entries: Mapping[str, Entry]
     ) -> list[Change]:
         changes = [
-            Change(path, text, self._cgroup(folder))
+            Change(part, line, self._cgroup(folder))
             for folder, texts in aims.items()
             for path, text in zip(place.paths(folder), texts, strict=True)
+            for part, line in _parts(place.knob, path, text)
         ]
         if place.knob.type is AllocationType.CPU_IDLE:
             return self._idle(place, changes[0], entries)
@@ -255,6 +263,20 @@ def is_back(
     return bool(written) and all(
         one.path in entries and entries[one.path].original == one.new for one in written
     )
+
+
+def _parts(knob: Knob, path: str, text: str) -> list[tuple[str, str]]:
+    """A file and what is to be in it; of one with a line for each device each line."""
+    if not knob.by_device:
+        return [(path, text)]
+    return [(with_device(path, key_of(line)), line) for line in text.splitlines()]
+
+
+def _in_question(knob: Knob, before: Any, asked: Any) -> Any:
+    """Of what is in force what a request is about."""
+    if not knob.by_device:
+        return before
+    return {device: limits for device, limits in before.items() if device in asked}
 
 
 def _foreign(current: Mapping[str, str], entries: Mapping[str, Entry]) -> str:

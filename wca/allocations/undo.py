@@ -93,11 +93,31 @@ def _restore(entry: Entry, files: UndoFiles) -> tuple[str, str]:
         return "already", ""
     if not _is_ours(entry, current):
         return "foreign", current
-    files.write(entry.path, entry.original)
+    try:
+        files.write(entry.path, entry.original)
+    except OSError as error:
+        if error.errno != errno.ENOSPC or entry.original:
+            raise
+        return _as_above(entry, files)
     found = current_value(files.read(entry.path), entry.original, entry.path)
     if not same_value(found, entry.original):
         return "failed", f"it reads {found!r} after {entry.original!r} was written"
     return "restored", ""
+
+
+def _as_above(entry: Entry, files: UndoFiles) -> tuple[str, str]:
+    """A cpuset of cgroup v2 gets what the group above has: that is what an empty one means.
+
+    While it has processes the kernel takes no empty one (kernel/cgroup/cpuset.c,
+    ``validate_change``).
+    """
+    folder, _, name = entry.path.rpartition("/")
+    wanted = files.read(f"{folder.rpartition('/')[0]}/{name}.effective")
+    files.write(entry.path, wanted)
+    found = files.read(entry.path)
+    if not same_value(found, wanted):
+        return "failed", f"it reads {found!r} after {wanted!r} was written"
+    return "restored", f"with {wanted}, as the group above: it cannot be empty with processes in it"
 
 
 def _is_ours(entry: Entry, current: str) -> bool:

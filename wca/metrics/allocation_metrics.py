@@ -8,6 +8,7 @@ __all__ = ["ALLOCATION_METRICS"]
 _C, _G = MetricType.COUNTER, MetricType.GAUGE
 _N, _B, _S = MetricUnit.NUMERIC, MetricUnit.BYTES, MetricUnit.SECONDS
 _KERNEL = "cgroup"
+_EFFECT = ("contended_task_id", "task_id", "allocation_type", "signal")
 
 
 def _entry(
@@ -17,9 +18,10 @@ def _entry(
     help_: str,
     source: str = _KERNEL,
     levels: tuple[str, ...] = ("allocation_type",),
+    needs: str = "AllocationRunner",
 ) -> MetricMetadata:
     granularity = MetricGranularity.ALLOCATION
-    return MetricMetadata(name, type_, unit, granularity, help_, source, levels, "AllocationRunner")
+    return MetricMetadata(name, type_, unit, granularity, help_, source, levels, needs)
 
 
 ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
@@ -43,10 +45,24 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         _N,
         "1 where the pages of a task move with its cpuset_mems.",
     ),
+    _entry(
+        "allocation_migrate_pages",
+        _G,
+        _N,
+        "NUMA node to which the pages of a task were moved in the last interval.",
+    ),
     _entry("allocation_memory_max", _G, _B, "Memory that a task may use at most."),
     _entry("allocation_memory_high", _G, _B, "Memory beyond which a task is slowed down."),
     _entry("allocation_memory_low", _G, _B, "Memory of a task that is spared from reclaim."),
     _entry("allocation_io_weight", _G, _N, "Weight of a task at block devices."),
+    _entry(
+        "allocation_io_max",
+        _G,
+        _N,
+        "Bytes (rbps, wbps) or operations (riops, wiops) per second that a task may read or write "
+        "at a device at most, as the interval began.",
+        levels=("allocation_type", "device", "limit"),
+    ),
     _entry("allocation_pids_max", _G, _N, "Processes and threads that a task may have at most."),
     _entry(
         "allocation_requests",
@@ -83,5 +99,87 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "How long the last call of the allocator took.",
         "internal",
         (),
+    ),
+    _entry(
+        "allocation_effect_ratio",
+        _G,
+        _N,
+        "What became of a number of the victim with an allocation in force: after divided by "
+        "before, and by what became of it where nothing was done; below 1 it helped.",
+        "allocator",
+        _EFFECT,
+        "ContentionAllocator or SuppressAllocator",
+    ),
+    _entry(
+        "allocation_effect_control_ratio",
+        _G,
+        _N,
+        "What became of the same number where nothing was done.",
+        "allocator",
+        _EFFECT,
+        "ContentionAllocator or SuppressAllocator",
+    ),
+    _entry(
+        "allocation_effect_confidence",
+        _G,
+        _N,
+        "That before and after differ by more than chance, from 0 to 1.",
+        "allocator",
+        _EFFECT,
+        "ContentionAllocator or SuppressAllocator",
+    ),
+    _entry(
+        "contention_actions",
+        _C,
+        _N,
+        "Actions by the verdict that they were for and by what became of them.",
+        "allocator",
+        ("verdict", "outcome"),
+        "ContentionAllocator",
+    ),
+    _entry(
+        "allocation_reclaim_tasks",
+        _G,
+        _N,
+        "Tasks from which memory is taken as far as they do not feel it.",
+        "allocator",
+        (),
+        "MemoryReclaimAllocator",
+    ),
+    _entry(
+        "allocation_reclaim_asked_bytes",
+        _C,
+        _B,
+        "Memory that was asked for, whether the kernel had as much to give or not.",
+        "allocator",
+        (),
+        "MemoryReclaimAllocator",
+    ),
+    _entry(
+        "allocation_oom_rules_met",
+        _G,
+        _N,
+        "1 while all conditions of a rule are met, 0 while not.",
+        "allocator",
+        ("rule",),
+        "OOMAllocator",
+    ),
+    _entry(
+        "allocation_oom_kills_asked",
+        _C,
+        _N,
+        "Kills that were asked for, by the rule that they were for.",
+        "allocator",
+        ("rule",),
+        "OOMAllocator",
+    ),
+    _entry(
+        "suppress_stage",
+        _G,
+        _N,
+        "How far best-effort tasks are held back: 0 not, 1 by weight, 2 in their CPUs, 3 by quota.",
+        "allocator",
+        (),
+        "SuppressAllocator",
     ),
 )

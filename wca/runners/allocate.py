@@ -93,7 +93,7 @@ class Allocate:
 
     def _perform(self, view: View, said: Said | None, now: float) -> list[Result]:
         answer = None if said is None else said.answer
-        asked = answer.allocations if isinstance(answer, AllocationAnswer) else {}
+        asked = answer.allocations if isinstance(answer, AllocationAnswer) else None
         try:
             held = self._lease.check(answered=answer is not None)
         except JournalError as error:
@@ -138,7 +138,7 @@ class Allocate:
                     view.platform.timestamp,
                     self._allocator,
                     self._labels,
-                    _why(said),
+                    _why(said, one),
                 )
             )
 
@@ -172,11 +172,16 @@ class Allocate:
         return [catalogued(name, value) for name, value in values.items()]
 
 
-def _why(said: Said | None) -> list[str]:
-    """The verdicts of the anomalies that were reported along with a request."""
-    found = [] if said is None else said.answer.anomalies
-    return [
+def _why(said: Said | None, result: Result) -> list[str]:
+    """The allocator's reason, and the verdicts of the anomalies that it reported along with it."""
+    if said is None:
+        return []
+    answer = said.answer
+    reasons = answer.reasons if isinstance(answer, AllocationAnswer) else {}
+    reason = reasons.get((result.task_id, result.type))
+    verdicts = [
         f"{one.verdict or one.resource}: {one.contended_task_id or 'the machine'}"
-        for one in found
+        for one in answer.anomalies
         if isinstance(one, ContentionAnomaly)
     ]
+    return verdicts if reason is None else [reason, *verdicts]

@@ -37,6 +37,11 @@ def metrics_in_force(tasks: TasksData, results: Iterable[Result]) -> list[Metric
     applied = {
         (one.task_id, one.type): one.value for one in results if one.outcome is Outcome.APPLIED
     }
+    moved = {
+        task_id: {_T.MIGRATE_PAGES: node}
+        for (task_id, type_), node in applied.items()
+        if type_ == _T.MIGRATE_PAGES
+    }
     return [
         catalogued(
             _NAMES.get(type_, f"allocation_{type_}"),
@@ -44,9 +49,9 @@ def metrics_in_force(tasks: TasksData, results: Iterable[Result]) -> list[Metric
             {**task.labels, "allocation_type": str(type_)},
         )
         for task in tasks.values()
-        for type_, value in task.allocations.items()
+        for type_, value in (task.allocations | moved.get(task.task_id, {})).items()
         if (number := _number(type_, applied.get((task.task_id, str(type_)), value))) is not None
-    ]
+    ] + [limit for task in tasks.values() for limit in _limits_at_devices(task)]
 
 
 def metrics_of_requests(results: Sequence[Result]) -> list[Metric]:
@@ -112,6 +117,21 @@ def record_of_result(
         "why": why,
         "writes": [{"path": one.path, "from": one.old, "to": one.new} for one in result.writes],
     }
+
+
+def _limits_at_devices(task: TaskData) -> list[Metric]:
+    """As the interval has begun."""
+    given = task.allocations.get(_T.IO_MAX, {})
+    return [
+        catalogued(
+            f"allocation_{_T.IO_MAX}",
+            limit,
+            {**task.labels, "allocation_type": _T.IO_MAX.value, "device": device, "limit": name},
+        )
+        for device, limits in given.items()
+        for name, limit in limits.items()
+        if limit != "max"
+    ]
 
 
 def _number(type_: AllocationType, value: Any) -> float | None:

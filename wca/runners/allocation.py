@@ -1,11 +1,14 @@
 """``AllocationRunner``: measures, asks an allocator, and does what it may of that."""
 
+import functools
 import os
 from typing import Annotated, Any
 
+from wca.allocations.actions import Actions
 from wca.allocations.api import JournalError
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
+from wca.allocations.events import Events
 from wca.allocations.files import KernelFiles
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
@@ -23,6 +26,8 @@ from wca.config.inherited import takes_fields_of
 from wca.config.types import Duration, Injected, Path, Size
 from wca.errors import StartError, ValidationError
 from wca.linux.cgroups import CgroupHierarchies
+from wca.linux.io_limits import device_number
+from wca.linux.swap import swap_enabled
 from wca.runners.allocate import Allocate
 from wca.runners.detection import RECORDS_SIZE
 from wca.runners.engine import Engine
@@ -179,6 +184,7 @@ class AllocationRunner(MeasurementRunner):
             config.cpu_shares_unit,
             engine.platform.numa_nodes,
             os.sysconf("SC_PAGESIZE"),
+            functools.partial(device_number, engine.kernel),
             frozenset().union(*nodes.values()) or None,
             frozenset(nodes) or None,
         )
@@ -224,7 +230,12 @@ class AllocationRunner(MeasurementRunner):
         engine.lifecycle.start(lease, "allocations")
         # A storage that hangs at the end must not take the time for it.
         engine.lifecycle.before_close("allocations", lease.close)
-        policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
+        actions = Actions(groups, self._files, lambda: swap_enabled(engine.kernel))
         history = open_history(self.journal if self.act else None, engine.clock)
-        performer = Performer(groups, self._files, gate, journal, self.envelope, policy, history)
+        events = Events(actions, self.envelope, act=self.act, history=history)
+        engine.lifecycle.on_close("events", events.close)
+        policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
+        performer = Performer(
+            groups, self._files, gate, journal, self.envelope, policy, events, history
+        )
         return performer, lease
