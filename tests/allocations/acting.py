@@ -17,13 +17,13 @@ class Group:
     """The group of a task, with a folder for each controller on cgroup v1."""
 
     def __init__(self, path, version):
-        self._path, self._version = path, version
+        self.path, self._version = path, version
 
     def version(self, controller):
         return self._version
 
     def directory(self, controller):
-        return f"/cg/{controller}{self._path}" if self._version == 1 else f"/cg{self._path}"
+        return f"/cg/{controller}{self.path}" if self._version == 1 else f"/cg{self.path}"
 
     def appeared(self):
         return False

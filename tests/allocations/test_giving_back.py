@@ -86,6 +86,14 @@ def test_all_cpus_are_what_a_group_without_a_list_has():
     assert node.text("cpuset.cpus") == ""
 
 
+def test_an_empty_list_becomes_that_of_the_group_above_which_the_kernel_takes_with_processes():
+    node = Node(2, {"/cg/t": {"cpuset.cpus": ""}, "/cg": {"cpuset.cpus.effective": "0-3"}}, cpus=4)
+    assert node.ask(T.CPUSET_CPUS, "0") == "applied"
+    assert node.ask(T.CPUSET_CPUS, "") == "applied"
+    assert node.text("cpuset.cpus") == "0-3"
+    assert node.ask(T.CPUSET_CPUS, "") == "unchanged"
+
+
 def test_an_empty_list_is_refused_where_there_was_another():
     node = Node(2, {"/cg/t": {"cpuset.cpus": "0-1"}})
     assert node.ask(T.CPUSET_CPUS, "").startswith("failed: expected at least one of the CPUs")

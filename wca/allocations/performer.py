@@ -118,6 +118,8 @@ class Performer:
         if asked is not None:  # else what is not asked for now would be new the next time
             events = [one for one in results if is_event(one.type)]
             self._events.perform(events, tasks, now, held)
+            for one in events:
+                one.value = tellable(one.value)
         return results
 
     def _say_unprotected(self, tasks: TasksData) -> None:

@@ -1,5 +1,6 @@
 """One request of an allocator: what it means in files, and how much it is."""
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -104,8 +105,9 @@ class Requests:
         amount = measured[0].amount
         now = self._now(place, found.values(), asked)
         grows = now is not None and amount > now
+        written = [self._never_empty(one, current) for one in changes]
         return Request(
-            Wanted(task.task_id, type_.value, changes, grows),
+            Wanted(task.task_id, type_.value, written, grows),
             current,
             self._decoded(place, found[first]),
             amount,
@@ -189,6 +191,19 @@ class Requests:
         if place.knob.type is AllocationType.CPU_IDLE:
             return self._idle(place, changes[0], entries)
         return changes
+
+    def _never_empty(self, change: Change, current: Mapping[str, str]) -> Change:
+        """A list that was empty becomes that of the group above, as undo has it.
+
+        Cgroup v2 takes no empty one while there are processes (``validate_change``).
+        """
+        if change.new or not current[change.path]:
+            return change
+        folder, _, name = change.path.rpartition("/")
+        with contextlib.suppress(OSError):
+            above = self._files.read(f"{folder.rpartition('/')[0]}/{name}.effective")
+            return replace(change, new=above)
+        return change
 
     def _cgroup(self, folder: str) -> tuple[str, int]:
         inode = self._files.inode(folder)
