@@ -85,6 +85,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.allocators.numa:NUMAAllocator", "binds each task to a NUMA node", "beta"),
     Entry("wca.allocators.api:AllocationConfiguration", "how values are told the kernel", "beta"),
     Entry("wca.allocations.envelope:Envelope", "bounds that no allocator can leave", "beta"),
+    Entry("wca.audit.kubernetes_events:KubernetesEvents", "decisions as Events of pods", "beta"),
     Entry("wca.security.tls:SSL", "TLS of a connection that the agent opens"),
     Entry("wca.databases.local:LocalDatabase", "values of plugins in a folder"),
     Entry("wca.databases.zookeeper:ZookeeperDatabase", "values of plugins in ZooKeeper", "compat"),

@@ -1,6 +1,7 @@
 """A performer with all that it needs, for tests."""
 
 from wca.allocations.actions import Actions
+from wca.allocations.arbiter import Arbiter
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
 from wca.allocations.events import Events
@@ -8,6 +9,7 @@ from wca.allocations.files import KernelFiles
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
 from wca.allocations.knobs import SLOW
+from wca.allocations.ownership import Ownership
 from wca.allocations.performer import Performer, Policy
 from wca.allocations.slow import SlowWrites
 from wca.allocations.volatile import VolatileJournal
@@ -46,6 +48,8 @@ class Acting:
         expires=lambda: 100.0,
         slow_events=SlowWrites,
         swaps=False,
+        ownership=None,
+        attempts=None,
         **policy,
     ):
         self.files = files or KernelFiles()
@@ -57,10 +61,12 @@ class Acting:
         envelope = envelope or Envelope()
         actions = Actions(self.groups, self.files, lambda: swaps)
         self.events = Events(actions, envelope, act=self.policy.act, slow=slow_events)
+        arbiter = Arbiter(self.files, self.journal, self.gate, ownership or Ownership(), attempts)
         self.performer = Performer(
             *(self.groups, self.files, self.gate, self.journal, envelope, self.policy),
             self.events,
-            history=history,
+            arbiter,
+            history,
         )
         self.tasks = {}
         self.now = 0.0

@@ -17,7 +17,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.components",),
     ("wca.runners", "wca.training", "wca.wrapping"),
     ("wca.recording",),
-    ("wca.containers", "wca.allocations", "wca.storage.outlet", "wca.http"),
+    ("wca.containers", "wca.allocations", "wca.audit", "wca.storage.outlet", "wca.http"),
     ("wca.allocators",),
     ("wca.nodes", "wca.storage", "wca.collectors", "wca.detectors", "wca.platforms"),
     ("wca.http_client",),

@@ -1,12 +1,15 @@
 """AllocationRunner: what an allocator sees, what is done of what it asks for, and what is not."""
 
+import contextlib
 import json
 import logging
 
 import pytest
 
+from tests.audit.test_system_journal import decode_native, listening
 from wca.allocations.files import KernelFiles
 from wca.allocators import AllocationType, Allocator, NOPAllocator
+from wca.audit.system_journal import JOURNAL_SOCKET
 from wca.components import load_registry
 from wca.config.loader import load_text
 from wca.detectors import ContendedResource, ContentionAnomaly
@@ -340,6 +343,12 @@ def test_each_decision_is_a_record_with_what_speaks_for_it(run, tmp_path):
     run(allocator, 3, records=str(tmp_path / "records"))
     lines = [json.loads(line) for line in (tmp_path / "records").read_text().splitlines()]
     records = [line for line in lines if line["type"] == "allocation"]
+    (back,) = [line for line in lines if line["type"] == "given back"]
+    assert (back["task_id"], back["allocation_type"], back["outcome"]) == (
+        *("batch", "cpu_weight"),
+        "restored",
+    )
+    assert back["to"] == records[0]["writes"][0]["from"]
     assert [(one["allocation_type"], one["outcome"]) for one in records] == [
         ("cpu_weight", "applied"),
         ("cpu_quota", "failed"),
@@ -399,6 +408,43 @@ def test_an_allocator_that_cannot_be_called_is_refused():
 def test_a_lease_that_ends_between_two_intervals_is_refused():
     with pytest.raises(ValidationError, match="lease: 20 s is less than two intervals of 30 s"):
         AllocationRunner(node=Tasks(), interval=30.0)
+
+
+def test_what_somebody_else_has_written_is_counted_and_recorded(run, tree, tmp_path):
+    groups = tree.groups("/batch")
+    path = f"{groups['cpu']}/cpu.shares" if "cpu" in groups else f"{groups['v2']}/cpu.weight"
+
+    class Foreign(Watches):
+        def allocate(self, platform, tasks_data):
+            if len(self.weights) == 1:
+                tree.write(path, "77\n")
+            return super().allocate(platform, tasks_data)
+
+    records = tmp_path / "records"
+    allocator = Foreign(tree, {"batch": {T.CPU_WEIGHT: 10}}, {})
+    batches = run(allocator, 3, records=str(records))
+    counter = "allocations_foreign_writes_total"
+    assert values(batches[0], counter) == []
+    for batch in batches[1:]:
+        assert value(batch, counter, allocation_type="cpu_weight", kind="other") == 1
+        assert value(batch, "allocations_yielded") == 1
+    lines = [json.loads(line) for line in records.read_text().splitlines()]
+    (found,) = [line for line in lines if line["type"] == "foreign write"]
+    assert (found["task_id"], found["theirs"], found["outcome"]) == ("batch", "77", "yield")
+    assert weight(tree) == 77
+
+
+@pytest.mark.parametrize("options", [{}, {"act": False}, {"system_journal": False}])
+def test_what_is_done_goes_to_the_journal_of_the_system_where_the_agent_acts(run, tree, options):
+    told = []
+    with listening(tree.root, JOURNAL_SOCKET) as listener:
+        listener.setblocking(False)
+        (batch,) = run(AsksAsPersonsDo({"batch": {T.CPU_WEIGHT: 10}}), **options)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                told.append(decode_native(listener.recv(65536))["WCA_KIND"])
+    assert told == ([] if options else ["allocation", "given back"])
+    assert values(batch, "allocations_untold_total") == ([] if options else [0])
 
 
 def test_what_was_given_up_to_somebody_else_is_not_in_force(run, tree):

@@ -24,6 +24,11 @@ class KernelFiles:
     def __init__(self, root: str = "/") -> None:
         self._prefix = root.rstrip("/")
 
+    @property
+    def root(self) -> str:
+        """What stands before every path."""
+        return self._prefix
+
     def read(self, path: str) -> str:
         """The content without the end of the line, see ``devices``, too. Raises OSError."""
         file, device = divided(path)

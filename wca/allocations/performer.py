@@ -1,12 +1,12 @@
 """From what an allocator asks for to what became of it."""
 
-import contextlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError
+from wca.allocations.arbiter import Arbiter
 from wca.allocations.changes import plan
 from wca.allocations.contract import Files, Journal
 from wca.allocations.encoding import printable, shown, tellable
@@ -14,6 +14,7 @@ from wca.allocations.envelope import Ask, Envelope, History
 from wca.allocations.events import Events, is_event
 from wca.allocations.gate import ALL_OR_NONE, Gate
 from wca.allocations.groups import Groups
+from wca.allocations.ownership import ForeignWrite, Ownership
 from wca.allocations.requests import Refused, Request, Requests
 from wca.allocations.results import Outcome, Result
 from wca.allocations.wishes import Wishes
@@ -51,6 +52,7 @@ class Performer:
         envelope: the bounds.
         policy: what may be done.
         events: what is done that is no state.
+        arbiter: says what somebody else has written; one that yields when left out.
         history: what was done before; nothing when left out.
     """
 
@@ -63,17 +65,17 @@ class Performer:
         envelope: Envelope,
         policy: Policy,
         events: Events,
+        arbiter: Arbiter | None = None,
         history: History | None = None,
     ) -> None:
         self._requests = Requests(groups, files)
-        self._files = files
         self._gate = gate
         self._journal = journal
         self._envelope = envelope
         self._policy = policy
         self._events = events
         self._history = history or History()
-        self._theirs: dict[str, Entry] = {}
+        self._arbiter = arbiter or Arbiter(files, journal, gate, Ownership())
         self._wishes = Wishes()
         self._said = False
 
@@ -104,7 +106,7 @@ class Performer:
             for type_, value in one.items()
         ]
         try:
-            entries = self._in_force()
+            entries = self._arbiter.look(tasks, now)
         except JournalError as error:
             return [_failed(one, f"the journal cannot be read: {error}") for one in results]
         asks = [
@@ -120,6 +122,8 @@ class Performer:
             self._events.perform(events, tasks, now, held)
             for one in events:
                 one.value = tellable(one.value)
+        asked_paths = {path for _, request in asks if request for path in request.current}
+        self._arbiter.settle(asked_paths, now, quiet=bool(held) or not self._policy.act)
         return results
 
     def _say_unprotected(self, tasks: TasksData) -> None:
@@ -131,25 +135,15 @@ class Performer:
             if not any(name in task.labels for task in tasks.values()):
                 log.warning("envelope: protected: no task has the label %s: see its spelling", name)
 
-    def _in_force(self) -> dict[str, Entry]:
-        """By path; what was done to a group that is gone is gone with it."""
-        ours = {entry.path: entry for entry in self._journal.entries() if self._is_there(entry)}
-        self._theirs = {
-            path: entry
-            for path, entry in self._theirs.items()
-            if path not in ours and self._is_there(entry)
-        }
-        return self._theirs | ours
+    @property
+    def foreign_writes(self) -> Sequence[ForeignWrite]:
+        """What somebody else has written, as it was found in the last interval."""
+        return self._arbiter.found
 
-    def _is_there(self, entry: Entry) -> bool:
-        return self._files.inode(entry.cgroup[0]) == entry.cgroup[1]
-
-    def _give_up(self, entry: Entry) -> None:
-        """Somebody else has written since: theirs until the value from before us is back."""
-        self._theirs[entry.path] = replace(entry, settled=(), pending=())
-        # A journal that takes no more has the entry still, and sees for itself whose the value is.
-        with contextlib.suppress(JournalError):
-            self._journal.forget(entry.path)
+    @property
+    def yielded(self) -> int:
+        """Files that are left to somebody else."""
+        return self._arbiter.yielded
 
     def _understood(
         self, result: Result, tasks: TasksData, entries: Mapping[str, Entry]
@@ -168,8 +162,6 @@ class Performer:
         except Exception as error:  # noqa: BLE001 - a plugin's value: it costs no other request
             return _refused(result, f"{type(error).__name__} for {shown(result.value)}")
         result.before = request.before
-        if request.foreign:
-            self._give_up(entries[request.foreign])
         return request
 
     def _granted(
@@ -191,7 +183,8 @@ class Performer:
                 granted.append((result, request))
                 continue
             ask = self._ask(result, request, tasks)
-            clause = held or ("foreign" if request.foreign else None)
+            theirs = request.foreign or self._arbiter.is_theirs(request.current, now)
+            clause = held or ("foreign" if theirs else None)
             clause = clause or self._envelope.refuses(ask, self._history, now, counted)
             if clause is not None:
                 result.outcome, result.reason = Outcome.REJECTED, clause

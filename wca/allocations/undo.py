@@ -8,7 +8,7 @@ from wca.allocations.api import Entry, Undone
 from wca.allocations.idle import AFTER_IDLE
 from wca.allocations.values import current_value, same_value
 
-__all__ = ["UndoFiles", "in_turns", "restore", "still_ours"]
+__all__ = ["UndoFiles", "in_turns", "is_ours", "restore", "still_ours"]
 
 _GONE = (errno.ENOENT, errno.ENODEV)
 _LEFT = ("failed", "waiting")
@@ -77,7 +77,7 @@ def still_ours(entry: Entry, files: UndoFiles) -> str | None:
         current = current_value(files.read(entry.path), entry.original, entry.path)
     except OSError:
         return None
-    return current if _is_ours(entry, current) else None
+    return current if is_ours(entry, current) else None
 
 
 def _same_group(entry: Entry, files: UndoFiles) -> bool:
@@ -91,7 +91,7 @@ def _restore(entry: Entry, files: UndoFiles) -> tuple[str, str]:
     current = current_value(files.read(entry.path), entry.original, entry.path)
     if same_value(current, entry.original):
         return "already", ""
-    if not _is_ours(entry, current):
+    if not is_ours(entry, current):
         return "foreign", current
     try:
         files.write(entry.path, entry.original)
@@ -120,7 +120,8 @@ def _as_above(entry: Entry, files: UndoFiles) -> tuple[str, str]:
     return "restored", f"with {wanted}, as the group above: it cannot be empty with processes in it"
 
 
-def _is_ours(entry: Entry, current: str) -> bool:
+def is_ours(entry: Entry, current: str) -> bool:
+    """Whether a value in the file of an entry was written by the agent."""
     if any(same_value(current, value) for value in entry.values):
         return True
     # The kernel has set the default when the group left the idle class that we had put it into.

@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from wca.allocations.api import Entry, Undone
 from wca.allocations.encoding import Machine, decode_list, encode_cpus
+from wca.allocations.ownership import ForeignWrite
 from wca.allocations.results import Outcome, Result
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TaskData, TasksData
@@ -13,7 +15,16 @@ from wca.errors import ValidationError
 from wca.metrics import Metric
 from wca.runners.columns import catalogued
 
-__all__ = ["RECORD_VERSION", "metrics_in_force", "metrics_of_requests", "record_of_result"]
+__all__ = [
+    "RECORD_VERSION",
+    "metrics_in_force",
+    "metrics_of_foreign_writes",
+    "metrics_of_losses",
+    "metrics_of_requests",
+    "record_of_foreign_write",
+    "record_of_result",
+    "record_of_undone",
+]
 
 #: Of the records; a reader refuses one that it does not know.
 RECORD_VERSION = 1
@@ -81,6 +92,95 @@ def metrics_of_requests(results: Sequence[Result]) -> list[Metric]:
         )
         for (type_, outcome, clause), count in sorted(counts.items())
     ]
+
+
+def metrics_of_foreign_writes(counts: Mapping[tuple[str, str], int]) -> list[Metric]:
+    """How often somebody else has written what the agent had.
+
+    Args:
+        counts: by allocation type and kind.
+    """
+    return [
+        catalogued(
+            "allocations_foreign_writes_total", count, {"allocation_type": type_, "kind": kind}
+        )
+        for (type_, kind), count in sorted(counts.items())
+    ]
+
+
+def metrics_of_losses(dropped: Mapping[str, int]) -> list[Metric]:
+    """Records that somebody did not take.
+
+    Args:
+        dropped: how many, by the name of who did not.
+    """
+    return [
+        catalogued("allocations_untold_total", count, {"sink": name})
+        for name, count in sorted(dropped.items())
+    ]
+
+
+def record_of_foreign_write(
+    found: ForeignWrite,
+    tasks: TasksData,
+    timestamp: float,
+    allocator: str,
+    labels: Mapping[str, str],
+) -> dict[str, Any]:
+    """What somebody else has written, where, and what is done about it.
+
+    Args:
+        found: what was found.
+        tasks: those that there are.
+        timestamp: Unix time of the data, in seconds.
+        allocator: its name.
+        labels: of the node.
+    """
+    entry = found.entry
+    return {
+        **_head("foreign write", entry, tasks, timestamp, allocator, labels),
+        "kind": found.kind.value,
+        "before": entry.original,
+        "ours": entry.ours,
+        "theirs": found.value,
+        "outcome": found.decision.value,
+    }
+
+
+def record_of_undone(
+    undone: Undone, tasks: TasksData, timestamp: float, allocator: str, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """What was given back, or could not be; parameters as above."""
+    entry = undone.entry
+    return {
+        **_head("given back", entry, tasks, timestamp, allocator, labels),
+        "from": entry.ours,
+        "to": entry.original,
+        "outcome": undone.outcome,
+        "reason": undone.detail or None,
+    }
+
+
+def _head(
+    type_: str,
+    entry: Entry,
+    tasks: TasksData,
+    timestamp: float,
+    allocator: str,
+    labels: Mapping[str, str],
+) -> dict[str, Any]:
+    task = tasks.get(entry.task_id)
+    return {
+        "version": RECORD_VERSION,
+        "time": timestamp,
+        "type": type_,
+        "allocator": allocator,
+        "labels": labels,
+        "task_id": entry.task_id,
+        "task_labels": {} if task is None else task.labels,
+        "allocation_type": entry.type,
+        "path": entry.path,
+    }
 
 
 def record_of_result(

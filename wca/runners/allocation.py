@@ -5,7 +5,11 @@ import os
 from typing import Annotated, Any
 
 from wca.allocations.actions import Actions
+from wca.allocations.adoption import AtStart
 from wca.allocations.api import JournalError
+from wca.allocations.arbiter import Arbiter
+from wca.allocations.attempts import Attempts
+from wca.allocations.contract import Journal
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
 from wca.allocations.events import Events
@@ -18,14 +22,19 @@ from wca.allocations.journal import DEFAULT_JOURNAL
 from wca.allocations.knobs import SLOW
 from wca.allocations.lease import Lease
 from wca.allocations.opening import journal_problems, open_history, open_journal
+from wca.allocations.ownership import ForeignWrites, Ownership
 from wca.allocations.performer import Performer, Policy
 from wca.allocations.usable import value_problem
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator, StaticAllocator
 from wca.allocators.calling import UsableAllocator
+from wca.audit.audit import Audit, LossySink
+from wca.audit.kubernetes_events import KubernetesEvents
+from wca.audit.system_journal import SystemJournal
 from wca.config.inherited import takes_fields_of
 from wca.config.types import Duration, Injected, Path, Size
 from wca.errors import StartError, ValidationError
 from wca.linux.cgroups import CgroupHierarchies
+from wca.linux.inotify import ClosedAfterWriting
 from wca.linux.io_limits import device_number
 from wca.linux.swap import swap_enabled
 from wca.runners.allocate import Allocate
@@ -35,6 +44,7 @@ from wca.runners.keeper import state_problems
 from wca.runners.measurement import MeasurementRunner
 from wca.runners.measuring import Granularity, Measuring
 from wca.runners.plugins import PluginOptions, start_plugin, start_records
+from wca.runners.records import Records
 from wca.runners.stages import ALLOCATIONS, ANOMALIES, METRICS, Stage, Store
 from wca.runners.views import views_of
 from wca.storage import LogStorage, Storage
@@ -71,6 +81,16 @@ class AllocationRunner(MeasurementRunner):
         records: a file that takes one line of JSON for each decision and each anomaly that is new.
         records_size: size from which on that file is renamed to ``NAME.1``, and a new one begun.
         state: a file in which the allocator keeps what it has learned, see DetectionRunner.
+        system_journal: whether decisions go to the system's journal, or else to syslog, where one
+            of both listens; as ``act`` when left out.
+        kubernetes_events: tells Kubernetes of decisions about pods; nobody does when left out.
+        foreign_writes: what is done where somebody else writes what the agent has written.
+            ``yield``: the file is theirs for an hour, or until the value from before the agent is
+            back. ``reassert``: the agent writes it again after a second, then two, four and eight,
+            and yields after that.
+        at_start: what is done with what a killed agent has left. ``undo``: it is given back.
+            ``adopt``: what is as it was left stays; what the allocator has not asked for in its
+            first ten answers is given back.
         granularity: as of MeasurementRunner, but not ``container``.
         files: for tests: what the kernel's files are written through.
     """
@@ -91,6 +111,10 @@ class AllocationRunner(MeasurementRunner):
         records: Annotated[str, Path()] | None = None,
         records_size: Annotated[int, Size(4096, None)] = RECORDS_SIZE,
         state: Annotated[str, Path()] | None = None,
+        system_journal: bool | None = None,
+        kubernetes_events: KubernetesEvents | None = None,
+        foreign_writes: ForeignWrites = ForeignWrites.YIELD,
+        at_start: AtStart = AtStart.UNDO,
         granularity: Granularity = Granularity.POD,
         *,
         files: Annotated[KernelFiles | None, Injected()] = None,
@@ -126,6 +150,10 @@ class AllocationRunner(MeasurementRunner):
         self.records = records
         self.records_size = records_size
         self.state = state
+        self.system_journal = act if system_journal is None else system_journal
+        self.kubernetes_events = kubernetes_events
+        self.foreign_writes = ForeignWrites(foreign_writes)
+        self.at_start = AtStart(at_start)
         self._files = files or KernelFiles()
 
     def check(self) -> list[str]:
@@ -133,6 +161,7 @@ class AllocationRunner(MeasurementRunner):
         records = [] if self.records is None else AppendedFile(self.records).problems()
         state = [] if self.state is None else state_problems(self.state)
         journal = journal_problems(self.journal) if self.act else []
+        events = [] if self.kubernetes_events is None else self.kubernetes_events.check()
         root = self.act and os.geteuid() != 0
         return [
             *super().check(),
@@ -140,6 +169,7 @@ class AllocationRunner(MeasurementRunner):
             *(f"records: {problem}" for problem in records),
             *(f"state: {problem}" for problem in state),
             *(f"journal: {problem}" for problem in journal),
+            *(f"kubernetes_events: {problem}" for problem in events),
             *(["act: true needs root: only root may write to cgroups"] if root else []),
         ]
 
@@ -207,10 +237,24 @@ class AllocationRunner(MeasurementRunner):
             engine.telemetry,
             labels,
             asked.name,
-            records=records,
+            audit=self._audit(engine, records),
             metrics_apart=self.anomalies_storage is not self.allocations_storage,
         )
+        # A storage that hangs at the end must not take the time for it.
+        engine.lifecycle.before_close("allocations", allocate.close)
         return [detect, allocate]
+
+    def _audit(self, engine: Engine, records: Records | None) -> Audit:
+        others: dict[str, LossySink] = {}
+        if self.system_journal:
+            journal = SystemJournal(self._files.root)
+            engine.lifecycle.on_close("system_journal", journal.close)
+            others["system_journal"] = journal
+        events = self.kubernetes_events
+        if events is not None:
+            engine.lifecycle.start(events, "kubernetes_events")
+            others["kubernetes_events"] = events
+        return Audit(records, others)
 
     def _acting(self, engine: Engine, groups: Groups) -> tuple[Performer, Lease]:
         hold = Hold(self.hold)
@@ -226,16 +270,23 @@ class AllocationRunner(MeasurementRunner):
             return now() + self.lease
 
         gate = Gate(self._files, journal, name, expires, SLOW)
-        lease = Lease(journal, self._files, gate, hold, expires, now)
+        lease = Lease(journal, self._files, gate, hold, expires, now, self.at_start)
         engine.lifecycle.start(lease, "allocations")
-        # A storage that hangs at the end must not take the time for it.
-        engine.lifecycle.before_close("allocations", lease.close)
         actions = Actions(groups, self._files, lambda: swap_enabled(engine.kernel))
         history = open_history(self.journal if self.act else None, engine.clock)
         events = Events(actions, self.envelope, act=self.act, history=history)
         engine.lifecycle.on_close("events", events.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
+        arbiter = self._arbiter(journal, gate)
+        engine.lifecycle.on_close("ownership", lambda _: arbiter.close())
         performer = Performer(
-            groups, self._files, gate, journal, self.envelope, policy, events, history
+            groups, self._files, gate, journal, self.envelope, policy, events, arbiter, history
         )
         return performer, lease
+
+    def _arbiter(self, journal: Journal, gate: Gate) -> Arbiter:
+        files, attempts = self._files, None
+        if self.act:
+            watcher = ClosedAfterWriting(files.root)
+            attempts = Attempts(files, watcher, files.root, SLOW)
+        return Arbiter(files, journal, gate, Ownership(self.foreign_writes), attempts)
