@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wca.allocations.actions import Action, Actions
+from wca.allocations.encoding import shown
 from wca.allocations.envelope import Ask, Envelope, History
 from wca.allocations.results import Outcome, Result
 from wca.allocations.slow import SlowWrites
@@ -152,6 +153,9 @@ class Events:
             action = self._prepared(result, tasks, value)
         except WcaError as error:
             _fail(result, str(error))
+            return None
+        except Exception as error:  # noqa: BLE001 - a plugin's value: it costs no other request
+            _fail(result, f"{type(error).__name__} for {shown(result.value)}")
             return None
         labels = tasks[result.task_id].labels
         ask = Ask(result.task_id, type_, _amount(value), None, labels)
