@@ -4,6 +4,7 @@ import errno
 import os
 import posixpath
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from wca.allocations.api import APPLIED, FAILED, UNKNOWN, JournalError, Write
 from wca.allocations.changes import inverse
@@ -113,6 +114,11 @@ class Gate:
         else:
             self._settle(late, {late.new: APPLIED, late.old: FAILED}.get(there, UNKNOWN))
 
+    @property
+    def under_way(self) -> frozenset[str]:
+        """Files that a write may still come to, which the journal was told of."""
+        return frozenset() if self._late is None else frozenset({self._late.path})
+
     def _take_back(self, writes: Sequence[Write]) -> str:
         """Undo what was written of a request that failed; what is wrong with that, if anything."""
         problems = [self._take_back_one(write) for write in inverse(writes)]
@@ -161,11 +167,14 @@ class Gate:
         try:
             if write.type not in self._slow_types:
                 self._files.write(write.path, write.new)
-            elif not self._slow.do(lambda: self._files.write(write.path, write.new)):
-                self._late = write
-                self._settle(write, UNKNOWN)
-                return "the kernel has not finished it in time"
+            else:
+                self._late = write  # before it is waited for: a signal may end that
+                if not self._slow.do(lambda: self._files.write(write.path, write.new)):
+                    self._settle(write, UNKNOWN)
+                    return "the kernel has not finished it in time"
+                self._late = None
         except OSError as error:
+            self._late = None
             self._settle(write, FAILED)
             return reason_of(error, write.path)
         return self._read_back(write)
@@ -179,21 +188,25 @@ class Gate:
         if there == write.new:
             self._settle(write, APPLIED)
             return None
-        if there == write.old or not _is_rounded(write, there) or self._gives_back(write):
+        if there == write.old or not _is_rounded(write, there) or self._gives_back(write, there):
             self._settle(write, FAILED)  # what somebody else has written meanwhile is theirs
         else:
             self._settle(write, APPLIED, there)
         return f"the kernel has made {there!r} of {write.new!r}, or somebody else has written it"
 
-    def _gives_back(self, write: Write) -> bool:
+    def _gives_back(self, write: Write, there: str) -> bool:
         """Write what was there before; whether it is there again."""
         try:
             if write.type not in self._slow_types:
                 self._files.write(write.path, write.old)
-            elif not self._slow.do(lambda: self._files.write(write.path, write.old)):
-                return False
+            else:
+                self._late = replace(write, old=there, new=write.old)
+                if not self._slow.do(lambda: self._files.write(write.path, write.old)):
+                    return False
+                self._late = None
             return self._files.read(write.path) == write.old
         except OSError:
+            self._late = None
             return False
 
     def _settle(self, write: Write, outcome: str, seen: str | None = None) -> None:
