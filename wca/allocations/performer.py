@@ -1,5 +1,6 @@
 """From what an allocator asks for to what became of it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,17 +9,21 @@ from wca.allocations.api import Entry, JournalError
 from wca.allocations.arbiter import Arbiter
 from wca.allocations.changes import plan
 from wca.allocations.contract import Files, Journal
+from wca.allocations.encoding import printable, shown, tellable
 from wca.allocations.envelope import Ask, Envelope, History
 from wca.allocations.events import Events, is_event
-from wca.allocations.gate import Gate
+from wca.allocations.gate import ALL_OR_NONE, Gate
 from wca.allocations.groups import Groups
 from wca.allocations.ownership import ForeignWrite, Ownership
 from wca.allocations.requests import Refused, Request, Requests
 from wca.allocations.results import Outcome, Result
+from wca.allocations.wishes import Wishes
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TasksData
 
 __all__ = ["Performer", "Policy"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Performer:
         policy: what may be done.
         events: what is done that is no state.
         arbiter: says what somebody else has written; one that yields when left out.
+        history: what was done before; nothing when left out.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Performer:
         policy: Policy,
         events: Events,
         arbiter: Arbiter | None = None,
+        history: History | None = None,
     ) -> None:
         self._requests = Requests(groups, files)
         self._gate = gate
@@ -67,8 +74,10 @@ class Performer:
         self._envelope = envelope
         self._policy = policy
         self._events = events
-        self._history = History()
+        self._history = history or History()
         self._arbiter = arbiter or Arbiter(files, journal, gate, Ownership())
+        self._wishes = Wishes()
+        self._said = False
 
     def perform(
         self,
@@ -88,9 +97,11 @@ class Performer:
         Returns:
             One result for each request.
         """
-        self._history.keep(frozenset(tasks))
+        self._history.keep(tasks, now - self._envelope.longest_pause)
+        self._wishes.keep(tasks)
+        self._say_unprotected(tasks)
         results = [
-            Result(str(task_id), str(type_), value)
+            Result(printable(str(task_id)), printable(str(type_)), value)
             for task_id, one in (asked or {}).items()
             for type_, value in one.items()
         ]
@@ -104,13 +115,25 @@ class Performer:
             if not is_event(one.type)
         ]
         granted = self._granted(asks, tasks, now, held)
-        self._carry_out(granted)
+        self._history.save()
+        self._carry_out(granted, results)
         if asked is not None:  # else what is not asked for now would be new the next time
             events = [one for one in results if is_event(one.type)]
             self._events.perform(events, tasks, now, held)
+            for one in events:
+                one.value = tellable(one.value)
         asked_paths = {path for _, request in asks if request for path in request.current}
         self._arbiter.settle(asked_paths, now, quiet=bool(held) or not self._policy.act)
         return results
+
+    def _say_unprotected(self, tasks: TasksData) -> None:
+        """Once: a label that nobody carries, as one that is misspelt, protects nobody."""
+        if not tasks or self._said:
+            return
+        self._said = True
+        for name in self._envelope.protected:
+            if not any(name in task.labels for task in tasks.values()):
+                log.warning("envelope: protected: no task has the label %s: see its spelling", name)
 
     @property
     def foreign_writes(self) -> Sequence[ForeignWrite]:
@@ -127,18 +150,17 @@ class Performer:
     ) -> Request | None:
         task = tasks.get(result.task_id)
         if task is None:
-            _failed(result, "there is no such task")
-            return None
+            return _refused(result, "there is no such task")
         try:
             type_ = AllocationType(result.type)
         except ValueError:
-            _failed(result, f"there is no allocation type {result.type[:60]!r}")
-            return None
+            return _refused(result, f"there is no allocation type {result.type[:60]!r}")
         try:
             request = self._requests.request(task, type_, result.value, entries)
         except Refused as error:
-            _failed(result, str(error))
-            return None
+            return _refused(result, str(error))
+        except Exception as error:  # noqa: BLE001 - a plugin's value: it costs no other request
+            return _refused(result, f"{type(error).__name__} for {shown(result.value)}")
         result.before = request.before
         return request
 
@@ -153,6 +175,9 @@ class Performer:
         counted: set[str] = set()
         for result, request in asks:
             if request is None:
+                continue
+            if not self._policy.act and self._wishes.stands(request) and not held:
+                granted.append((result, request))
                 continue
             if not request.changes:  # and yet no other one may change it in this interval
                 granted.append((result, request))
@@ -178,9 +203,12 @@ class Performer:
             tasks[result.task_id].labels,
             request.back,
             self._policy.decides,
+            request.measures,
         )
 
-    def _carry_out(self, granted: Sequence[tuple[Result, Request]]) -> None:
+    def _carry_out(
+        self, granted: Sequence[tuple[Result, Request]], results: Sequence[Result]
+    ) -> None:
         current: dict[str, str] = {}
         for _, request in granted:
             current |= request.current
@@ -189,17 +217,35 @@ class Performer:
             key: f"{other} wants another value in the same file"
             for key, other in planned.conflicts.items()
         }
+        whole = self._policy.all_or_nothing
+        if whole and (failed or any(one.outcome is Outcome.FAILED for one in results)):
+            # What was there before the agent is given back all the same.
+            planned = plan([one.wanted for _, one in granted if one.back], current)
+            failed = {_key(one): ALL_OR_NONE for one, asked in granted if not asked.back} | failed
+            whole = False
         if self._policy.act:
-            whole = self._policy.all_or_nothing
             failed |= self._gate.apply(planned.writes, whole=whole)
+        planned.share(failed)
         done = Outcome.APPLIED if self._policy.act else Outcome.WOULD
         for result, request in granted:
-            key = (result.task_id, result.type)
+            key = _key(result)
             result.writes = [one for one in planned.writes if (one.task_id, one.type) == key]
             if key in failed:
                 _failed(result, failed[key])
             elif request.changes:
                 result.outcome = done
+                if not self._policy.act:
+                    self._wishes.add(request)
+
+
+def _key(result: Result) -> tuple[str, str]:
+    return result.task_id, result.type
+
+
+def _refused(result: Result, reason: str) -> None:
+    """It failed before it was known whether its value is one."""
+    _failed(result, reason)
+    result.value = tellable(result.value)
 
 
 def _failed(result: Result, reason: str) -> Result:

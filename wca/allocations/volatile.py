@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from wca.allocations.api import APPLIED, FAILED, Entry, Undone, Write
 from wca.allocations.contract import Files
-from wca.allocations.undo import in_turns, restore
+from wca.allocations.undo import LEFT, in_turns, restore
 
 __all__ = ["VolatileJournal"]
 
@@ -48,7 +48,7 @@ class VolatileJournal:
             before = entry.settled if write.implied else ()  # there until the next write is made
             settled = tuple(dict.fromkeys((write.new, *([seen] if seen else []), *before)))
             entry = replace(entry, settled=settled, pending=pending, implied=write.implied)
-        if not entry.values or entry.values == (entry.original,):
+        if not entry.values or (entry.values == (entry.original,) and not entry.implied):
             del self._entries[write.path]
         else:
             self._entries[write.path] = replace(
@@ -80,6 +80,7 @@ class VolatileJournal:
         only_expired: bool,
         now: float,
         paths: Collection[str] | None = None,
+        busy: Collection[str] = (),
     ) -> Sequence[Undone]:
         """Restore, the newest first, where the group is the same and nobody else has written."""
         chosen = [
@@ -89,8 +90,8 @@ class VolatileJournal:
         ]
 
         def undo_one(entry: Entry) -> Undone:
-            undone = restore(entry, files, alone=True)
-            if undone.outcome != "failed":
+            undone = restore(entry, files, alone=entry.path not in busy)
+            if undone.outcome not in LEFT:
                 del self._entries[entry.path]
             return undone
 

@@ -1,6 +1,7 @@
 """``AllocationRunner``: measures, asks an allocator, and does what it may of that."""
 
 import functools
+import logging
 import os
 from typing import Annotated, Any
 
@@ -9,6 +10,8 @@ from wca.allocations.adoption import AtStart
 from wca.allocations.api import JournalError
 from wca.allocations.arbiter import Arbiter
 from wca.allocations.attempts import Attempts
+from wca.allocations.claim import Claim
+from wca.allocations.confined import control_roots
 from wca.allocations.contract import Journal
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
@@ -21,10 +24,11 @@ from wca.allocations.in_force import InForce
 from wca.allocations.journal import DEFAULT_JOURNAL
 from wca.allocations.knobs import SLOW
 from wca.allocations.lease import Lease
-from wca.allocations.opening import journal_problems, open_journal
+from wca.allocations.opening import journal_problems, open_history, open_journal
 from wca.allocations.ownership import ForeignWrites, Ownership
 from wca.allocations.performer import Performer, Policy
-from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator
+from wca.allocations.usable import value_problem
+from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator, StaticAllocator
 from wca.allocators.calling import UsableAllocator
 from wca.audit.audit import Audit, LossySink
 from wca.audit.kubernetes_events import KubernetesEvents
@@ -51,6 +55,8 @@ from wca.storage.outputs import AppendedFile
 
 __all__ = ["AllocationRunner"]
 
+log = logging.getLogger(__name__)
+
 _LEASE = Duration(1, 3600)
 
 
@@ -73,7 +79,8 @@ class AllocationRunner(MeasurementRunner):
         all_or_nothing: whether one request that fails takes back those of the same interval.
         hold: a file; while it is there everything is given back and nothing is written.
         journal: the file that knows what has to be undone, for the guardian and the next start,
-            too; used with ``act: true`` only.
+            too; used with ``act: true`` only. Beside it is ``NAME.history``: what was decided in
+            the last day.
         lease: how long values last when the allocator does not answer any more, or when the agent
             is dead and a guardian lives; two intervals at least.
         records: a file that takes one line of JSON for each decision and each anomaly that is new.
@@ -132,12 +139,14 @@ class AllocationRunner(MeasurementRunner):
             )
         self.allocator = NOPAllocator() if allocator is None else allocator
         UsableAllocator().check(self.allocator)
+        self.allocation_configuration = allocation_configuration or AllocationConfiguration()
+        for problem in self._value_problems():
+            raise ValidationError(f"allocator: {problem}")
         self.act = act
         given = options.get("metrics_storage") is not None  # else one standard output
         shared = LogStorage() if given else self.metrics_storage
         self.anomalies_storage = shared if anomalies_storage is None else anomalies_storage
         self.allocations_storage = shared if allocations_storage is None else allocations_storage
-        self.allocation_configuration = allocation_configuration or AllocationConfiguration()
         self.envelope = envelope or Envelope()
         self.all_or_nothing = all_or_nothing
         self.hold = hold
@@ -151,6 +160,7 @@ class AllocationRunner(MeasurementRunner):
         self.foreign_writes = ForeignWrites(foreign_writes)
         self.at_start = AtStart(at_start)
         self._files = files or KernelFiles()
+        self._acted: Lease | None = None  # of the run
 
     def check(self) -> list[str]:
         """What keeps this machine from giving what the options ask for."""
@@ -161,12 +171,33 @@ class AllocationRunner(MeasurementRunner):
         root = self.act and os.geteuid() != 0
         return [
             *super().check(),
+            *(f"allocator: {problem}" for problem in self._value_problems(of_file=True)),
             *(f"records: {problem}" for problem in records),
             *(f"state: {problem}" for problem in state),
             *(f"journal: {problem}" for problem in journal),
             *(f"kubernetes_events: {problem}" for problem in events),
             *(["act: true needs root: only root may write to cgroups"] if root else []),
         ]
+
+    def _value_problems(self, *, of_file: bool = False) -> list[str]:
+        """What no machine can grant of what a StaticAllocator is known to ask for."""
+        if not isinstance(self.allocator, StaticAllocator):
+            return []
+        unit = self.allocation_configuration.cpu_shares_unit
+        found = [
+            (place, value_problem(type_, value, unit))
+            for place, type_, value in self.allocator.granted(of_file=of_file)
+        ]
+        return [f"{place}: {problem}" for place, problem in found if problem]
+
+    def run(self) -> int:
+        """As MeasurementRunner does; 1 where something that was changed is still in force then."""
+        self._acted = None
+        code = super().run()
+        left = "" if self._acted is None else self._acted.left()
+        if left:
+            log.error(left)
+        return code or int(bool(left))
 
     def stages_after_export(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Store the metrics, ask, store the anomalies, do what may be done, store that."""
@@ -191,7 +222,7 @@ class AllocationRunner(MeasurementRunner):
 
     def _stages_of_allocation(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Asking, and doing."""
-        config = self.allocation_configuration
+        config, nodes = self.allocation_configuration, engine.platform.node_cpus
         machine = Machine(
             engine.platform.cpus,
             config.cpu_quota_period,
@@ -199,6 +230,8 @@ class AllocationRunner(MeasurementRunner):
             engine.platform.numa_nodes,
             os.sysconf("SC_PAGESIZE"),
             functools.partial(device_number, engine.kernel),
+            frozenset().union(*nodes.values()) or None,
+            frozenset(nodes) or None,
         )
         groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
         performer, lease = self._acting(engine, groups)
@@ -252,16 +285,19 @@ class AllocationRunner(MeasurementRunner):
             return now() + self.lease
 
         gate = Gate(self._files, journal, name, expires, SLOW)
-        lease = Lease(journal, self._files, gate, hold, expires, now, self.at_start)
+        lease = self._acted = Lease(journal, self._files, gate, hold, expires, now, self.at_start)
+        if self.act:
+            engine.lifecycle.start(Claim(control_roots(("cgroup", "cgroup2"))), "claim")
         engine.lifecycle.start(lease, "allocations")
         actions = Actions(groups, self._files, lambda: swap_enabled(engine.kernel))
-        events = Events(actions, self.envelope, act=self.act)
+        history = open_history(self.journal if self.act else None, engine.clock)
+        events = Events(actions, self.envelope, act=self.act, history=history)
         engine.lifecycle.on_close("events", events.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
         arbiter = self._arbiter(journal, gate)
         engine.lifecycle.on_close("ownership", lambda _: arbiter.close())
         performer = Performer(
-            groups, self._files, gate, journal, self.envelope, policy, events, arbiter
+            groups, self._files, gate, journal, self.envelope, policy, events, arbiter, history
         )
         return performer, lease
 
