@@ -142,11 +142,12 @@ def test_types_of_one_file_have_one_pause():
         (T.CPUSET_CPUS, 1, 2, 3),
         (T.CPUSET_MEMS, 1, 2, 3),
         (T.CPU_WEIGHT, 1, 2, 3),
-        (T.MEMORY_LOW, 4096, 16 << 20, 17 << 20),
+        (T.MEMORY_LOW, 0, 16 << 20, None),
+        (T.PIDS_MAX, 8, 12, 13),
         (T.SHARES, 0.002, 0.028, 0.2),
     ],
 )
-def test_from_next_to_nothing_a_step_is_a_little(type_, now, amount, too_much):
+def test_a_step_is_at_least_one_and_from_nothing_all(type_, now, amount, too_much):
     assert Granting()(ask(amount, now, type_)) is None
     if too_much is not None:
         assert Granting()(ask(too_much, now, type_)) == "grow_step"
