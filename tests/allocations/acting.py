@@ -7,6 +7,8 @@ from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
 from wca.allocations.knobs import SLOW
 from wca.allocations.performer import Performer, Policy
+from wca.allocations.resctrl.opening import find_resctrl_files
+from wca.allocations.resctrl.rdt import Rdt
 from wca.allocations.slow import SlowWrites
 from wca.allocations.volatile import VolatileJournal
 
@@ -24,9 +26,10 @@ class Acting:
         journal=None,
         envelope=None,
         slow=None,
+        root_rows=None,
         **policy,
     ):
-        self.files = files or KernelFiles()
+        self.files, options = find_resctrl_files(files or KernelFiles())
         self.journal = journal or VolatileJournal()
         self.machine = Machine(cpus, nodes=nodes)
         self.groups = Groups(locate, self.files, self.machine)
@@ -35,8 +38,9 @@ class Acting:
             self.files, self.journal, "test", lambda: 100.0, SLOW, slow or SlowWrites()
         )
         envelope = envelope or Envelope()
+        self.rdt = Rdt(self.groups, self.files, options, root_rows)
         self.performer = Performer(
-            self.groups, self.files, self.gate, self.journal, envelope, policy
+            self.groups, self.files, self.gate, self.journal, envelope, policy, self.rdt
         )
         self.tasks = {}
         self.now = 0.0

@@ -1,6 +1,6 @@
 """What the gate needs of the journal and of the kernel's files."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from wca.allocations.api import Entry, Undone, Write
@@ -57,7 +57,14 @@ class Journal(Protocol):
     def entries(self) -> Sequence[Entry]:
         """What is in force, in the order of the first writes. Raises JournalError."""
 
-    def undo(self, files: Files, *, only_expired: bool, now: float) -> Sequence[Undone]:
+    def undo(
+        self,
+        files: Files,
+        *,
+        only_expired: bool,
+        now: float,
+        paths: Collection[str] | None = None,
+    ) -> Sequence[Undone]:
         """Restore what was there before us, the newest first, where nobody else has written.
 
         What the kernel refuses is tried again as long as anything else succeeds, see ``in_turns``.
@@ -66,6 +73,7 @@ class Journal(Protocol):
             files: how the kernel's files are written.
             only_expired: leave what has not expired.
             now: Unix time in seconds.
+            paths: only these files; None: all.
 
         Raises:
             JournalError: it cannot be used.

@@ -15,6 +15,8 @@ from wca.linux.parse import Malformed
 
 __all__ = ["Groups", "Place"]
 
+#: Hierarchies in which the processes of a task are looked up, the first that has a group.
+_PROCESSES = ("cpu", "cpuacct", "memory", "psi")
 _CPUSETS = (AllocationType.CPUSET_CPUS, AllocationType.CPUSET_MEMS)
 
 
@@ -77,6 +79,15 @@ class Groups:
         if type_ in _CPUSETS and version == 1 and below:
             return Place(knob, version, below)
         return Place(knob, version, (folder,), below)
+
+    def folder(self, task: TaskData) -> str:
+        """The folder of a cgroup that has all processes of a task. Raises TargetGone."""
+        whole = self._group(task.cgroup_path)
+        for controller in _PROCESSES:
+            folder = whole.directory(controller)
+            if folder is not None:
+                return folder
+        raise TargetGone(f"there is no cgroup {task.cgroup_path}")
 
     def texts(self, place: Place, folder: str) -> Texts:
         """What is in the files of one folder now. Raises OSError."""

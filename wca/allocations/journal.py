@@ -13,6 +13,7 @@ from wca.allocations.api import Entry, JournalError, Undone, Write
 from wca.allocations.hold import Hold
 from wca.allocations.journal_file import JournalFile, boot_id
 from wca.allocations.ledger import Key, key_of_write, record_of_entry
+from wca.allocations.resctrl.paths import UNDOABLE as RESCTRL
 from wca.allocations.undo import UndoFiles, in_turns, restore, still_ours
 from wca.allocations.values import same_value
 
@@ -23,7 +24,8 @@ DEFAULT_JOURNAL = "/run/wca/journal"
 #: Files that hold a state which can be read, written and given back. Not among them: processes of a
 #: group, what the kernel runs when a group is empty, events such as memory.reclaim.
 _UNDOABLE = re.compile(
-    r"(/[^/\0\n]+)+/((cpu|cpuset|memory|io|blkio|pids)\.[a-z0-9_.]+|schemata|mode)"
+    r"(/[^/\0\n]+)+/((cpu|cpuset|memory|io|blkio|pids)\.[a-z0-9_.]+|schemata|mode|"
+    rf"{RESCTRL})"
 )
 _EVENTS = {"memory.reclaim", "memory.force_empty"}
 

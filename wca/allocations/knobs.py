@@ -103,7 +103,7 @@ _V2 = (
 _KNOBS = {1: {one.type: one for one in _V1}, 2: {one.type: one for one in _V2}}
 _CONTROLLERS = {one.type: one.controller for one in (*_V1, *_V2)}
 _WHY_NOT = {
-    _T.RDT: _LATER,
+    _T.RDT: "in resctrl, not in a cgroup",
     _T.MIGRATE_PAGES: _LATER,
     _T.IO_MAX: _LATER,
     _T.CPUSET_MEMORY_MIGRATE: "not on cgroup v2: pages always move with cpuset.mems",

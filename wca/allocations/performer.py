@@ -7,11 +7,14 @@ from typing import Any
 
 from wca.allocations.api import Entry, JournalError
 from wca.allocations.changes import plan
-from wca.allocations.contract import Files, Journal
+from wca.allocations.contract import Journal
 from wca.allocations.envelope import Ask, Envelope, History
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
 from wca.allocations.requests import Refused, Request, Requests
+from wca.allocations.resctrl.files import RdtFiles
+from wca.allocations.resctrl.keeper import Keeper
+from wca.allocations.resctrl.rdt import Rdt
 from wca.allocations.results import Outcome, Result
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TasksData
@@ -44,18 +47,22 @@ class Performer:
         journal: what is in force.
         envelope: the bounds.
         policy: what may be done.
+        rdt: what is asked for in resctrl.
     """
 
     def __init__(
         self,
         groups: Groups,
-        files: Files,
+        files: RdtFiles,
         gate: Gate,
         journal: Journal,
         envelope: Envelope,
         policy: Policy,
+        rdt: Rdt,
     ) -> None:
-        self._requests = Requests(groups, files)
+        self._requests = Requests(groups, files, rdt)
+        self._rdt = rdt
+        self._keeper = Keeper(files, gate, journal, rdt)
         self._files = files
         self._gate = gate
         self._journal = journal
@@ -92,6 +99,10 @@ class Performer:
             entries = self._in_force()
         except JournalError as error:
             return [_failed(one, f"the journal cannot be read: {error}") for one in results]
+        if self._policy.act and not held:
+            results += self._keeper.keep(entries)
+            entries = self._in_force()
+        self._rdt.begin(asked, tasks, entries)
         asks = [(one, self._understood(one, tasks, entries)) for one in results]
         granted = self._granted(asks, tasks, now, held)
         self._carry_out(granted)
@@ -134,7 +145,7 @@ class Performer:
         except Refused as error:
             _failed(result, str(error))
             return None
-        result.before = request.before
+        result.before, result.after = request.before, request.after
         if request.foreign:
             self._give_up(entries[request.foreign])
         return request
@@ -153,6 +164,7 @@ class Performer:
                 continue
             ask = self._ask(result, request, tasks)
             clause = held or ("foreign" if request.foreign else None)
+            clause = clause or self._protected(request, tasks)
             clause = clause or self._envelope.refuses(ask, self._history, now, counted)
             if clause is not None:
                 result.outcome, result.reason = Outcome.REJECTED, clause
@@ -161,6 +173,14 @@ class Performer:
             self._history.record(ask, now, counted)
             granted.append((result, request))
         return granted
+
+    def _protected(self, request: Request, tasks: TasksData) -> str | None:
+        """Whether a protected task would feel what is asked for another one."""
+        if request.affects is None or request.back or not self._envelope.protected:
+            return None
+        inside = self._rdt.inside(request.affects, tasks)
+        felt = any(self._envelope.protects(tasks[task_id].labels) for task_id in inside)
+        return "protected" if felt else None
 
     def _ask(self, result: Result, request: Request, tasks: TasksData) -> Ask:
         return Ask(

@@ -1,8 +1,8 @@
 """One request of an allocator: what it means in files, and how much it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wca.allocations.api import Entry
 from wca.allocations.changes import Change, Wanted
@@ -16,7 +16,10 @@ from wca.detectors.api import TaskData
 from wca.errors import NotAvailable, TargetGone, ValidationError, WcaError
 from wca.linux.parse import Malformed
 
-__all__ = ["Refused", "Request", "Requests"]
+if TYPE_CHECKING:
+    from wca.allocations.resctrl.rdt import Rdt
+
+__all__ = ["Refused", "Request", "Requests", "foreign_of", "is_back"]
 
 _UNLIMITED = "-1"
 
@@ -37,6 +40,8 @@ class Request:
         now: how much is in force; None: it cannot be told.
         back: whether it is what was there before the agent.
         foreign: a file of it that somebody else has written since we did; empty: none.
+        after: the value that would be in force; None: the one that was asked for.
+        affects: group of resctrl in which others may be that feel it; None: there is none.
     """
 
     wanted: Wanted
@@ -46,6 +51,8 @@ class Request:
     now: float | None = None
     back: bool = False
     foreign: str = ""
+    after: Any = None
+    affects: str | None = None
 
     @property
     def changes(self) -> bool:
@@ -59,11 +66,13 @@ class Requests:
     Args:
         groups: where files are.
         files: how they are read.
+        rdt: makes those for resctrl.
     """
 
-    def __init__(self, groups: Groups, files: Files) -> None:
+    def __init__(self, groups: Groups, files: Files, rdt: "Rdt") -> None:
         self._groups = groups
         self._files = files
+        self._rdt = rdt
 
     def request(
         self, task: TaskData, type_: AllocationType, value: Any, entries: Mapping[str, Entry]
@@ -79,6 +88,8 @@ class Requests:
         Raises:
             Refused: it cannot be made.
         """
+        if type_ is AllocationType.RDT:
+            return self._rdt.request(task, entries)
         try:
             place = self._groups.place(task, type_)
             texts = place.knob.encode(value, self._groups.machine)
@@ -99,8 +110,8 @@ class Requests:
             before,
             amount,
             now,
-            _is_back(changes, entries),
-            _foreign(current, entries),
+            is_back(changes, entries),
+            foreign_of(current, entries),
         )
 
     def _before(self, place: Place) -> Any:
@@ -165,12 +176,14 @@ class Requests:
         return [idle, weight]
 
 
-def _is_back(changes: list[Change], entries: Mapping[str, Entry]) -> bool:
+def is_back(changes: Sequence[Change], entries: Mapping[str, Entry]) -> bool:
+    """Whether all that was there before the agent comes back."""
     ours = [one for one in changes if one.path in entries]
     return bool(ours) and all(entries[one.path].original == one.new for one in ours)
 
 
-def _foreign(current: Mapping[str, str], entries: Mapping[str, Entry]) -> str:
+def foreign_of(current: Mapping[str, str], entries: Mapping[str, Entry]) -> str:
+    """A file that somebody else has written since we did; empty: there is none."""
     return next(
         (
             path

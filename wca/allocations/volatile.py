@@ -1,6 +1,6 @@
 """A journal in memory: it knows what to undo as long as the process lives."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from wca.allocations.api import APPLIED, FAILED, Entry, Undone, Write
@@ -69,9 +69,20 @@ class VolatileJournal:
         """Give a file up: it is somebody else's now."""
         self._entries.pop(path, None)
 
-    def undo(self, files: Files, *, only_expired: bool, now: float) -> Sequence[Undone]:
+    def undo(
+        self,
+        files: Files,
+        *,
+        only_expired: bool,
+        now: float,
+        paths: Collection[str] | None = None,
+    ) -> Sequence[Undone]:
         """Restore, the newest first, where the group is the same and nobody else has written."""
-        chosen = [e for e in reversed(self.entries()) if not only_expired or e.expires <= now]
+        chosen = [
+            entry
+            for entry in reversed(self.entries())
+            if (not only_expired or entry.expires <= now) and (paths is None or entry.path in paths)
+        ]
 
         def undo_one(entry: Entry) -> Undone:
             undone = restore(entry, files, alone=True)

@@ -15,6 +15,10 @@ from wca.allocations.knobs import SLOW
 from wca.allocations.lease import Lease
 from wca.allocations.opening import journal_problems, open_journal
 from wca.allocations.performer import Performer, Policy
+from wca.allocations.resctrl.files import RdtFiles
+from wca.allocations.resctrl.opening import find_resctrl_files, remove_all_groups
+from wca.allocations.resctrl.options import RdtOptions, reading
+from wca.allocations.resctrl.rdt import Rdt
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator
 from wca.allocators.calling import UsableAllocator
 from wca.config.inherited import takes_fields_of
@@ -64,6 +68,10 @@ class AllocationRunner(MeasurementRunner):
         records_size: size from which on that file is renamed to ``NAME.1``, and a new one begun.
         state: a file in which the allocator keeps what it has learned, see DetectionRunner.
         granularity: as of MeasurementRunner, but not ``container``.
+        rdt_cache_control_required: whether to refuse to start where resctrl controls no L3 cache.
+        rdt_mb_control_required: the same for memory bandwidth.
+        remove_all_resctrl_groups: whether to begin with removing all groups of resctrl whose names
+            begin with ``wca-``; with ``act: true`` only. Those of others stay.
         files: for tests: what the kernel's files are written through.
     """
 
@@ -84,6 +92,9 @@ class AllocationRunner(MeasurementRunner):
         records_size: Annotated[int, Size(4096, None)] = RECORDS_SIZE,
         state: Annotated[str, Path()] | None = None,
         granularity: Granularity = Granularity.POD,
+        rdt_cache_control_required: bool = False,
+        rdt_mb_control_required: bool = False,
+        remove_all_resctrl_groups: bool = False,
         *,
         files: Annotated[KernelFiles | None, Injected()] = None,
         **options: Any,
@@ -116,6 +127,9 @@ class AllocationRunner(MeasurementRunner):
         self.records = records
         self.records_size = records_size
         self.state = state
+        self.rdt_cache_control_required = rdt_cache_control_required
+        self.rdt_mb_control_required = rdt_mb_control_required
+        self.remove_all_resctrl_groups = remove_all_resctrl_groups
         self._files = files or KernelFiles()
 
     def check(self) -> list[str]:
@@ -129,6 +143,7 @@ class AllocationRunner(MeasurementRunner):
             *(f"records: {problem}" for problem in records),
             *(f"state: {problem}" for problem in state),
             *(f"journal: {problem}" for problem in journal),
+            *self._rdt_options().problems(self._files),
             *(["act: true needs root: only root may write to cgroups"] if root else []),
         ]
 
@@ -164,14 +179,16 @@ class AllocationRunner(MeasurementRunner):
             os.sysconf("SC_PAGESIZE"),
         )
         groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
-        performer, lease = self._acting(engine, groups)
+        files, mounted = find_resctrl_files(self._files)
+        rdt = Rdt(groups, files, mounted, self._rdt_options().root_rows)
+        performer, lease = self._acting(engine, groups, files, rdt)
         labels = self.common_labels(engine)
         options = PluginOptions(
             self.interval, labels, self.state, self.recording, self.recording_size
         )
         asked = start_plugin(engine, self.allocator, options)
         records = start_records(engine, self.records, self.records_size)
-        detect = asked.stage(views_of(engine, measuring, groups.read), records)
+        detect = asked.stage(views_of(engine, measuring, reading(groups, rdt)), records)
         allocate = Allocate(
             detect,
             performer,
@@ -185,7 +202,22 @@ class AllocationRunner(MeasurementRunner):
         )
         return [detect, allocate]
 
-    def _acting(self, engine: Engine, groups: Groups) -> tuple[Performer, Lease]:
+    def _rdt_options(self) -> RdtOptions:
+        config = self.allocation_configuration
+        return RdtOptions(
+            self.act,
+            self.rdt_cache_control_required,
+            self.rdt_mb_control_required,
+            self.remove_all_resctrl_groups,
+            config.default_rdt_l3,
+            config.default_rdt_mb,
+        )
+
+    def _acting(
+        self, engine: Engine, groups: Groups, files: RdtFiles, rdt: Rdt
+    ) -> tuple[Performer, Lease]:
+        for problem in self._rdt_options().problems(self._files):
+            raise StartError(problem)
         hold = Hold(self.hold)
         try:
             journal = open_journal(
@@ -198,10 +230,12 @@ class AllocationRunner(MeasurementRunner):
         def expires() -> float:
             return now() + self.lease
 
-        gate = Gate(self._files, journal, name, expires, SLOW)
-        lease = Lease(journal, self._files, gate, hold, expires, now)
+        gate = Gate(files, journal, name, expires, SLOW)
+        lease = Lease(journal, files, gate, hold, expires, now)
         engine.lifecycle.start(lease, "allocations")
+        if self.act and self.remove_all_resctrl_groups and not lease.held:
+            remove_all_groups(files)
         # A storage that hangs at the end must not take the time for it.
         engine.lifecycle.before_close("allocations", lease.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
-        return Performer(groups, self._files, gate, journal, self.envelope, policy), lease
+        return Performer(groups, files, gate, journal, self.envelope, policy, rdt), lease
