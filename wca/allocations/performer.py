@@ -18,6 +18,7 @@ from wca.allocations.resctrl.rdt import Rdt
 from wca.allocations.results import Outcome, Result
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TasksData
+from wca.errors import NotAvailable
 
 __all__ = ["Performer", "Policy"]
 
@@ -105,7 +106,7 @@ class Performer:
         self._rdt.begin(asked, tasks, entries)
         asks = [(one, self._understood(one, tasks, entries)) for one in results]
         granted = self._granted(asks, tasks, now, held)
-        self._carry_out(granted)
+        self._carry_out(granted, entries)
         return results
 
     def _in_force(self) -> dict[str, Entry]:
@@ -193,7 +194,25 @@ class Performer:
             self._policy.decides,
         )
 
-    def _carry_out(self, granted: Sequence[tuple[Result, Request]]) -> None:
+    def _make_room(
+        self, granted: Sequence[tuple[Result, Request]], entries: Mapping[str, Entry]
+    ) -> None:
+        """What fails here lets the request fail that needs it."""
+        ids = [result.task_id for result, _ in granted if result.type == AllocationType.RDT]
+        try:
+            writes = self._rdt.room(ids, entries) if ids else []
+        except NotAvailable:
+            return
+        failed = self._gate.apply(writes)
+        moved = {one.path: one.new for one in writes if (one.task_id, one.type) not in failed}
+        for _, request in granted:
+            request.current |= {path: moved[path] for path in moved.keys() & request.current}
+
+    def _carry_out(
+        self, granted: Sequence[tuple[Result, Request]], entries: Mapping[str, Entry]
+    ) -> None:
+        if self._policy.act:
+            self._make_room(granted, entries)
         current: dict[str, str] = {}
         for _, request in granted:
             current |= request.current

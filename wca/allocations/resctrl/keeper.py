@@ -54,9 +54,8 @@ class Keeper:
             JournalError: the journal cannot be used.
         """
         places = places_in_force(entries.values())
-        failed = [*self._follow(places), *self._hold_root_rows(entries)]
-        self._remove_unused(places)
-        return failed
+        self._remove_unused(entries, places)
+        return [*self._follow(places), *self._hold_root_rows(entries)]
 
     def _follow(self, places: Mapping[str, Entry]) -> list[Result]:
         """Processes that were started elsewhere and put into the task's cgroup later."""
@@ -74,10 +73,10 @@ class Keeper:
             if str(error.filename) in places
         ]
 
-    def _remove_unused(self, places: Mapping[str, Entry]) -> None:
-        """Undo what was done to groups that no task of ours is in any more."""
+    def _remove_unused(self, entries: Mapping[str, Entry], places: Mapping[str, Entry]) -> None:
+        """Undo what was done to groups that no task of ours is in any more, or that are gone."""
         known = {entry.path: entry for entry in self._journal.entries() if entry.type == _TYPE}
-        gone = {path for path, entry in known.items() if folder_of(path) and path not in places}
+        gone = known.keys() - entries.keys()
         used = {
             f"{self._files.point}{group}" for entry in places.values() for group in entry.values
         }
