@@ -309,3 +309,13 @@ def test_the_root_group_has_what_the_configuration_says_while_the_agent_acts(tmp
     assert node.rows()[1] == "MB:0=100;1=20", "somebody else's stays"
     node.acting.undo()
     assert node.rows() == [before[0][""][0], "MB:0=100;1=20"]
+
+
+def test_threads_leave_a_group_before_it_is_removed_whenever_it_was_made(node):
+    node.resctrl.make(f"{POINT}/gold")
+    for thread in node.members["batch"]:
+        node.resctrl.move(thread, Place("gold", ""))
+    node.ask(batch=Rdt(l3="0=f"))
+    node.ask(batch=Rdt("be", "0=f"))
+    node.acting.undo()
+    assert (node.where("batch"), node.groups()) == ({"gold"}, {"gold"})

@@ -14,7 +14,7 @@ from wca.allocations.hold import Hold
 from wca.allocations.journal_file import JournalFile, boot_id
 from wca.allocations.ledger import Key, key_of_write, record_of_entry
 from wca.allocations.resctrl.paths import UNDOABLE as RESCTRL
-from wca.allocations.undo import UndoFiles, in_turns, restore, still_ours
+from wca.allocations.undo import UndoFiles, in_turns, newest_first, restore, still_ours
 from wca.allocations.values import same_value
 
 __all__ = ["DEFAULT_JOURNAL", "Journal", "recover", "undoable"]
@@ -216,8 +216,9 @@ class Journal:
                 with self._locked(insist=False):
                     chosen = [
                         key
-                        for key, entry in reversed(self._file.ledger.entries.items())
-                        if (not only_expired or entry.expires <= moment)
+                        for key in newest_first(self._file.ledger.entries)
+                        if (entry := self._file.ledger.entries[key])
+                        and (not only_expired or entry.expires <= moment)
                         and (paths is None or entry.path in paths)
                     ]
                     return self._undo_all(chosen, files, alone=alone)

@@ -190,6 +190,6 @@ def explained(error: OSError, files: GroupFiles, point: str | None, path: str) -
             status = files.read(f"{point}/info/last_cmd_status")
         except OSError:
             status = ""
-        told = " ".join(status.split())
+        told = status.strip().rpartition("\n")[2].strip()  # some commands add to those before
         text += f" ({told})" if told not in ("", "ok") else ""
     return OSError(error.errno, text, path)
