@@ -36,7 +36,8 @@ def newest_first(entries: Mapping[K, Entry]) -> list[K]:
     Threads leave a group of resctrl before it is removed, whenever it was made: the kernel gives
     what is left in it to the root group.
     """
-    return sorted(reversed(entries), key=lambda key: folder_of(entries[key].path) is None)
+    newest = list(entries)[::-1]
+    return sorted(newest, key=lambda key: folder_of(entries[key].path) is None)
 
 
 def in_turns(keys: Iterable[K], undo_one: Callable[[K], Undone]) -> list[Undone]:

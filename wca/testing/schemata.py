@@ -110,7 +110,7 @@ class Schemata:
         return files
 
     def _set(self, one: Resource, row: dict[int, int], part: str) -> str:
-        domain, separator, text = part.partition("=")
+        domain, separator, text = (one.strip() for one in part.partition("="))
         if not separator or not domain.isdigit():
             return "Missing '=' or non-numeric domain"
         if int(domain) not in row:

@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 from wca.allocations.resctrl.paths import GROUP_PREFIX, PREFIX, ROOT, TASK_PREFIX
 from wca.collectors.resctrl.names import group_name
+from wca.errors import ValidationError
 
 __all__ = ["group_of", "name_of"]
 
@@ -18,12 +19,17 @@ def group_of(name: str | None, task_id: str, there: Collection[str]) -> str:
         name: see RDTAllocation. One that names a group of somebody else that is there means that.
         task_id: whose allocation it is.
         there: names of the control groups that there are.
+
+    Raises:
+        ValidationError: the name is too long for a folder.
     """
     if name == "":
         return ROOT
     if name is None:
         return f"/{_ours(TASK_PREFIX, task_id)}"
     ours = _ours(GROUP_PREFIX, name)
+    if _CUT in ours:
+        raise ValidationError(f"name: {name[:40]!r}... is too long for the name of a folder")
     return f"/{name}" if name in there and ours not in there else f"/{ours}"
 
 
