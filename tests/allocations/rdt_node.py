@@ -2,7 +2,7 @@
 
 from tests.allocations.acting import Acting
 from wca.allocations.journal import Journal
-from wca.allocators import AllocationType, RDTAllocation
+from wca.allocators import AllocationType
 from wca.detectors import TaskData
 from wca.linux.cgroups import CgroupHierarchies
 from wca.testing.kernel import KernelTree
@@ -58,14 +58,14 @@ class RdtNode:
         self.tree.remove_task(f"/{name}")
         del self.tasks[name]
 
-    def act(self, **options):
+    def act(self, kernel=None, **options):
         """An agent begins."""
+        kernel = kernel or ControlFiles(self.resctrl)
         self.journal = Journal(f"{self.folder}/journal", now=lambda: 90.0, boot="b")
         self.journal.open()
         locate = CgroupHierarchies(self.tree.kernel).locate
-        self.acting = Acting(
-            locate, files=ControlFiles(self.resctrl), journal=self.journal, **options
-        )
+        self.acting = Acting(locate, files=kernel, journal=self.journal, **options)
+        self.acting.kernel = kernel
         self.acting.tasks = self.tasks
         return self
 
@@ -107,7 +107,3 @@ class RdtNode:
 
 def _lines(threads):
     return "".join(f"{thread}\n" for thread in threads)
-
-
-def own(**rows):
-    return RDTAllocation(**rows)
