@@ -1,11 +1,15 @@
 """A performer with all that it needs, for tests."""
 
+from wca.allocations.actions import Actions
+from wca.allocations.arbiter import Arbiter
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
+from wca.allocations.events import Events
 from wca.allocations.files import KernelFiles
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
 from wca.allocations.knobs import SLOW
+from wca.allocations.ownership import Ownership
 from wca.allocations.performer import Performer, Policy
 from wca.allocations.resctrl.opening import find_resctrl_files
 from wca.allocations.resctrl.rdt import Rdt
@@ -27,20 +31,29 @@ class Acting:
         envelope=None,
         slow=None,
         root_rows=None,
+        expires=lambda: 100.0,
+        slow_events=SlowWrites,
+        swaps=False,
+        ownership=None,
+        attempts=None,
         **policy,
     ):
         self.files, options = find_resctrl_files(files or KernelFiles())
         self.journal = journal or VolatileJournal()
         self.machine = Machine(cpus, nodes=nodes)
         self.groups = Groups(locate, self.files, self.machine)
-        policy = Policy(**{"act": True, "decides": False, **policy})
-        self.gate = Gate(
-            self.files, self.journal, "test", lambda: 100.0, SLOW, slow or SlowWrites()
-        )
+        self.policy = Policy(**{"act": True, "decides": False, **policy})
+        self.gate = Gate(self.files, self.journal, "test", expires, SLOW, slow or SlowWrites())
         envelope = envelope or Envelope()
         self.rdt = Rdt(self.groups, self.files, options, root_rows)
+        actions = Actions(self.groups, self.files, lambda: swaps)
+        self.events = Events(actions, envelope, act=self.policy.act, slow=slow_events)
+        arbiter = Arbiter(self.files, self.journal, self.gate, ownership or Ownership(), attempts)
         self.performer = Performer(
-            self.groups, self.files, self.gate, self.journal, envelope, policy, self.rdt
+            *(self.groups, self.files, self.gate, self.journal, envelope, self.policy),
+            self.events,
+            self.rdt,
+            arbiter,
         )
         self.tasks = {}
         self.now = 0.0

@@ -1,10 +1,13 @@
 """An agent that acts all the time: what the tests kill.
 
 ``python -m tests.allocations.acting_agent JOURNAL HOLD LEASE FOLDER...``; it says ``acting`` once it
-has undone what the one before has left.
+has undone what the one before has left. ``WCA_TEST_CUT`` is the number of a record of the journal and
+the share of it that is written: in the middle of it the agent kills itself.
 """
 
+import os
 import random
+import signal
 import sys
 import time
 
@@ -22,6 +25,9 @@ def main(path, hold, lease, *groups):
     journal.open()
     recover(journal, files, time.time())
     print("acting", flush=True)
+    if "WCA_TEST_CUT" in os.environ:
+        number, share = os.environ["WCA_TEST_CUT"].split()
+        die_within_a_record(path, int(number), float(share))
     while True:
         for group in groups:
             try:
@@ -30,6 +36,22 @@ def main(path, hold, lease, *groups):
                 print(error, file=sys.stderr, flush=True)
                 time.sleep(0.05)
         journal.renew(time.time() + lease)
+
+
+def die_within_a_record(path, number, share):
+    """As a machine does that is switched off, or a disk that is full."""
+    real = os.write
+    left = [number]
+
+    def write(descriptor, data):
+        if os.readlink(f"/proc/self/fd/{descriptor}") == path:
+            left[0] -= 1
+            if left[0] < 0:
+                real(descriptor, data[: max(1, int(share * (len(data) - 1)))])
+                os.kill(os.getpid(), signal.SIGKILL)
+        return real(descriptor, data)
+
+    os.write = write
 
 
 def act(journal, files, group, lease):

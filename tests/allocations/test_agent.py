@@ -1,18 +1,22 @@
 """The whole agent acting on real groups of cgroup v1: every way in which it can end or be stopped."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from tests.allocations.test_kills import Node, eventually
+from tests.allocations.test_kills import NAMES, Node, eventually
 from tests.cgroup_fixtures import v1_cgroups  # noqa: F401
 from tests.chance import KILLS, Chance
 from wca.allocations.journal import Journal
+from wca.allocations.ownership import MOST_REWRITES
 
 RULES = "[{allocations: {cpu_quota: 0.1, cpu_shares: 0.4}}]"
 CONFIG = """
@@ -22,6 +26,8 @@ runner: !AllocationRunner
   act: {act}
   lease: 1s
   hold: {hold}
+  at_start: {at_start}
+  foreign_writes: {foreign_writes}
   journal: {journal}
   metrics_storage: !LogStorage {{output_filename: {folder}/metrics}}
   anomalies_storage: !LogStorage {{output_filename: {folder}/anomalies}}
@@ -38,11 +44,12 @@ class Agents(Node):
         self.folder, self.started = folder, 0
         self.tasks = [f"{cgroups.parent}/{name}" for name in ("one", "two")]
 
-    def agent(self, rules=RULES, act="true"):
+    def agent(self, rules=RULES, act="true", **options):
         self.started += 1
+        options = {"at_start": "undo", "foreign_writes": "yield", **options}
         self.out = self.folder / f"out{self.started}"
         config = self.folder / "config.yaml"
-        config.write_text(CONFIG.format(**vars(self), rules=rules, act=act))
+        config.write_text(CONFIG.format(**vars(self), rules=rules, act=act, **options))
         return self.start("wca", "run", "--root", "-c", str(config))
 
     def acting(self):
@@ -115,6 +122,88 @@ def test_the_agent_knows_the_first_values_after_many_kills(node):
     agent.terminate()
     assert agent.wait(20) == 0
     assert node.values() == node.before
+
+
+def test_an_agent_that_adopts_keeps_what_its_allocator_still_asks_for(node):
+    kill(node.acting())
+    shares, quotas = ([f"{group}/{name}" for group in node.groups] for name in NAMES[:2])
+    Path(shares[1]).write_text("555")  # somebody else, while no agent lives
+    agent = node.agent(rules="[{allocations: {cpu_shares: 0.4}}]", at_start="adopt")
+    seen = []
+    assert eventually(lambda: seen.append(node.texts()) or len(node.in_force()) == 2), seen[-1]
+    assert seen[len(seen) // 2][:2] == ["400", "20000"], "in force until it is known"
+    assert {one[0] for one in seen} == {"400"}, "without a gap"
+    after = node.values()
+    assert [after[path] for path in quotas] == [node.before[path] for path in quotas]
+    agent.terminate()
+    assert agent.wait(20) == 0
+    assert node.values() == {**node.before, shares[1]: "555"}
+
+
+class Rewriter:
+    """A fake kubelet: writes its value every 0.3 s, wherever there is another one."""
+
+    def __init__(self, path, value):
+        self._path, self._value = Path(path), value
+        self.rewrites = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._end.wait(0.3):
+            if self._path.read_text() != self._value:
+                self._path.write_text(self._value)
+                self.rewrites += 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "most", "says"),
+    [
+        ("yield", 1, "left alone"),
+        pytest.param("reassert", MOST_REWRITES + 1, "again and again", marks=pytest.mark.slow),
+    ],
+)
+def test_a_kubelet_that_rewrites_keeps_its_value_after_a_few_rewrites(node, policy, most, says):
+    path = f"{node.groups[0]}/cpu.shares"
+    agent = node.agent(foreign_writes=policy)
+    assert node.told("allocations_in_force")
+    assert eventually(lambda: Path(path).read_text() == "400\n")
+    with Rewriter(path, "700\n") as kubelet:
+        until = time.monotonic() + 60  # the pauses are 15 seconds together
+        while kubelet.rewrites < most and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(2)  # were it to go on, it would have
+        assert (kubelet.rewrites, Path(path).read_text()) == (most, "700\n")
+    counted = rf'foreign_writes_total{{[^}}]*kind="kubelet reset"[^}}]*}} {most} '
+    assert eventually(lambda: re.search(counted, node.out.read_text()))
+    assert Path(f"{node.groups[1]}/cpu.shares").read_text() == "400\n", "other tasks are as before"
+    agent.terminate()
+    assert agent.wait(20) == 0
+    assert says in agent.stderr.read()
+    assert node.values() == node.before
+
+
+@pytest.mark.slow
+def test_two_agents_that_both_insist_come_to_rest(node):
+    node.agent(rules="[{allocations: {cpu_shares: 0.4}}]", foreign_writes="reassert")
+    assert eventually(lambda: node.texts()[0] == "400")
+    node.journal += "2"
+    node.agent(rules="[{allocations: {cpu_shares: 0.3}}]", foreign_writes="reassert")
+    changes, last, still = 0, None, time.monotonic()
+    while time.monotonic() < still + 9:  # the longest pause is eight seconds
+        now = node.texts()[0]
+        if now != last:
+            changes, last, still = changes + 1, now, time.monotonic()
+        time.sleep(0.02)
+    assert changes <= 2 * (MOST_REWRITES + 1) + 1
 
 
 def test_without_act_nothing_is_written(node):

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from wca.allocations.api import Write
 from wca.allocations.changes import Change, Wanted, inverse, ordered, plan
+from wca.allocations.knobs import knob_of
+from wca.allocators import AllocationType
 
 PARENT, CHILD = ("/cg/p", 1), ("/cg/p/c", 2)
 
@@ -42,6 +44,21 @@ def test_what_shrinks_makes_room_before_anything_grows():
     current = {up.path: "5", down.path: "5"}
     made = plan([wanted("cpu_shares", up, grows=True), wanted("cpu_shares", down)], current)
     assert [one.path for one in made.writes] == [down.path, up.path]
+
+
+def test_pages_begin_to_move_with_their_cpuset_before_it_changes_and_end_to_after_it():
+    amount = knob_of(AllocationType.CPUSET_MEMORY_MIGRATE, 1).amount
+    mems = change(CHILD, "cpuset.mems", "0")
+    for new, old in (("1", "0"), ("0", "1")):
+        switch = change(CHILD, "cpuset.memory_migrate", new)
+        current = {mems.path: "0-1", switch.path: old}
+        for grows in (False, True):
+            both = [
+                wanted("cpuset_mems", mems, grows=grows),
+                wanted("cpuset_memory_migrate", switch, grows=amount(new) > amount(old)),
+            ]
+            names = [one.type for one in plan(both, current).writes]
+            assert (names[0] == "cpuset_memory_migrate") == (new == "1")
 
 
 def test_a_burst_shrinks_before_its_quota_and_grows_after_it():

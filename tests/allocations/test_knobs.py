@@ -10,7 +10,10 @@ from wca.allocators import AllocationType
 from wca.errors import NotAvailable, ValidationError
 
 T = AllocationType
-MACHINE = Machine(cpus=4, period=100_000, shares_unit=1000, nodes=2)
+MACHINE = Machine(cpus=4, period=100_000, shares_unit=1000, nodes=2, device={"sda": "8:0"}.get)
+
+
+LIMITS = "limits by device, such as 8:0 rbps=1048576 wiops=100"
 
 
 def encoded(type_, version, value, machine=MACHINE):
@@ -46,6 +49,28 @@ def encoded(type_, version, value, machine=MACHINE):
         (T.MEMORY_HIGH, 2, 8192.0, ("8192",)),
         (T.MEMORY_LOW, 2, 0, ("0",)),
         (T.IO_WEIGHT, 2, 50, ("default 50",)),
+        (T.IO_WEIGHT, 1, 100, ("100",)),
+        (T.IO_WEIGHT, 1, 50, ("50",)),
+        (T.IO_WEIGHT, 1, 10_000, ("1000",)),
+        (
+            T.IO_MAX,
+            2,
+            {"8:0": {"rbps": 1048576, "wiops": "max"}},
+            ("8:0 rbps=1048576 wbps=max riops=max wiops=max",),
+        ),
+        (
+            T.IO_MAX,
+            2,
+            "sda wbps=5 wiops=max\n8:16 riops=7",
+            ("8:0 rbps=max wbps=5 riops=max wiops=max\n8:16 rbps=max wbps=max riops=7 wiops=max",),
+        ),
+        (T.IO_MAX, 1, {"sda": {"wbps": 9}}, ("8:0 0", "8:0 9", "8:0 0", "8:0 0")),
+        (
+            T.IO_MAX,
+            1,
+            "8:0 rbps=1 wbps=2 riops=3 wiops=4\n8:16",
+            ("8:0 1\n8:16 0", "8:0 2\n8:16 0", "8:0 3\n8:16 0", "8:0 4\n8:16 0"),
+        ),
         (T.PIDS_MAX, 1, 7, ("7",)),
         (T.PIDS_MAX, 2, "max", ("max",)),
     ],
@@ -71,6 +96,28 @@ def test_a_value_is_what_the_kernel_gives_back_for_it(type_, version, value, tex
         (T.CPUSET_MEMS, 2, [2], "the NUMA nodes are 0 to 1, got [2]"),
         (T.MEMORY_MAX, 2, -1, "expected a whole number from 0 to 9223372036854775807, got -1"),
         (T.MEMORY_MAX, 2, "1G", "expected a whole number from 0 to 9223372036854775807, got '1G'"),
+        (T.IO_MAX, 2, 5, f"expected {LIMITS}, got 5"),
+        (T.IO_MAX, 2, "", f"expected {LIMITS}, got ''"),
+        (T.IO_MAX, 1, {"8:0": 5}, f"expected {LIMITS}, got a dict"),
+        (
+            T.IO_MAX,
+            2,
+            "8:0 bps=1",
+            "the limits of a device are rbps, wbps, riops, wiops, got 'bps'",
+        ),
+        (
+            T.IO_MAX,
+            2,
+            "8:0 rbps=0",
+            "rbps: expected max or a whole number from 1 to 9223372036854775807, got '0'",
+        ),
+        (
+            T.IO_MAX,
+            1,
+            {"8:0": {"riops": 1 << 32}},
+            "riops: expected max or a whole number from 1 to 4294967294, got 4294967296",
+        ),
+        (T.IO_MAX, 1, {"8:0": {}, "sda": {}}, "sda is named twice"),
         (T.PIDS_MAX, 1, 1.5, "expected a whole number from 0 to 4194304, got 1.5"),
     ],
 )
@@ -85,11 +132,10 @@ def test_a_value_that_makes_no_sense_is_refused_in_a_sentence(type_, version, va
     [
         (T.RDT, 1, "in resctrl, not in a cgroup"),
         (T.RDT, None, "in resctrl, not in a cgroup"),
-        (T.MIGRATE_PAGES, 2, "not in this release"),
-        (T.IO_MAX, 2, "not in this release"),
+        (T.MIGRATE_PAGES, 2, "an event, which is no file"),
         (T.MEMORY_HIGH, 1, "not on cgroup v1: it has memory_max only"),
         (T.MEMORY_LOW, 1, "not on cgroup v1"),
-        (T.IO_WEIGHT, 1, "not on cgroup v1"),
+        (T.IO_MAX, None, "no group of the controller io"),
         (T.CPUSET_MEMORY_MIGRATE, 2, "not on cgroup v2: pages always move with cpuset.mems"),
         (T.QUOTA, None, "no group of the controller cpu"),
     ],
@@ -100,14 +146,19 @@ def test_what_a_kernel_has_not_is_said(type_, version, reason):
     assert str(missing.value) == reason
 
 
+def and_instead(knob):
+    return [knob, *(and_instead(knob.instead) if knob.instead else ())]
+
+
 KNOBS = [
-    knob_of(type_, version)
+    knob
     for version in (1, 2)
     for type_ in READ
     if not (
-        (version == 1 and type_ in (T.MEMORY_HIGH, T.MEMORY_LOW, T.IO_WEIGHT))
+        (version == 1 and type_ in (T.MEMORY_HIGH, T.MEMORY_LOW))
         or (version == 2 and type_ == T.CPUSET_MEMORY_MIGRATE)
     )
+    for knob in and_instead(knob_of(type_, version))
 ]
 LISTS = st.sets(st.integers(0, 1), min_size=1).map(list_format)
 SIZES = st.integers(0, 1 << 62) | st.just("max")
@@ -125,6 +176,16 @@ VALUES = {
     T.MEMORY_LOW: SIZES,
     T.IO_WEIGHT: st.integers(1, 10_000),
     T.PIDS_MAX: st.integers(0, 1 << 22) | st.just("max"),
+    T.IO_MAX: st.dictionaries(
+        st.sampled_from(["8:0", "8:16", "259:1"]),
+        st.fixed_dictionaries(
+            {},
+            optional=dict.fromkeys(
+                ("rbps", "wbps", "riops", "wiops"), st.integers(1, 1 << 31) | st.just("max")
+            ),
+        ),
+        min_size=1,
+    ),
 }
 
 
@@ -163,3 +224,18 @@ def test_the_idle_class_is_less_than_the_normal_one():
 def test_a_cpuset_is_as_much_as_it_has_cpus_and_an_empty_one_has_those_above():
     amount = knob_of(T.CPUSET_CPUS, 1).amount
     assert (amount("0-2,4"), amount([1, 3]), amount("")) == (4.0, 2.0, float("inf"))
+
+
+def test_limits_at_devices_are_as_much_as_the_least_of_them():
+    amount = knob_of(T.IO_MAX, 2).amount
+    assert amount({"8:0": {"rbps": 500, "wbps": "max"}, "8:16": {"riops": 40}}) == 40
+    assert amount({"8:0": {"rbps": "max"}}) == amount({}) == float("inf")
+
+
+def test_a_device_without_limits_is_none_that_the_kernel_would_show():
+    files = ("8:0 5", "", "", "8:16 7")
+    assert knob_of(T.IO_MAX, 1).decode(files, MACHINE) == {
+        "8:0": {"rbps": 5, "wbps": "max", "riops": "max", "wiops": "max"},
+        "8:16": {"rbps": "max", "wbps": "max", "riops": "max", "wiops": 7},
+    }
+    assert knob_of(T.IO_MAX, 2).decode(("",), MACHINE) == {}

@@ -157,6 +157,75 @@ def test_a_cpuset_and_a_limit_of_processes_are_felt(acting):
     acting.undo()
 
 
+READ_PAST_THE_CACHE = """
+def read(path, size):
+    import mmap
+    file = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    buffer = mmap.mmap(-1, 1 << 18)
+    start = time.monotonic()
+    while size > 0: size -= os.readv(file, [buffer])
+    os.close(file)
+    print(time.monotonic() - start)
+"""
+
+
+@pytest.fixture
+def large_file(tmp_path):
+    """A file of 8 MiB on a disk, and the number of that disk."""
+    path = tmp_path / "large"
+    path.write_bytes(os.urandom(1 << 20) * 8)
+    os.sync()
+    device = os.stat(path).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    if os.path.exists(f"/sys/dev/block/{number}/partition"):
+        with open(f"/sys/dev/block/{number}/../dev") as file:
+            number = file.read().strip()
+    if not os.path.exists(f"/sys/dev/block/{number}/queue"):
+        pytest.skip(f"the files of tests are on no disk ({number})")
+    return path, number
+
+
+def test_a_limit_at_a_device_is_felt_and_the_one_from_before_comes_back(acting, large_file):
+    path, disk = large_file
+    worker = acting.cgroups.worker(acting.path)
+    worker.do(f"exec({READ_PAST_THE_CACHE!r})")
+    folder = acting.cgroups.locate(acting.path).directory("blkio")
+    limits = f"{folder}/blkio.throttle.read_bps_device"
+    acting.files.write(limits, f"{disk} 5000000000")  # somebody's
+    assert acting.ask({"t": {T.IO_MAX: {disk: {"rbps": 20_000_000, "wiops": 50}}}}) == {
+        ("t", T.IO_MAX): "applied"
+    }
+    assert content(acting, "blkio", "blkio.throttle.read_bps_device") == f"{disk} 20000000"
+    assert content(acting, "blkio", "blkio.throttle.write_iops_device") == f"{disk} 50"
+    (seconds,) = worker.do(f"read({str(path)!r}, 8 << 20)")
+    assert float(seconds) > 0.3, "8 MiB at 20 MB/s"
+    assert acting.ask({"t": {T.IO_MAX: f"{disk} rbps=20000000 wiops=50"}}) == {
+        ("t", T.IO_MAX): "unchanged"
+    }
+    assert set(acting.undo()) == {"restored"}
+    assert content(acting, "blkio", "blkio.throttle.read_bps_device") == f"{disk} 5000000000"
+    assert content(acting, "blkio", "blkio.throttle.write_iops_device") == ""
+
+
+def test_a_limit_at_what_is_no_disk_is_refused_by_the_kernel(acting):
+    assert acting.ask({"t": {T.IO_MAX: "4000:77 rbps=5"}}) == {
+        ("t", T.IO_MAX): ("failed: blkio.throttle.read_bps_device@4000:77: there is no such disk")
+    }
+    assert acting.journal.entries() == []
+
+
+def test_a_weight_at_devices_is_in_the_kernel_and_then_as_it_was(acting):
+    file = f"{acting.cgroups.locate(acting.path).directory('blkio')}/blkio.bfq.weight"
+    if not os.path.exists(file):
+        pytest.skip("the kernel has no bfq on cgroup v1")
+    before = acting.files.read(file)
+    assert acting.ask({"t": {T.IO_WEIGHT: 1090}}) == {("t", T.IO_WEIGHT): "applied"}
+    assert acting.files.read(file) == "190"
+    assert acting.groups.read(acting.tasks["t"])[T.IO_WEIGHT] == 1090
+    assert acting.undo() == ["restored"]
+    assert acting.files.read(file) == before
+
+
 def test_a_group_that_is_gone_is_a_failed_request(acting):
     acting.ask({"t": {T.SHARES: 0.5}})
     gone = acting.cgroups.make("gone")

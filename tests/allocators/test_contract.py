@@ -2,13 +2,50 @@
 
 import pytest
 
-from wca.allocators import AllocationType, Allocator, NOPAllocator, StaticAllocator
+from wca.allocators import (
+    AllocationType,
+    Allocator,
+    ContentionAllocator,
+    MemoryReclaimAllocator,
+    NOPAllocator,
+    NUMAAllocator,
+    OOMAllocator,
+    StaticAllocator,
+    SuppressAllocator,
+    Tiers,
+)
+from wca.detectors import (
+    AnomalyDetector,
+    ContendedResource,
+    ContentionAnomaly,
+    InterferenceDetector,
+    Suspect,
+)
+from wca.detectors.interfering.verdicts import Verdict
 from wca.testing import AllocatorContract
 
 
 class TestNOPAllocator(AllocatorContract):
     def make(self):
         return NOPAllocator()
+
+
+class TestMemoryReclaimAllocator(AllocatorContract):
+    def make(self):
+        return MemoryReclaimAllocator(Tiers(best_effort={"task_name": ".*"}), least=4096)
+
+
+class TestMemoryReclaimAllocatorWithLimits(AllocatorContract):
+    def make(self):
+        tiers = Tiers(best_effort={"task_name": ".*"})
+        return MemoryReclaimAllocator(tiers, by="memory_high", pressure=0.5, least=4096)
+
+
+class TestOOMAllocator(AllocatorContract):
+    def make(self):
+        victims = {"task_name": "batch"}
+        rule = {"pressure_above": 0.0, "lasting": 5, "victims": victims, "least": 1}
+        return OOMAllocator([rule, {**rule, "name": "low", "available_below": 1.0}])
 
 
 class TestStaticAllocator(AllocatorContract):
@@ -20,6 +57,58 @@ class TestStaticAllocator(AllocatorContract):
                 {"labels": {"task_name": "bat"}, "allocations": {"cpu_idle": 1}},
             ]
         )
+
+
+class Accuses(AnomalyDetector):
+    """Everybody, of everything, in turn."""
+
+    def __init__(self):
+        self.count = 0
+
+    def detect(self, platform, tasks_data):
+        self.count += 1
+        verdict = [*Verdict, None][self.count // 6 % (len(Verdict) + 1)]
+        return [
+            ContentionAnomaly(
+                ContendedResource.CPUS,
+                victim,
+                [one for one in tasks_data if one != victim][: self.count % 2],
+                verdict=verdict,
+                suspects=[Suspect(one, 0.5, 0.5) for one in tasks_data if one != victim],
+            )
+            for victim in tasks_data
+        ], []
+
+
+class TestContentionAllocator(AllocatorContract):
+    def make(self):
+        return ContentionAllocator(Accuses(), unlabelled=True, idle=True)
+
+
+class TestContentionAllocatorWithItsDetector(AllocatorContract):
+    def make(self):
+        return ContentionAllocator(InterferenceDetector(samples=10), unlabelled=True)
+
+
+class TestNUMAAllocator(AllocatorContract):
+    def make(self):
+        return NUMAAllocator(algorithm="minimize_migration", cgroups_memory_binding=True)
+
+    def history(self):
+        history = super().history()
+        for platform, tasks in history:
+            platform.numa_nodes, platform.node_cpus = 2, {0: {0}, 1: {1}}
+            free = dict.fromkeys("01", 64 << 30)
+            platform.measurements["platform_mem_numa_free_bytes"] = free
+            for task in tasks.values():
+                task.measurements["task_mem_numa_pages"] = {"0": 5, "1": 7}
+        return history
+
+
+class TestSuppressAllocator(AllocatorContract):
+    def make(self):
+        tiers = Tiers(latency_critical={"task_name": "web"}, best_effort={"task_name": "batch"})
+        return SuppressAllocator(tiers, pressure=0.001)
 
 
 class TestOlderAllocator(AllocatorContract):

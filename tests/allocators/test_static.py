@@ -1,5 +1,6 @@
 """StaticAllocator: which rules are about which tasks, and files of rules."""
 
+import json
 import logging
 import os
 
@@ -153,3 +154,22 @@ def test_a_file_that_is_gone_leaves_its_rules(file, caplog):
         assert granted(allocator)["t1"] == {T.QUOTA: 0.4}
     assert len(caplog.messages) == 1
     assert "cannot be read" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("io_max", {"8:0": {"rbps": 1048576, "wiops": "max"}, "nvme0n1": {"wbps": 5}}),
+        ("io_max", "8:0 rbps=1048576"),
+        ("migrate_pages", 1),
+        ("kill", "it eats all memory"),
+    ],
+)
+def test_limits_at_devices_and_events_can_be_granted(tmp_path, name, value):
+    rules = [{"task_id": "t1", "allocations": {name: value}}]
+    (tmp_path / "rules").write_text(json.dumps(rules))
+    for allocator in (
+        StaticAllocator(rules=rules),
+        StaticAllocator(config=str(tmp_path / "rules")),
+    ):
+        assert granted(allocator) == {"t1": {T(name): value}}

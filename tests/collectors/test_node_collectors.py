@@ -226,6 +226,13 @@ def test_used_memory_is_the_total_without_free_buffers_and_cache(tree):
     assert measured["platform_mem_available_bytes"] == 1300 * KIB
 
 
+def test_swap_space_is_told_with_what_is_free_of_it(tree):
+    tree.write("/proc/meminfo", "MemTotal: 10 kB\nSwapTotal:  2000 kB\nSwapFree:   500 kB\n")
+    measured = measure(NodeMemoryCollector, tree.kernel)
+    assert measured["platform_swap_total_bytes"] == 2000 * KIB
+    assert measured["platform_swap_free_bytes"] == 500 * KIB
+
+
 def test_memory_of_each_numa_node(tree):
     tree.write(
         "/sys/devices/system/node/node1/meminfo",

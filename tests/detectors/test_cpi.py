@@ -107,6 +107,23 @@ def test_a_state_that_makes_no_sense_is_refused_and_changes_nothing(state):
     assert detector.dump_state() == before
 
 
+def test_on_another_kind_of_cpu_it_begins_anew():
+    simulator = learned(quick())
+    state = simulator.detector.dump_state()
+    simulator.detector.load_state({**state, "cpu_model": "Another CPU"})
+    assert said(simulator.run(30, {"web": SLOW, "x": STREAM})) == []
+
+
+def test_limits_that_a_task_always_had_are_no_action_and_a_change_of_them_is():
+    granted = {"cpu_shares": 1.0, "cpu_quota": 1.0}
+    usual = {"web": WEB.but(allocations=granted)}
+    simulator = learned(quick(), usual)
+    specs = simulator.detector.dump_state()["specs"]
+    assert specs["cycles per instruction of web"]
+    simulator.run(60, {"web": WEB.but(allocations={**granted, "cpu_quota": 0.5})})
+    assert simulator.detector.dump_state()["specs"] == specs
+
+
 def test_a_window_without_room_for_the_outliers_is_refused():
     with pytest.raises(ValidationError, match="no room for outliers: 3 of period: 10s"):
         CPIDetector(window=20)

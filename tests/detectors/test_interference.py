@@ -305,6 +305,25 @@ def test_nothing_is_learned_while_something_is_wrong_or_done_about_it():
         assert metric(simulator, "interference_baseline_samples", task_id="web")[0] < before[0] + 4
 
 
+def test_limits_that_a_task_always_had_are_no_action():
+    simulator = Simulator(InterferenceDetector())
+    simulator.run(120, {"web": WEB.but(allocations={"cpu_shares": 1.0, "cpu_quota": 1.0})})
+    assert metric(simulator, "interference_baseline_samples", task_id="web")[0] > 60
+
+
+def test_on_another_kind_of_cpu_it_begins_anew(caplog):
+    simulator = Simulator(InterferenceDetector())
+    simulator.run(150, USUAL)
+    state = simulator.detector.dump_state()
+    simulator.detector.load_state({**state, "cpu_model": "Another CPU"})
+    simulator.run(20, USUAL)
+    assert metric(simulator, "interference_baseline_samples", task_id="web")[0] <= 20
+    assert "learned on Another CPU" in caplog.text
+    simulator.detector.load_state(state)
+    simulator.run(5, USUAL)
+    assert metric(simulator, "interference_baseline_samples", task_id="web")[0] > 60
+
+
 def test_tasks_of_one_application_share_what_is_usual():
     labels = {"application": "shop"}
     simulator = Simulator(InterferenceDetector())
@@ -395,6 +414,7 @@ def test_a_detector_that_goes_on_from_a_state_answers_as_the_one_that_gave_it():
         [],
         {},
         {"baselines": 5},
+        {"baselines": {}, "cpu_model": 5},
         {"baselines": {"web": {"x": {}}}},
         {"baselines": {"web": {"1": {"since": "now", "numbers": {}}}}},
         {"baselines": {"web": {"1": {"since": 1, "numbers": []}}}},

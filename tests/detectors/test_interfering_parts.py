@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from wca.detectors.interfering import baselines, sampling
 from wca.detectors.interfering.baselines import Baselines
 from wca.detectors.interfering.changes import correlation, step_at
+from wca.detectors.interfering.granted import Granted
 from wca.detectors.interfering.histogram import Histogram
 from wca.detectors.interfering.judged import JUDGED, Group, Judged, Strictness
 from wca.detectors.interfering.norms import load_bin
@@ -250,3 +251,13 @@ def test_a_histogram_that_faded_weighs_the_same_when_it_is_loaded():
         histogram.add(1.1**number)
         histogram.fade(0.987) if number % 7 == 0 else None
     assert Histogram.load(histogram.dump()).weight == histogram.weight
+
+
+def test_what_a_task_has_for_an_hour_is_what_it_has():
+    granted = Granted()
+    assert granted.untouched({"cpu_quota": 1.0}, 0.0)
+    assert not granted.untouched({"cpu_quota": 0.5}, 10.0)
+    assert not granted.untouched({"cpu_quota": 0.4}, 2000.0)
+    assert not granted.untouched({"cpu_quota": 0.4}, 5000.0)
+    assert granted.untouched({"cpu_quota": 0.4}, 5600.0)
+    assert not granted.untouched({"cpu_quota": 1.0}, 5601.0)

@@ -64,6 +64,8 @@ SEEDS = {
     "wca.linux.cpu_limits.parse_cpu_max#0": b"50000 100000\n",
     "wca.linux.cpu_limits.parse_cpu_weight#0": b"100\n",
     "wca.linux.cpu_limits.parse_quota#0": b"50000\n",
+    "wca.linux.io_limits.parse_device_values#0": b"8:0 1048576\n8:16 7\n",
+    "wca.linux.io_limits.parse_io_max#0": b"8:16 rbps=2097152 wbps=max riops=max wiops=120\n",
     "wca.linux.io_stat.parse_blkio#0": content.blkio({"8:0": (4096, 8192)}).encode(),
     "wca.linux.io_stat.parse_io_stat#0": content.io_stat({"8:0": (4096, 8192)}).encode(),
     "wca.linux.lru_gen.ages_pages#0": b"0x0007\n",

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.allocations.test_safety_commands import safety_commands
+from tests.audit.test_why import why_commands
 from tests.docs.pages import blocks
 from tests.packaging.test_recording_commands import recording_commands
 from tests.training.recorded import training_commands
@@ -49,6 +50,7 @@ ELSEWHERE = {
         "tests/collectors/test_real_events.py, in a group of its own"
     ),
     **dict.fromkeys(training_commands(), "tests/training/test_command.py"),
+    **dict.fromkeys(why_commands(), "tests/audit/test_why.py"),
     **dict.fromkeys(safety_commands(), "tests/allocations/test_safety_commands.py"),
     **dict.fromkeys(recording_commands(), "test_recording_commands.py, in their order"),
     "pex -D examples python-dateutil==2.8.0 -o hello_world.pex": "test_seed_commands.py",

@@ -1,12 +1,15 @@
 """AllocationRunner: what an allocator sees, what is done of what it asks for, and what is not."""
 
+import contextlib
 import json
 import logging
 
 import pytest
 
+from tests.audit.test_system_journal import decode_native, listening
 from wca.allocations.files import KernelFiles
 from wca.allocators import AllocationType, Allocator, NOPAllocator
+from wca.audit.system_journal import JOURNAL_SOCKET
 from wca.components import load_registry
 from wca.config.loader import load_text
 from wca.detectors import ContendedResource, ContentionAnomaly
@@ -141,6 +144,14 @@ def test_what_is_asked_for_is_done_and_undone_at_the_end(run, tree):
     assert value(batches[1], "allocation_cpu_weight", task_id="batch") == 10
     assert value(batches[0], "allocation_cpu_weight", task_id="web") == 100
     assert value(batches[1], "allocations_in_force") == 1
+
+
+def test_half_a_cpu_can_be_granted_without_a_word_about_the_period(run):
+    allocator = Asks()
+    run(allocator)
+    share = 0.5 / allocator.seen[0][0].cpus
+    for batch in run(AsksAsPersonsDo({"batch": {T.QUOTA: share}}), 2):
+        assert value(batch, "allocation_cpu_quota", task_id="batch") == pytest.approx(share)
 
 
 def test_nothing_is_written_unless_the_file_says_so(run, tree):
@@ -332,6 +343,12 @@ def test_each_decision_is_a_record_with_what_speaks_for_it(run, tmp_path):
     run(allocator, 3, records=str(tmp_path / "records"))
     lines = [json.loads(line) for line in (tmp_path / "records").read_text().splitlines()]
     records = [line for line in lines if line["type"] == "allocation"]
+    (back,) = [line for line in lines if line["type"] == "given back"]
+    assert (back["task_id"], back["allocation_type"], back["outcome"]) == (
+        *("batch", "cpu_weight"),
+        "restored",
+    )
+    assert back["to"] == records[0]["writes"][0]["from"]
     assert [(one["allocation_type"], one["outcome"]) for one in records] == [
         ("cpu_weight", "applied"),
         ("cpu_quota", "failed"),
@@ -342,6 +359,25 @@ def test_each_decision_is_a_record_with_what_speaks_for_it(run, tmp_path):
     assert first["allocator"] == "AsksAsPersonsDo"
     assert len(first["writes"]) == 1
     assert records[1]["reason"] == "expected a number from 0 to 1, got 3"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "why"),
+    [
+        ({("batch", "cpu_weight"): "it disturbs web", ("gone", "x"): "y"}, ["it disturbs web"]),
+        ({}, []),
+        ("none", []),
+        ({("batch", T.CPU_WEIGHT): 7}, []),
+    ],
+)
+def test_an_allocator_may_say_why_it_asks(run, tmp_path, reasons, why):
+    class Explains(AsksAsPersonsDo):
+        def reasons(self):
+            return reasons
+
+    run(Explains({"batch": {T.CPU_WEIGHT: 10}}), records=str(tmp_path / "records"))
+    (record,) = map(json.loads, (tmp_path / "records").read_text().splitlines())
+    assert record["why"] == why
 
 
 def test_an_allocator_of_the_first_releases_is_served(run, tree):
@@ -372,6 +408,43 @@ def test_an_allocator_that_cannot_be_called_is_refused():
 def test_a_lease_that_ends_between_two_intervals_is_refused():
     with pytest.raises(ValidationError, match="lease: 20 s is less than two intervals of 30 s"):
         AllocationRunner(node=Tasks(), interval=30.0)
+
+
+def test_what_somebody_else_has_written_is_counted_and_recorded(run, tree, tmp_path):
+    groups = tree.groups("/batch")
+    path = f"{groups['cpu']}/cpu.shares" if "cpu" in groups else f"{groups['v2']}/cpu.weight"
+
+    class Foreign(Watches):
+        def allocate(self, platform, tasks_data):
+            if len(self.weights) == 1:
+                tree.write(path, "77\n")
+            return super().allocate(platform, tasks_data)
+
+    records = tmp_path / "records"
+    allocator = Foreign(tree, {"batch": {T.CPU_WEIGHT: 10}}, {})
+    batches = run(allocator, 3, records=str(records))
+    counter = "allocations_foreign_writes_total"
+    assert values(batches[0], counter) == []
+    for batch in batches[1:]:
+        assert value(batch, counter, allocation_type="cpu_weight", kind="other") == 1
+        assert value(batch, "allocations_yielded") == 1
+    lines = [json.loads(line) for line in records.read_text().splitlines()]
+    (found,) = [line for line in lines if line["type"] == "foreign write"]
+    assert (found["task_id"], found["theirs"], found["outcome"]) == ("batch", "77", "yield")
+    assert weight(tree) == 77
+
+
+@pytest.mark.parametrize("options", [{}, {"act": False}, {"system_journal": False}])
+def test_what_is_done_goes_to_the_journal_of_the_system_where_the_agent_acts(run, tree, options):
+    told = []
+    with listening(tree.root, JOURNAL_SOCKET) as listener:
+        listener.setblocking(False)
+        (batch,) = run(AsksAsPersonsDo({"batch": {T.CPU_WEIGHT: 10}}), **options)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                told.append(decode_native(listener.recv(65536))["WCA_KIND"])
+    assert told == ([] if options else ["allocation", "given back"])
+    assert values(batch, "allocations_untold_total") == ([] if options else [0])
 
 
 def test_what_was_given_up_to_somebody_else_is_not_in_force(run, tree):
@@ -441,3 +514,18 @@ def test_what_is_left_out_goes_to_standard_output():
     assert runner.allocations_storage is runner.anomalies_storage is runner.metrics_storage
     with_one = AllocationRunner(node=Tasks(), metrics_storage=RecordingStorage())
     assert with_one.allocations_storage is with_one.anomalies_storage
+
+
+def test_limits_at_devices_are_seen_with_the_device_and_the_limit(run, tree):
+    groups = tree.groups("/batch")
+    if "blkio" in groups:
+        for unit in ("bps", "iops"):
+            for way in ("read", "write"):
+                tree.write(f"{groups['blkio']}/blkio.throttle.{way}_{unit}_device", "")
+        tree.write(f"{groups['blkio']}/blkio.throttle.read_bps_device", "8:0 500\n")
+    else:
+        tree.write(f"{groups['v2']}/io.max", "8:0 rbps=500 wbps=max riops=max wiops=max\n")
+    (batch,) = run(Asks())
+    labels = {"task_id": "batch", "device": "8:0"}
+    assert value(batch, "allocation_io_max", limit="rbps", **labels) == 500
+    assert values(batch, "allocation_io_max", limit="wbps", **labels) == []

@@ -305,6 +305,7 @@ def test_rule_5_averages_and_extremes_of_the_source_are_not_passed_on():
     # a memory module's power is a setting, and so are limits of allocations.
     ours = {
         "allocation_memory_max_bytes",
+        "allocation_io_max",
         "allocation_pids_max",
         "platform_avg_power_per_nvdimm_watts",
         "task_mem_max_usage_bytes",

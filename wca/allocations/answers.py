@@ -6,7 +6,7 @@ from typing import Any
 
 from wca.detectors.answers import Answer, read_parts
 
-__all__ = ["AllocationAnswer", "read_allocation_answer"]
+__all__ = ["AllocationAnswer", "read_allocation_answer", "read_reasons"]
 
 
 @dataclass
@@ -16,9 +16,11 @@ class AllocationAnswer(Answer):
     Args:
         allocations: values by type by task id; whether there are such types and tasks is not
             known here.
+        reasons: why, in words, by task id and type; what has none is missing.
     """
 
     allocations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 def read_allocation_answer(given: object) -> AllocationAnswer:
@@ -46,6 +48,25 @@ def read_allocation_answer(given: object) -> AllocationAnswer:
             continue
         answer.allocations[str(task_id)] = _sound(one, answer.problems)
     return answer
+
+
+def read_reasons(given: object, answer: AllocationAnswer) -> None:
+    """Take what makes sense of the reasons of an allocator; never raises.
+
+    Args:
+        given: anything.
+        answer: takes them, and what is wrong with them.
+    """
+    if not isinstance(given, Mapping):
+        kind = type(given).__name__
+        answer.problems.append(f"reasons() gave a {kind}, expected texts by task id and type")
+        return
+    for key, why in dict(given).items():
+        pair = isinstance(key, tuple) and len(key) == 2 and all(isinstance(k, str) for k in key)
+        if pair and isinstance(why, str):
+            answer.reasons[str(key[0]), str(key[1])] = why
+        else:
+            answer.problems.append("reasons are texts by task id and type")
 
 
 def _sound(given: Mapping[Any, Any], problems: list[str]) -> dict[str, Any]:

@@ -15,7 +15,14 @@ from wca.allocations.resctrl.paths import step_of
 __all__ = ["Change", "Plan", "Wanted", "inverse", "ordered", "plan"]
 
 #: Within a group: what has to be out of the way before it shrinks, and there before it grows.
-_RANK = {"cpu_burst": 0, "cpu_quota": 1, "cpu_shares": 2, "cpu_weight": 2, "cpu_idle": 3}
+_RANK = {
+    "cpuset_memory_migrate": -1,
+    "cpu_burst": 0,
+    "cpu_quota": 1,
+    "cpu_shares": 2,
+    "cpu_weight": 2,
+    "cpu_idle": 3,
+}
 _PERIOD = "cpu.cfs_period_us"
 _RDT = "rdt"
 

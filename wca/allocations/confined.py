@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from wca.allocations.devices import divided, line_of
 from wca.allocations.resctrl.files import RdtFiles
 from wca.linux.procfs import parse_mountinfo
 
@@ -45,9 +46,11 @@ class ConfinedFiles:
         self._roots = [root.rstrip("/") for root in roots]
 
     def read(self, path: str) -> str:
-        """The text of a file. Raises OSError."""
-        with self._opened(path, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
-            return os.read(descriptor, _MOST_BYTES).decode("utf-8", "replace").strip()
+        """The text of a file, or of a line of it, see ``devices``. Raises OSError."""
+        file, device = divided(path)
+        with self._opened(file, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
+            text = os.read(descriptor, _MOST_BYTES).decode("utf-8", "replace").strip()
+        return line_of(text, device, file)
 
     def read_all(self, path: str) -> str:
         """The text of a file of any size; the kernel gives a list page by page. Raises OSError."""
@@ -59,7 +62,8 @@ class ConfinedFiles:
 
     def write(self, path: str, text: str) -> None:
         """Write to a file that is there, in one call. Raises OSError."""
-        with self._opened(path, os.O_WRONLY | os.O_NONBLOCK) as descriptor:
+        file, _ = divided(path)
+        with self._opened(file, os.O_WRONLY | os.O_NONBLOCK) as descriptor:
             if os.fstat(descriptor).st_size:  # files of the kernel have none
                 os.ftruncate(descriptor, 0)
             # An empty write does not reach the kernel's file; a line without content does.

@@ -57,6 +57,16 @@ class Journal(Protocol):
     def entries(self) -> Sequence[Entry]:
         """What is in force, in the order of the first writes. Raises JournalError."""
 
+    def adopt(self, files: Files, expires: float) -> Sequence[Entry]:
+        """Keep what an earlier agent has changed, where it is still as it was left.
+
+        Returns:
+            What is kept; the rest is to be undone.
+
+        Raises:
+            JournalError: it could not be remembered.
+        """
+
     def undo(
         self,
         files: Files,

@@ -1,11 +1,11 @@
 """Values of allocations to the text that the kernel gives back for them, and from it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from wca.errors import ValidationError
+from wca.errors import NotAvailable, ValidationError
 from wca.linux.cpu_limits import parse_cpu_max, parse_cpu_weight, parse_quota
 from wca.linux.parse import Malformed, parse_cpu_list, parse_limit, parse_number
 
@@ -22,6 +22,7 @@ __all__ = [
     "decode_shares",
     "decode_shares_of_weight",
     "decode_weight_of_shares",
+    "described",
     "encode_burst",
     "encode_cpus",
     "encode_io_weight",
@@ -37,6 +38,9 @@ __all__ = [
     "encode_weight_as_shares",
     "encode_weight_of_shares",
     "list_format",
+    "node_of",
+    "reclaimed_bytes",
+    "shown",
 ]
 
 #: Contents of the files of a knob, in their order.
@@ -51,6 +55,12 @@ _LEAST_WEIGHT, _MOST_WEIGHT = 1, 10_000
 _DEFAULT_SHARES, _DEFAULT_WEIGHT = 1024, 100
 _MOST_PIDS = 4_194_304
 _LONG_MAX = (1 << 63) - 1
+#: Characters of a reason.
+_MOST_TEXT = 500
+
+
+def _no_device(name: str) -> str:
+    raise NotAvailable(f"{name[:60]!r} is no number of a device such as 8:0")
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,7 @@ class Machine:
         shares_unit: ``cpu.shares`` of 1.0.
         nodes: NUMA nodes.
         page_size: in bytes.
+        device: gives the number ``major:minor`` of a disk by its name. Raises NotAvailable.
     """
 
     cpus: int
@@ -70,6 +81,7 @@ class Machine:
     shares_unit: int = 1000
     nodes: int = 1
     page_size: int = 4096
+    device: Callable[[str], str] = _no_device
 
 
 def encode_quota(value: Any, machine: Machine) -> Texts:
@@ -210,6 +222,25 @@ def decode_io_weight(texts: Texts, _machine: Machine) -> int:
     return _parse(texts[0].removeprefix("default "))
 
 
+def node_of(value: Any, machine: Machine) -> int:
+    """The number of a NUMA node, for ``migrate_pages``. Raises ValidationError."""
+    return _integer(value, 0, machine.nodes - 1)
+
+
+def reclaimed_bytes(value: Any, _machine: Machine) -> int:
+    """Bytes, at least one, for ``memory_reclaim``. Raises ValidationError."""
+    return _integer(value, 1, _LONG_MAX)
+
+
+def described(value: Any, _machine: Machine) -> str:
+    """The reason for a ``kill``, so that none is without. Raises ValidationError."""
+    if not isinstance(value, str) or not value.strip() or len(value) > _MOST_TEXT:
+        raise ValidationError(
+            f"expected the reason, a text of up to {_MOST_TEXT} characters, got {shown(value)}"
+        )
+    return value
+
+
 def list_format(numbers: Iterable[int]) -> str:
     """Numbers as the kernel writes a list of them: ``0-3,8``."""
     ranges: list[list[int]] = []
@@ -230,11 +261,11 @@ def _list(value: Any, what: str, count: int) -> str:
     elif isinstance(value, (list, tuple, set, frozenset)) and all(map(_is_whole, value)):
         numbers = sorted(value)
     else:
-        raise ValidationError(f"expected a list of numbers such as 0-3,8, got {_shown(value)}")
+        raise ValidationError(f"expected a list of numbers such as 0-3,8, got {shown(value)}")
     if not numbers:
         raise ValidationError(f"expected at least one of the {what}, got an empty list")
     if numbers[0] < 0 or numbers[-1] >= count:
-        raise ValidationError(f"the {what} are 0 to {count - 1}, got {_shown(value)}")
+        raise ValidationError(f"the {what} are 0 to {count - 1}, got {shown(value)}")
     return list_format(numbers)
 
 
@@ -245,18 +276,19 @@ def _is_whole(value: Any) -> bool:
 def _number(value: Any, low: float, high: float) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or not low <= value <= high:
-        raise ValidationError(f"expected a number from {low:g} to {high:g}, got {_shown(value)}")
+        raise ValidationError(f"expected a number from {low:g} to {high:g}, got {shown(value)}")
     return float(value)
 
 
 def _integer(value: Any, low: int, high: int) -> int:
     whole = _is_whole(value) or (isinstance(value, float) and value.is_integer())
     if not whole or not low <= value <= high:
-        raise ValidationError(f"expected a whole number from {low} to {high}, got {_shown(value)}")
+        raise ValidationError(f"expected a whole number from {low} to {high}, got {shown(value)}")
     return int(value)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value in a sentence, which may be anything, and of any length."""
     simple = isinstance(value, (str, int, float, list, tuple, type(None)))
     return repr(value)[:60] if simple else f"a {type(value).__name__}"
 

@@ -5,18 +5,19 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from wca.allocators.api import AllocationType
+from wca.allocators.api import EVENTS, AllocationType
 from wca.config.types import Duration, Numeric
 from wca.errors import ValidationError
 
 __all__ = ["Ask", "Envelope", "History"]
 
-_DAY = 86400
+_HOUR, _DAY = 3600, 86400
 _PAUSE = Duration(0, _DAY)
 _MEBIBYTE = 1 << 20
 _STEP = Numeric(0, 1)
+N = TypeVar("N", int, float)
 _COUNT = Numeric(0, 10_000)
 
 #: What every task keeps, unless the file says otherwise.
@@ -26,6 +27,12 @@ _MINIMUMS = {
     AllocationType.MEMORY_HIGH: 16 * _MEBIBYTE,
     AllocationType.PIDS_MAX: 8,
     AllocationType.RDT: 0.05,
+}
+#: How many of each type there may be in an hour: nobody is killed unless the file says so.
+_EVENTS_PER_HOUR = {
+    AllocationType.MIGRATE_PAGES: 12,
+    AllocationType.MEMORY_RECLAIM: 600,
+    AllocationType.KILL: 0,
 }
 #: Seconds for which a change holds before the same is shrunk, or grown, again.
 _SHRINK_PAUSE, _GROW_PAUSE = 10.0, 60.0
@@ -66,6 +73,7 @@ class History:
 
     def __init__(self) -> None:
         self._decisions: deque[float] = deque()
+        self._events: dict[str, deque[float]] = {}
         self._last: dict[tuple[str, str], float] = {}
 
     def record(self, ask: Ask, now: float, counted: set[str]) -> None:
@@ -86,6 +94,21 @@ class History:
         while self._decisions and self._decisions[0] <= now - _DAY:
             self._decisions.popleft()
         return len(self._decisions)
+
+    def record_event(self, ask: Ask, now: float) -> None:
+        """An event was granted, at this monotonic time in seconds."""
+        self._events.setdefault(ask.type, deque()).append(now)
+
+    def take_back_event(self, ask: Ask) -> None:
+        """The one that was granted last was not begun."""
+        self._events[ask.type].pop()
+
+    def events(self, ask: Ask, now: float) -> int:
+        """How many events of its type there were in the hour before this time."""
+        past = self._events.get(ask.type, deque())
+        while past and past[0] <= now - _HOUR:
+            past.popleft()
+        return len(past)
 
     def since(self, ask: Ask, now: float) -> float:
         """Seconds since the same was changed last."""
@@ -117,6 +140,9 @@ class Envelope:
         grow_pause: how long a change holds before the same is grown again.
         decisions_per_day: tasks at most for which something is decided within 24 hours; several
             changes of one task in one interval are one decision.
+        events_per_hour: by type how many events there may be within an hour, whoever has decided
+            them; those that are left out have their defaults: ``migrate_pages`` 12,
+            ``memory_reclaim`` 600, ``kill`` 0.
     """
 
     def __init__(
@@ -129,6 +155,7 @@ class Envelope:
         shrink_pause: Annotated[float, _PAUSE] = _SHRINK_PAUSE,
         grow_pause: Annotated[float, _PAUSE] = _GROW_PAUSE,
         decisions_per_day: Annotated[int, _COUNT] = 4,
+        events_per_hour: dict[AllocationType, Annotated[int, _COUNT]] | None = None,
     ) -> None:
         if grow_pause < shrink_pause:
             raise ValidationError("growth is slower than shrinking: grow_pause >= shrink_pause")
@@ -140,6 +167,9 @@ class Envelope:
         self.shrink_pause = shrink_pause
         self.grow_pause = grow_pause
         self.decisions_per_day = decisions_per_day
+        self.events_per_hour = _EVENTS_PER_HOUR | _by_type(events_per_hour)
+        for type_ in self.events_per_hour.keys() - EVENTS:
+            raise ValidationError(f"events_per_hour: {type_} is no event, remove it")
 
     def refuses(self, ask: Ask, history: History, now: float, counted: set[str]) -> str | None:
         """The name of the clause that a request breaks; None: it may be granted.
@@ -160,6 +190,17 @@ class Envelope:
             name in labels and pattern.fullmatch(labels[name])
             for name, pattern in self.protected.items()
         )
+
+    def refuses_event(self, ask: Ask, history: History, now: float) -> str | None:
+        """As ``refuses``, for an event: steps and pauses are of states, and so are decisions.
+
+        Args:
+            ask: the request; its amount is that of ``memory_reclaim``.
+            history: what was granted before.
+            now: monotonic time in seconds.
+        """
+        spent = history.events(ask, now) >= self.events_per_hour[ask.type]
+        return self._bound(ask) or ("events_per_hour" if spent else None)
 
     def _bound(self, ask: Ask) -> str | None:
         if self.protects(ask.labels):
@@ -187,7 +228,7 @@ class Envelope:
         return abs(ask.amount - ask.now) > step * ask.now * (1 + 1e-9)
 
 
-def _by_type(given: Mapping[AllocationType, float] | None) -> dict[AllocationType, float]:
+def _by_type(given: Mapping[AllocationType, N] | None) -> dict[AllocationType, N]:
     return {AllocationType(name): value for name, value in (given or {}).items()}
 
 

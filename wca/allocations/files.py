@@ -2,6 +2,8 @@
 
 import os
 
+from wca.allocations.devices import divided, line_of
+
 __all__ = ["KernelFiles"]
 
 #: More than any of these files holds.
@@ -22,13 +24,20 @@ class KernelFiles:
     def __init__(self, root: str = "/") -> None:
         self._prefix = root.rstrip("/")
 
+    @property
+    def root(self) -> str:
+        """What stands before every path."""
+        return self._prefix
+
     def read(self, path: str) -> str:
-        """The content without the end of the line. Raises OSError."""
-        descriptor = os.open(self._prefix + path, os.O_RDONLY | os.O_CLOEXEC)
+        """The content without the end of the line, see ``devices``, too. Raises OSError."""
+        file, device = divided(path)
+        descriptor = os.open(self._prefix + file, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return os.read(descriptor, _MOST_BYTES).decode("utf-8", "replace").strip()
+            text = os.read(descriptor, _MOST_BYTES).decode("utf-8", "replace").strip()
         finally:
             os.close(descriptor)
+        return line_of(text, device, file)
 
     def read_all(self, path: str) -> str:
         """The content of a file of any size; the kernel gives a list page by page."""
@@ -37,8 +46,9 @@ class KernelFiles:
 
     def write(self, path: str, text: str) -> None:
         """Write in one call, without making a file that is not there. Raises OSError."""
+        file, _ = divided(path)
         descriptor = os.open(
-            self._prefix + path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
+            self._prefix + file, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
         )  # as a shell does
         try:
             # An empty write reaches no file of the kernel; a line without content does.

@@ -9,6 +9,7 @@ from dataclasses import replace
 from wca.allocations.api import APPLIED, FAILED, UNKNOWN, JournalError, Write
 from wca.allocations.changes import inverse
 from wca.allocations.contract import Files, Journal
+from wca.allocations.devices import divided
 from wca.allocations.slow import SlowWrites
 
 __all__ = ["Gate", "reason_of"]
@@ -192,6 +193,8 @@ class Gate:
 
 def reason_of(error: OSError, path: str) -> str:
     """The kernel's answer in words."""
+    if error.errno == errno.ENODEV and divided(path)[1]:
+        return f"{posixpath.basename(path)}: there is no such disk"
     usual = os.strerror(error.errno or 0)
     if error.errno in _GONE and error.strerror in (usual, None):
         return f"{posixpath.basename(path)} is gone, or not on this kernel"

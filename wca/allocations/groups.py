@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wca.allocations.contract import Files
 from wca.allocations.encoding import Machine, Texts
-from wca.allocations.knobs import READ, Knob, controller_of, knob_of
+from wca.allocations.knobs import READ, Knob, controllers_of, knob_of
 from wca.allocators.api import AllocationType, TaskAllocations
 from wca.detectors.api import TaskData
 from wca.errors import NotAvailable, TargetGone, ValidationError
@@ -17,7 +17,13 @@ __all__ = ["Groups", "Place"]
 
 #: Hierarchies in which the processes of a task are looked up, the first that has a group.
 _PROCESSES = ("cpu", "cpuacct", "memory", "psi")
-_CPUSETS = (AllocationType.CPUSET_CPUS, AllocationType.CPUSET_MEMS)
+#: On cgroup v1.
+_OF_CONTAINERS = (
+    AllocationType.CPUSET_CPUS,
+    AllocationType.CPUSET_MEMS,
+    AllocationType.CPUSET_MEMORY_MIGRATE,
+    AllocationType.IO_MAX,
+)
 
 
 @dataclass(frozen=True)
@@ -60,23 +66,23 @@ class Groups:
         """Where a type of allocation is.
 
         On cgroup v1 the CPUs of a task with containers are those of its containers, as the kubelet
-        and the first releases have it.
+        and the first releases have it; its limits at devices are those of each container, because
+        there a limit does not hold for the groups below.
 
         Raises:
             NotAvailable: there is no such thing here, with the reason.
         """
-        controller = controller_of(type_)
-        if controller is None:
-            knob_of(type_, None)
         whole = self._group(task.cgroup_path)
-        version = whole.version(controller or "")
+        there = [one for one in controllers_of(type_) if whole.version(one) is not None]
+        version = whole.version(there[0]) if there else None
         knob = knob_of(type_, version)
-        folder = whole.directory(controller or "")
+        folder = whole.directory(knob.controller)
         if version is None or folder is None:
-            raise NotAvailable(f"no group of the controller {controller}")
+            raise NotAvailable(f"no group of the controller {knob.controller}")
+        knob = self._present(knob, folder)
         found = [self._group(one).directory(knob.controller) for one in task.subcgroups_paths]
         below = tuple(one for one in found if one is not None and one != folder)
-        if type_ in _CPUSETS and version == 1 and below:
+        if type_ in _OF_CONTAINERS and version == 1 and below:
             return Place(knob, version, below)
         return Place(knob, version, (folder,), below)
 
@@ -88,6 +94,10 @@ class Groups:
             if folder is not None:
                 return folder
         raise TargetGone(f"there is no cgroup {task.cgroup_path}")
+
+    def of_task(self, task: TaskData) -> list[Cgroup]:
+        """The group of a task, then those of its containers. Raises ValidationError."""
+        return [self._group(path) for path in (task.cgroup_path, *task.subcgroups_paths)]
 
     def texts(self, place: Place, folder: str) -> Texts:
         """What is in the files of one folder now. Raises OSError."""
@@ -112,6 +122,15 @@ class Groups:
             for path in paths
             if (known := self._known.get(path)) is not None and not known.appeared()
         }
+
+    def _present(self, knob: Knob, folder: str) -> Knob:
+        """The first one of which the kernel has the file; where it has none, the first of all."""
+        one: Knob | None = knob
+        while one is not None:
+            if self._files.inode(f"{folder}/{one.files[0]}") is not None:
+                return one
+            one = one.instead
+        return knob
 
     def _group(self, path: str) -> Cgroup:
         known = self._known.get(path)

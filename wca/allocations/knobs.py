@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from wca.allocations import encoding as v
+from wca.allocations import io_limits as io
 from wca.allocations.encoding import Machine, Texts
-from wca.allocators.api import AllocationType
+from wca.allocators.api import EVENTS, AllocationType
 from wca.errors import NotAvailable
 
-__all__ = ["READ", "SLOW", "Knob", "controller_of", "knob_of"]
+__all__ = ["READ", "SLOW", "Knob", "controllers_of", "knob_of"]
 
 _T = AllocationType
 _LATER = "not in this release"
@@ -28,6 +29,8 @@ class Knob:
         decode: back; raises Malformed.
         amount: how much a value is, more being more for the task; for the envelope.
         slow: a write may reclaim memory and take its time.
+        by_device: each line of a file is about a device of its own, and a value by itself.
+        instead: what is used where there is no such file; None: nothing else is.
     """
 
     type: AllocationType
@@ -37,6 +40,8 @@ class Knob:
     decode: Callable[[Texts, Machine], Any]
     amount: Callable[[Any], float]
     slow: bool = False
+    by_device: bool = False
+    instead: "Knob | None" = None
 
 
 def _limit_amount(value: Any) -> float:
@@ -51,7 +56,8 @@ def _list_amount(value: Any) -> float:
     return float(len(v.decode_list((text,), Machine(1)).split(",")))
 
 
-def _idle_amount(value: Any) -> float:
+def _burden(value: Any) -> float:
+    """Of a switch that is a burden: the idle class, pages that move with their cpuset."""
     return 1.0 - float(value)
 
 
@@ -67,8 +73,14 @@ def _cpuset(type_: AllocationType, file: str, encode: Any) -> Knob:
     return Knob(type_, "cpuset", (file,), encode, v.decode_list, _list_amount)
 
 
+def _weight(controller: str, file: str, encode: Any, decode: Any, instead: Knob | None) -> Knob:
+    return Knob(_T.IO_WEIGHT, controller, (file,), encode, decode, float, instead=instead)
+
+
+_CFQ = _weight("blkio", "blkio.weight", io.encode_cfq_weight, io.decode_cfq_weight, None)
+_BFQ = _weight("io", "io.bfq.weight", io.encode_bfq_weight_v2, io.decode_bfq_weight, None)
 _COMMON = (
-    Knob(_T.CPU_IDLE, "cpu", ("cpu.idle",), v.encode_switch, v.decode_number, _idle_amount),
+    Knob(_T.CPU_IDLE, "cpu", ("cpu.idle",), v.encode_switch, v.decode_number, _burden),
     _cpuset(_T.CPUSET_CPUS, "cpuset.cpus", v.encode_cpus),
     _cpuset(_T.CPUSET_MEMS, "cpuset.mems", v.encode_mems),
     Knob(_T.PIDS_MAX, "pids", ("pids.max",), v.encode_pids, v.decode_limit, _limit_amount),
@@ -85,9 +97,19 @@ _V1 = (
         ("cpuset.memory_migrate",),
         v.encode_switch,
         v.decode_number,
-        float,
+        _burden,  # so that it is there before cpuset_mems shrinks, and still when that grows
     ),
     _memory(_T.MEMORY_MAX, "memory.limit_in_bytes", v.encode_memory_v1),
+    _weight("blkio", "blkio.bfq.weight", io.encode_bfq_weight, io.decode_bfq_weight, _CFQ),
+    Knob(
+        _T.IO_MAX,
+        "blkio",
+        io.THROTTLES,
+        io.encode_throttles,
+        io.decode_throttles,
+        io.least_limit,
+        by_device=True,
+    ),
 )
 _V2 = (
     *_COMMON,
@@ -98,18 +120,29 @@ _V2 = (
     _memory(_T.MEMORY_MAX, "memory.max", v.encode_memory),
     _memory(_T.MEMORY_HIGH, "memory.high", v.encode_memory),
     _memory(_T.MEMORY_LOW, "memory.low", v.encode_memory, slow=False),
-    Knob(_T.IO_WEIGHT, "io", ("io.weight",), v.encode_io_weight, v.decode_io_weight, float),
+    _weight("io", "io.weight", v.encode_io_weight, v.decode_io_weight, _BFQ),
+    Knob(
+        _T.IO_MAX,
+        "io",
+        ("io.max",),
+        io.encode_io_max,
+        io.decode_io_max,
+        io.least_limit,
+        by_device=True,
+    ),
 )
 _KNOBS = {1: {one.type: one for one in _V1}, 2: {one.type: one for one in _V2}}
-_CONTROLLERS = {one.type: one.controller for one in (*_V1, *_V2)}
+#: What has a type, the newer first.
+_CONTROLLERS = {
+    type_: tuple(dict.fromkeys(one.controller for one in (*_V2, *_V1) if one.type == type_))
+    for type_ in dict.fromkeys(one.type for one in (*_V1, *_V2))
+}
 _WHY_NOT = {
     _T.RDT: "in resctrl, not in a cgroup",
-    _T.MIGRATE_PAGES: _LATER,
-    _T.IO_MAX: _LATER,
+    **dict.fromkeys(EVENTS, "an event, which is no file"),
     _T.CPUSET_MEMORY_MIGRATE: "not on cgroup v2: pages always move with cpuset.mems",
     _T.MEMORY_HIGH: "not on cgroup v1: it has memory_max only",
     _T.MEMORY_LOW: "not on cgroup v1",
-    _T.IO_WEIGHT: "not on cgroup v1",
 }
 
 #: Types whose value is read of every task.
@@ -118,9 +151,9 @@ READ = tuple(_CONTROLLERS)
 SLOW = frozenset(one.type.value for one in (*_V1, *_V2) if one.slow)
 
 
-def controller_of(type_: AllocationType) -> str | None:
-    """Whose group has the files of a type; None for one that no cgroup has."""
-    return _CONTROLLERS.get(type_)
+def controllers_of(type_: AllocationType) -> tuple[str, ...]:
+    """Whose group may have the files of a type; nothing for one that no cgroup has."""
+    return _CONTROLLERS.get(type_, ())
 
 
 def knob_of(type_: AllocationType, version: int | None) -> Knob:
@@ -137,5 +170,5 @@ def knob_of(type_: AllocationType, version: int | None) -> Knob:
     if knob is not None:
         return knob
     if version is None and type_ in _CONTROLLERS:
-        raise NotAvailable(f"no group of the controller {_CONTROLLERS[type_]}")
+        raise NotAvailable(f"no group of the controller {_CONTROLLERS[type_][0]}")
     raise NotAvailable(_WHY_NOT[type_])

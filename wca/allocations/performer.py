@@ -1,16 +1,18 @@
 """From what an allocator asks for to what became of it."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError
+from wca.allocations.arbiter import Arbiter
 from wca.allocations.changes import plan
 from wca.allocations.contract import Journal
 from wca.allocations.envelope import Ask, Envelope, History
+from wca.allocations.events import Events, is_event
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
+from wca.allocations.ownership import ForeignWrite, Ownership
 from wca.allocations.requests import Refused, Request, Requests
 from wca.allocations.resctrl.files import RdtFiles
 from wca.allocations.resctrl.keeper import Keeper
@@ -48,7 +50,9 @@ class Performer:
         journal: what is in force.
         envelope: the bounds.
         policy: what may be done.
+        events: what is done that is no state.
         rdt: what is asked for in resctrl.
+        arbiter: says what somebody else has written; one that yields when left out.
     """
 
     def __init__(
@@ -59,22 +63,24 @@ class Performer:
         journal: Journal,
         envelope: Envelope,
         policy: Policy,
+        events: Events,
         rdt: Rdt,
+        arbiter: Arbiter | None = None,
     ) -> None:
         self._requests = Requests(groups, files, rdt)
         self._rdt = rdt
-        self._keeper = Keeper(files, gate, journal, rdt)
-        self._files = files
         self._gate = gate
         self._journal = journal
         self._envelope = envelope
         self._policy = policy
+        self._events = events
         self._history = History()
-        self._theirs: dict[str, Entry] = {}
+        self._arbiter = arbiter or Arbiter(files, journal, gate, Ownership())
+        self._keeper = Keeper(files, gate, journal, rdt, self._arbiter.is_theirs)
 
     def perform(
         self,
-        asked: Mapping[str, Mapping[Any, Any]],
+        asked: Mapping[str, Mapping[Any, Any]] | None,
         tasks: TasksData,
         now: float,
         held: str = "",
@@ -82,52 +88,56 @@ class Performer:
         """Do what is asked for, as far as it can and may be done.
 
         Args:
-            asked: values by type by task id.
+            asked: values by type by task id; None: nobody has answered.
             tasks: those that there are.
             now: monotonic time in seconds.
             held: why nothing may be written now; empty: it may.
 
         Returns:
-            One result for each request.
+            One result for each request, and what has failed without one.
         """
         self._history.keep(frozenset(tasks))
         results = [
             Result(str(task_id), str(type_), value)
-            for task_id, one in asked.items()
+            for task_id, one in (asked or {}).items()
             for type_, value in one.items()
         ]
         try:
-            entries = self._in_force()
+            entries = self._arbiter.look(tasks, now)
         except JournalError as error:
             return [_failed(one, f"the journal cannot be read: {error}") for one in results]
-        if self._policy.act and not held:
-            results += self._keeper.keep(entries)
-            entries = self._in_force()
-        self._rdt.begin(asked, tasks, entries)
-        asks = [(one, self._understood(one, tasks, entries)) for one in results]
+        kept: list[Result] = []
+        try:
+            entries = self._arbiter.look(tasks, now)
+            if self._policy.act and not held:
+                kept = self._keeper.keep(_ours(entries), now)
+                entries = self._arbiter.known(now)
+        except JournalError as error:
+            return [_failed(one, f"the journal cannot be read: {error}") for one in results]
+        self._rdt.begin(asked or {}, tasks, _ours(entries))
+        asks = [
+            (one, self._understood(one, tasks, entries))
+            for one in results
+            if not is_event(one.type)
+        ]
         granted = self._granted(asks, tasks, now, held)
-        self._carry_out(granted, entries)
-        return results
+        self._carry_out(granted, _ours(entries))
+        if asked is not None:  # else what is not asked for now would be new the next time
+            events = [one for one in results if is_event(one.type)]
+            self._events.perform(events, tasks, now, held)
+        asked_paths = {path for _, request in asks if request for path in request.current}
+        self._arbiter.settle(asked_paths, now, quiet=bool(held) or not self._policy.act)
+        return [*results, *kept]
 
-    def _in_force(self) -> dict[str, Entry]:
-        """By path; what was done to a group that is gone is gone with it."""
-        ours = {entry.path: entry for entry in self._journal.entries() if self._is_there(entry)}
-        self._theirs = {
-            path: entry
-            for path, entry in self._theirs.items()
-            if path not in ours and self._is_there(entry)
-        }
-        return self._theirs | ours
+    @property
+    def foreign_writes(self) -> Sequence[ForeignWrite]:
+        """What somebody else has written, as it was found in the last interval."""
+        return self._arbiter.found
 
-    def _is_there(self, entry: Entry) -> bool:
-        return self._files.inode(entry.cgroup[0]) == entry.cgroup[1]
-
-    def _give_up(self, entry: Entry) -> None:
-        """Somebody else has written since: theirs until the value from before us is back."""
-        self._theirs[entry.path] = replace(entry, settled=(), pending=())
-        # A journal that takes no more has the entry still, and sees for itself whose the value is.
-        with contextlib.suppress(JournalError):
-            self._journal.forget(entry.path)
+    @property
+    def yielded(self) -> int:
+        """Files that are left to somebody else."""
+        return self._arbiter.yielded
 
     def _understood(
         self, result: Result, tasks: TasksData, entries: Mapping[str, Entry]
@@ -147,8 +157,6 @@ class Performer:
             _failed(result, str(error))
             return None
         result.before, result.after = request.before, request.after
-        if request.foreign:
-            self._give_up(entries[request.foreign])
         return request
 
     def _granted(
@@ -161,10 +169,14 @@ class Performer:
         granted = []
         counted: set[str] = set()
         for result, request in asks:
-            if request is None or not request.changes:
+            if request is None:
+                continue
+            if not request.changes:  # and yet no other one may change it in this interval
+                granted.append((result, request))
                 continue
             ask = self._ask(result, request, tasks)
-            clause = held or ("foreign" if request.foreign else None)
+            theirs = request.foreign or self._arbiter.is_theirs(request.current, now)
+            clause = held or ("foreign" if theirs else None)
             clause = clause or self._protected(request, tasks)
             clause = clause or self._envelope.refuses(ask, self._history, now, counted)
             if clause is not None:
@@ -225,13 +237,18 @@ class Performer:
             whole = self._policy.all_or_nothing
             failed |= self._gate.apply(planned.writes, whole=whole)
         done = Outcome.APPLIED if self._policy.act else Outcome.WOULD
-        for result, _ in granted:
+        for result, request in granted:
             key = (result.task_id, result.type)
             result.writes = [one for one in planned.writes if (one.task_id, one.type) == key]
             if key in failed:
                 _failed(result, failed[key])
-            else:
+            elif request.changes:
                 result.outcome = done
+
+
+def _ours(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """What is in force, without what is somebody else's now."""
+    return {path: entry for path, entry in entries.items() if entry.values}
 
 
 def _failed(result: Result, reason: str) -> Result:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 from wca.allocations.api import Entry
 from wca.allocations.changes import Change, Wanted
 from wca.allocations.contract import Files
+from wca.allocations.devices import with_device
 from wca.allocations.encoding import Texts
 from wca.allocations.gate import reason_of
 from wca.allocations.groups import Groups, Place
 from wca.allocations.idle import AFTER_IDLE, WHILE_IDLE, weight_file
+from wca.allocations.knobs import Knob
+from wca.allocations.values import key_of
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TaskData
 from wca.errors import NotAvailable, TargetGone, ValidationError, WcaError
@@ -101,8 +104,9 @@ class Requests:
         except OSError as error:
             raise Refused(reason_of(error, str(error.filename))) from None
         knob = place.knob
-        amount = knob.amount(knob.decode(texts, self._groups.machine))
-        now = None if before is None else knob.amount(before)
+        asked = knob.decode(texts, self._groups.machine)
+        amount = knob.amount(asked)
+        now = None if before is None else knob.amount(_in_question(knob, before, asked))
         grows = now is not None and amount > now
         return Request(
             Wanted(task.task_id, type_.value, changes, grows),
@@ -123,9 +127,10 @@ class Requests:
 
     def _changes(self, place: Place, texts: Texts, entries: Mapping[str, Entry]) -> list[Change]:
         changes = [
-            Change(path, text, self._cgroup(folder))
+            Change(part, line, self._cgroup(folder))
             for folder in place.folders
             for path, text in zip(place.paths(folder), texts, strict=True)
+            for part, line in _parts(place.knob, path, text)
         ]
         if place.knob.type is AllocationType.QUOTA and place.version == 1:
             return changes + self._of_containers(place, texts, entries)
@@ -174,6 +179,20 @@ class Requests:
             return [idle]
         weight = Change(path, entries[path].original, idle.cgroup, old=AFTER_IDLE[name])
         return [idle, weight]
+
+
+def _parts(knob: Knob, path: str, text: str) -> list[tuple[str, str]]:
+    """A file and what is to be in it; of one with a line for each device each line."""
+    if not knob.by_device:
+        return [(path, text)]
+    return [(with_device(path, key_of(line)), line) for line in text.splitlines()]
+
+
+def _in_question(knob: Knob, before: Any, asked: Any) -> Any:
+    """Of what is in force what a request is about."""
+    if not knob.by_device:
+        return before
+    return {device: limits for device, limits in before.items() if device in asked}
 
 
 def is_back(changes: Sequence[Change], entries: Mapping[str, Entry]) -> bool:

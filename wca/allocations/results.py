@@ -29,7 +29,7 @@ class Result:
         type: of allocation, as the allocator has named it.
         value: that was asked for.
         outcome: what became of it.
-        reason: why it failed, or the clause that it broke.
+        reason: why it failed, or the clause that it broke; of an event what came of it.
         before: what was in force, decoded; None: not known.
         after: what is in force where it was applied; None: the value that was asked for.
         writes: of the kernel's files.

@@ -9,7 +9,7 @@ from wca.allocations.idle import AFTER_IDLE
 from wca.allocations.resctrl.paths import folder_of
 from wca.allocations.values import current_value, same_value
 
-__all__ = ["UndoFiles", "in_turns", "newest_first", "restore", "still_ours"]
+__all__ = ["UndoFiles", "in_turns", "is_ours", "newest_first", "restore", "still_ours"]
 
 _GONE = (errno.ENOENT, errno.ENODEV)
 _LEFT = ("failed", "waiting")
@@ -88,7 +88,7 @@ def still_ours(entry: Entry, files: UndoFiles) -> str | None:
         current = current_value(files.read(entry.path), entry.original, entry.path)
     except OSError:
         return None
-    return current if _is_ours(entry, current) else None
+    return current if is_ours(entry, current) else None
 
 
 def _same_group(entry: Entry, files: UndoFiles) -> bool:
@@ -102,16 +102,37 @@ def _restore(entry: Entry, files: UndoFiles) -> tuple[str, str]:
     current = current_value(files.read(entry.path), entry.original, entry.path)
     if same_value(current, entry.original):
         return "already", ""
-    if not _is_ours(entry, current):
+    if not is_ours(entry, current):
         return "foreign", current
-    files.write(entry.path, entry.original)
+    try:
+        files.write(entry.path, entry.original)
+    except OSError as error:
+        if error.errno != errno.ENOSPC or entry.original:
+            raise
+        return _as_above(entry, files)
     found = current_value(files.read(entry.path), entry.original, entry.path)
     if not same_value(found, entry.original):
         return "failed", f"it reads {found!r} after {entry.original!r} was written"
     return "restored", ""
 
 
-def _is_ours(entry: Entry, current: str) -> bool:
+def _as_above(entry: Entry, files: UndoFiles) -> tuple[str, str]:
+    """A cpuset of cgroup v2 gets what the group above has: that is what an empty one means.
+
+    While it has processes the kernel takes no empty one (kernel/cgroup/cpuset.c,
+    ``validate_change``).
+    """
+    folder, _, name = entry.path.rpartition("/")
+    wanted = files.read(f"{folder.rpartition('/')[0]}/{name}.effective")
+    files.write(entry.path, wanted)
+    found = files.read(entry.path)
+    if not same_value(found, wanted):
+        return "failed", f"it reads {found!r} after {wanted!r} was written"
+    return "restored", f"with {wanted}, as the group above: it cannot be empty with processes in it"
+
+
+def is_ours(entry: Entry, current: str) -> bool:
+    """Whether a value in the file of an entry was written by the agent."""
     if any(same_value(current, value) for value in entry.values):
         return True
     # The kernel has set the default when the group left the idle class that we had put it into.

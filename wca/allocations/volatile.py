@@ -69,6 +69,10 @@ class VolatileJournal:
         """Give a file up: it is somebody else's now."""
         self._entries.pop(path, None)
 
+    def adopt(self, files: Files, expires: float) -> Sequence[Entry]:  # noqa: ARG002 - the contract
+        """Nothing: what an earlier process has changed is not known here."""
+        return []
+
     def undo(
         self,
         files: Files,

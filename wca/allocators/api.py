@@ -13,6 +13,7 @@ from wca.nodes.api import TaskId
 from wca.platforms.api import Platform
 
 __all__ = [
+    "EVENTS",
     "AllocationConfiguration",
     "AllocationType",
     "Allocator",
@@ -44,6 +45,14 @@ class AllocationType(enum.StrEnum):
     IO_WEIGHT = "io_weight"
     IO_MAX = "io_max"
     PIDS_MAX = "pids_max"
+    MEMORY_RECLAIM = "memory_reclaim"
+    KILL = "kill"
+
+
+#: Types that are no states: they are done once, and cannot be given back.
+EVENTS = frozenset(
+    {AllocationType.MIGRATE_PAGES, AllocationType.MEMORY_RECLAIM, AllocationType.KILL}
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,9 @@ class Allocator(ABC):
     envelope, and written by the runner, if that acts at all (``act: true``). It is called as a
     detector is: on the loop's thread, or, where it is ``blocking``, on one of its own. Whatever it
     raises costs its answer for this interval. It knows no other time than that of the platform,
-    and nothing random. The optional abilities are those of a detector, too.
+    and nothing random. The optional abilities are those of a detector, too, and one more:
+    ``reasons()`` tells why the last answer has what it has, texts by task id and type, for the
+    records; it is called right after ``allocate``, on the same thread.
 
     An ``allocate`` as allocators had it in the first releases, with the parameters ``platform,
     tasks_measurements, tasks_resources, tasks_labels, tasks_allocations``, is called with those.

@@ -38,6 +38,10 @@ class _Rdt(TypedDict, total=False):
     smba: str | None
 
 
+#: Of ``io_max``: by device and limit.
+_Limits = dict[str, dict[str, int | str]]
+
+
 class RuleFields(TypedDict, total=False):
     """One rule as a file has it."""
 
@@ -45,7 +49,9 @@ class RuleFields(TypedDict, total=False):
     task_id: str
     labels: dict[Annotated[str, LabelName()], str]
     match: Literal["all", "any"]
-    allocations: Annotated[dict[AllocationType, float | int | str | list[int] | _Rdt], _Something()]
+    allocations: Annotated[
+        dict[AllocationType, float | int | str | list[int] | _Rdt | _Limits], _Something()
+    ]
 
 
 @dataclass(frozen=True)
@@ -126,10 +132,15 @@ def _compiled(fields: Mapping[str, Any], place: int) -> Rule:
         {name: _pattern(name, text) for name, text in fields.get("labels", {}).items()},
         fields.get("match") == "any",
         {
-            AllocationType(name): RDTAllocation(**value) if isinstance(value, dict) else value
+            AllocationType(name): _value(AllocationType(name), value)
             for name, value in fields["allocations"].items()
         },
     )
+
+
+def _value(type_: AllocationType, value: Any) -> Any:
+    is_rdt = type_ is AllocationType.RDT and isinstance(value, dict)
+    return RDTAllocation(**value) if is_rdt else value
 
 
 def _pattern(name: str, text: str) -> re.Pattern[str]:

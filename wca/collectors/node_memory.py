@@ -11,6 +11,7 @@ from wca.metrics import Measurements
 __all__ = ["NodeMemoryCollector"]
 
 _KIB = 1024
+_SWAP = ("platform_swap_total_bytes", "platform_swap_free_bytes")
 _FREE, _USED = "platform_mem_numa_free_bytes", "platform_mem_numa_used_bytes"
 
 
@@ -18,16 +19,19 @@ class _Meminfo:
     """Decoder of /proc/meminfo."""
 
     def __init__(self) -> None:
-        keys = (b"MemTotal:", b"MemFree:", b"MemAvailable:", b"Buffers:", b"Cached:")
-        self._numbers = KeyedNumbers(keys, unit=b" kB")
+        memory = (b"MemTotal:", b"MemFree:", b"MemAvailable:", b"Buffers:", b"Cached:")
+        self._numbers = KeyedNumbers((*memory, b"SwapTotal:", b"SwapFree:"), unit=b" kB")
 
     def __call__(self, data: bytes) -> Measurements:
-        total, free, available, buffers, cached = self._numbers.parse(data)
+        total, free, available, buffers, cached, *swap = self._numbers.parse(data)
         values: Measurements = {}
         if total is not None:
             values["platform_mem_total_bytes"] = total * _KIB
         if available is not None:
             values["platform_mem_available_bytes"] = available * _KIB
+        for name, value in zip(_SWAP, swap, strict=True):
+            if value is not None:
+                values[name] = value * _KIB
         if None not in (total, free, buffers, cached):
             used = (total or 0) - (free or 0) - (buffers or 0) - (cached or 0)
             values["memory_usage"] = used * _KIB
@@ -83,6 +87,7 @@ class NodeMemoryCollector(Collector):
         "memory_usage",
         "platform_mem_total_bytes",
         "platform_mem_available_bytes",
+        *_SWAP,
         _FREE,
         _USED,
     )

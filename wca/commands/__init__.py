@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "hold": "let agents give back everything that they have changed, and change nothing",
     "release": "end what `wca hold` began",
     "undo": "give back by hand what an agent has changed",
+    "why": "tell what was done to a task, why, and what is in force",
     "docs": "print a generated reference",
 }
 

@@ -16,6 +16,8 @@ from wca.detectors.api import (
     TasksData,
 )
 from wca.detectors.interfering.ageing import APPLICATION, application_of
+from wca.detectors.interfering.granted import Granted
+from wca.detectors.interfering.hardware import Hardware
 from wca.detectors.interfering.pace import Pace
 from wca.detectors.interfering.specs import Specs
 from wca.detectors.interfering.verdicts import Verdict
@@ -98,6 +100,7 @@ class CPIDetector(AnomalyDetector):
         self._victims = LabelPatterns(victims, "victims") if victims else None
         self._culprits = LabelPatterns(culprits, "culprits") if culprits else None
         self._kept = max(self._window, round(_BLAME / period))
+        self._hardware = Hardware()
         self._specs = Specs()
         self._pace = Pace()
         self._histories: dict[str, _History] = {}
@@ -109,6 +112,8 @@ class CPIDetector(AnomalyDetector):
     ) -> tuple[Sequence[Anomaly], Sequence[Metric]]:
         """Take a sample of every task when its time has come; see the class."""
         now = platform.monotonic
+        if self._hardware.changed(platform.cpu_model):
+            self._specs.clear()
         if self._pace.broken(now):
             self._begin()
         self._histories = {
@@ -127,13 +132,15 @@ class CPIDetector(AnomalyDetector):
 
     def dump_state(self) -> Mapping[str, Any]:
         """The specifications, as JSON can hold them."""
-        return {"specs": self._specs.dump()}
+        return {"cpu_model": self._hardware.cpu_model, "specs": self._specs.dump()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on with what ``dump_state`` gave. Raises ValidationError, and changes nothing then."""
         if not isinstance(state, Mapping) or "specs" not in state:
             raise ValidationError("the state of a CPIDetector has specs")
+        hardware = Hardware.load(state.get("cpu_model"))
         self._specs.load(state["specs"])
+        self._hardware = hardware
 
     def _begin(self) -> None:
         self._histories = {}
@@ -163,7 +170,7 @@ class CPIDetector(AnomalyDetector):
         for task_id in sorted(set(self._histories) - set(suffering)):
             history = self._histories[task_id]
             history.unblamed = 0
-            if history.value is not None and not tasks[task_id].allocations:
+            if history.value is not None and history.untouched:
                 name = _name(application_of(tasks[task_id], self._label), history.kind)
                 self._specs.learn(name, history.value, platform.timestamp)
 
@@ -272,14 +279,17 @@ class _History:
         self.last: float | None = None
         self.unblamed = 0
         self.limit: float | None = None
+        self.untouched = True
         self.values: deque[float | None] = deque(maxlen=kept)
         self.used: deque[float] = deque(maxlen=kept)
         self.out: deque[bool] = deque(maxlen=kept)
         self._before: dict[str, tuple[float, float]] = {}
+        self._granted = Granted()
         self._rate = 0.0
 
     def take(self, platform: Platform, task: TaskData) -> None:
         """Take a sample: the growth of all totals since the last one."""
+        self.untouched = self._granted.untouched(task.allocations, platform.monotonic)
         grown = {}
         for signal in (_USED, _CYCLES, _INSTRUCTIONS, _WORK):
             grown[signal] = self._growth(signal, platform, task)

@@ -8,6 +8,7 @@ from wca.detectors.api import Anomaly, AnomalyDetector, TasksData
 from wca.detectors.interfering.ageing import APPLICATION
 from wca.detectors.interfering.baselines import Baselines
 from wca.detectors.interfering.examiner import Examiner, metric
+from wca.detectors.interfering.hardware import Hardware
 from wca.detectors.interfering.judged import Strictness
 from wca.detectors.interfering.watches import Confirmation
 from wca.errors import ValidationError
@@ -66,6 +67,7 @@ class InterferenceDetector(AnomalyDetector):
     ) -> None:
         if outliers > readings:
             raise ValidationError(f"outliers: {outliers} of readings: {readings} can never be")
+        self._hardware = Hardware()
         self._baselines = Baselines(samples, Strictness(deviations, share))
         self._examiner = Examiner(
             self._baselines,
@@ -79,6 +81,8 @@ class InterferenceDetector(AnomalyDetector):
         self, platform: Platform, tasks_data: TasksData
     ) -> tuple[Sequence[Anomaly], Sequence[Metric]]:
         """Look at all tasks; see the class."""
+        if self._hardware.changed(platform.cpu_model):
+            self._baselines.clear()
         anomalies = self._examiner.examine(platform, tasks_data)
         metrics = list(self._examiner.metrics())
         for task_id, patient in self._examiner.patients:
@@ -88,10 +92,12 @@ class InterferenceDetector(AnomalyDetector):
 
     def dump_state(self) -> Mapping[str, Any]:
         """What was learned, as JSON can hold it."""
-        return {"baselines": self._baselines.dump()}
+        return {"cpu_model": self._hardware.cpu_model, "baselines": self._baselines.dump()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on with what ``dump_state`` gave. Raises ValidationError, and changes nothing then."""
         if not isinstance(state, Mapping) or "baselines" not in state:
             raise ValidationError("the state of an InterferenceDetector has baselines")
+        hardware = Hardware.load(state.get("cpu_model"))
         self._baselines.load(state["baselines"])
+        self._hardware = hardware

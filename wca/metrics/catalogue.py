@@ -14,6 +14,7 @@ from wca.metrics.internal_metrics import INTERNAL_METRICS
 from wca.metrics.memory_hardware_metrics import MEMORY_HARDWARE_METRICS
 from wca.metrics.metadata import MetricMetadata
 from wca.metrics.network_metrics import NETWORK_METRICS
+from wca.metrics.numa_metrics import NUMA_METRICS
 from wca.metrics.perf_metrics import PERF_METRICS
 from wca.metrics.perf_table_metrics import PERF_TABLE_METRICS
 from wca.metrics.platform_metrics import PLATFORM_METRICS
@@ -58,6 +59,7 @@ CATALOGUE = MappingProxyType(
             *INTERNAL_METRICS,
             *ANOMALY_METRICS,
             *ALLOCATION_METRICS,
+            *NUMA_METRICS,
         )
     )
 )

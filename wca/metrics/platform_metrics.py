@@ -92,6 +92,20 @@ PLATFORM_METRICS: tuple[MetricMetadata, ...] = (
         "/proc/meminfo MemAvailable",
     ),
     _platform(
+        "platform_swap_total_bytes",
+        _G,
+        _B,
+        "Swap space of the machine; 0 without any.",
+        "/proc/meminfo SwapTotal",
+    ),
+    _platform(
+        "platform_swap_free_bytes",
+        _G,
+        _B,
+        "Swap space that is not in use.",
+        "/proc/meminfo SwapFree",
+    ),
+    _platform(
         "platform_mem_numa_free_bytes",
         _G,
         _B,

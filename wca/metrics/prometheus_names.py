@@ -98,6 +98,19 @@ PROMETHEUS_EXCEPTIONS: Mapping[_Key, PrometheusName] = MappingProxyType(
             help="Unix time of what the last answer of a detector on its own thread is about.",
             from_age=True,
         ),
+        **{
+            (f"numa__{name}", MetricType.GAUGE, unit): PrometheusName(
+                f"allocation_numa_{new}", unit
+            )
+            for name, unit, new in (
+                ("balanced_memory_tasks", MetricUnit.NUMERIC, "node_tasks"),
+                ("balanced_memory_size", MetricUnit.BYTES, "node_memory_bytes"),
+                ("task_tasks_count", MetricUnit.NUMERIC, "tasks"),
+                ("task_current_node", MetricUnit.NUMERIC, "current_node"),
+                ("task_pages_to_move", MetricUnit.NUMERIC, "pages_to_move"),
+                ("total_pages_to_move", MetricUnit.NUMERIC, "all_pages_to_move"),
+            )
+        },
         ("platform_dimm_count", MetricType.GAUGE, MetricUnit.NUMERIC): PrometheusName(
             "platform_dimms", MetricUnit.NUMERIC
         ),

@@ -1,6 +1,5 @@
 """Tasks are the pods of a node of Kubernetes."""
 
-import ipaddress
 import logging
 import os
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from wca.nodes.kubernetes_client.connection import (
     SERVICE_ACCOUNT_CA,
     SERVICE_ACCOUNT_TOKEN,
     Connection,
+    api_url,
 )
 from wca.nodes.kubernetes_client.kubelet import Kubelet
 from wca.nodes.kubernetes_client.pods import Pod, PodReader
@@ -99,7 +99,7 @@ class KubernetesNode(PollingNode):
         super().__init__(keep, clock)
         namespaces = None if monitored_namespaces == "all" else monitored_namespaces or ["default"]
         name, address = _given(node_name), _given(node_ip)
-        url = kubelet_endpoint if kubelet_enabled else _api_url(kubeapi_host, kubeapi_port)
+        url = kubelet_endpoint if kubelet_enabled else api_url(kubeapi_host, kubeapi_port)
         self._connection = Connection(
             url, ssl, server_cert_ca_path, client_token_path, timeout, clock
         )
@@ -192,21 +192,3 @@ class KubernetesNode(PollingNode):
 def _given(text: str | None) -> str | None:
     """What a variable of the environment may have left empty, or with a line end."""
     return (text or "").strip() or None
-
-
-def _api_url(host: str, port: str | int) -> str:
-    host = host.strip()
-    try:
-        bracketed = ipaddress.ip_address(host).version == 6
-    except ValueError:
-        bracketed = False
-    url = f"https://{f'[{host}]' if bracketed else host}:{str(port).strip()}"
-    try:
-        Url().check(url)
-        int(port)
-    except ValueError:  # a ValidationError is one
-        raise ValidationError(
-            f"kubeapi_host {host!r} and kubeapi_port {port!r} make no address, write such as "
-            "kubernetes.default.svc and 443"
-        ) from None
-    return url

@@ -4,8 +4,8 @@ import re
 
 from wca.errors import NotAvailable
 from wca.linux.files import Kernel
-from wca.linux.parse import KeyedNumbers
 from wca.linux.perf.cpu_model import event_family, read_cpu_model
+from wca.linux.swap import swap_enabled
 from wca.linux.topology import Topology, read_numa, read_topology
 from wca.platforms.api import Platform
 
@@ -42,7 +42,7 @@ def read_platform(kernel: Kernel) -> Platform:
         topology=topology.sockets,
         node_cpus=numa.cpus or {0: set(topology.cpus)},
         node_distances=numa.distances or {0: {0: 10}},
-        swap_enabled=_swap_enabled(_content(kernel, "/proc/meminfo")),
+        swap_enabled=swap_enabled(kernel),
         cpu_model_number=model.model if model else None,
         cpu_codename=family.rpartition("/")[2] if family else None,
     )
@@ -80,8 +80,3 @@ def cpu_model(cpuinfo: bytes) -> str:
     if "cpu implementer" in fields and "cpu part" in fields:
         return f"implementer {fields['cpu implementer']} part {fields['cpu part']}"
     return "unknown"
-
-
-def _swap_enabled(meminfo: bytes) -> bool:
-    (total,) = KeyedNumbers((b"SwapTotal:",), unit=b" kB").parse(meminfo)
-    return bool(total)

@@ -1,6 +1,7 @@
 """Asking a plugin of either kind: a detector or an allocator."""
 
-from wca.allocations.answers import read_allocation_answer
+from wca.abilities import ability
+from wca.allocations.answers import AllocationAnswer, read_allocation_answer, read_reasons
 from wca.allocators.api import Allocator
 from wca.allocators.calling import call_allocate
 from wca.detectors.answers import Answer, read_answer
@@ -28,5 +29,14 @@ def ask(plugin: Plugin, platform: Platform, tasks: TasksData) -> Answer:
         tasks: by task id.
     """
     if isinstance(plugin, Allocator):
-        return read_allocation_answer(call_allocate(plugin, platform, tasks))
+        answer = read_allocation_answer(call_allocate(plugin, platform, tasks))
+        _ask_why(plugin, answer)
+        return answer
     return read_answer(call_detect(plugin, platform, tasks))
+
+
+def _ask_why(allocator: Allocator, answer: AllocationAnswer) -> None:
+    """Its reasons, where it has that ability: of the answer that it has just given."""
+    reasons = ability(allocator, "reasons")
+    if reasons is not None:
+        read_reasons(reasons(), answer)

@@ -1,20 +1,31 @@
 """The stage that does what an allocator asks for, as far as it may."""
 
+import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from wca.allocations.answers import AllocationAnswer
 from wca.allocations.api import JournalError
 from wca.allocations.groups import Groups
+from wca.allocations.in_force import InForce
 from wca.allocations.lease import Lease
 from wca.allocations.performer import Performer
 from wca.allocations.results import Outcome, Result
+from wca.audit.audit import Audit
 from wca.detectors.api import ContentionAnomaly
 from wca.metrics import Metric
-from wca.runners.allocated import metrics_in_force, metrics_of_requests, record_of_result
+from wca.runners.allocated import (
+    metrics_in_force,
+    metrics_of_foreign_writes,
+    metrics_of_losses,
+    metrics_of_requests,
+    record_of_foreign_write,
+    record_of_result,
+    record_of_undone,
+)
 from wca.runners.asking import Said
 from wca.runners.columns import Columns, catalogued
 from wca.runners.detect import Detect
-from wca.runners.records import Records
 from wca.runners.stages import Sample
 from wca.runners.views import View
 from wca.telemetry import Telemetry
@@ -32,10 +43,11 @@ class Allocate:
         performer: does what it asks for.
         lease: how long that lasts.
         groups: forgets tasks that are gone.
+        in_force: likewise, and is told which tasks something is done to.
         telemetry: where failures are reported, as ``allocations``.
         labels: of every metric; they win over a task's own.
         name: of the allocator.
-        records: takes a record of each result that is new; None: nobody does.
+        audit: takes a record of each result that is new; None: nobody does.
         metrics_apart: whether the allocator's own metrics go nowhere else.
     """
 
@@ -47,25 +59,29 @@ class Allocate:
         performer: Performer,
         lease: Lease,
         groups: Groups,
+        in_force: InForce,
         telemetry: Telemetry,
         labels: Mapping[str, str],
         name: str,
         *,
-        records: Records | None = None,
+        audit: Audit | None = None,
         metrics_apart: bool = True,
     ) -> None:
         self._detect = detect
         self._performer = performer
         self._lease = lease
         self._groups = groups
+        self._in_force = in_force
+        self._touched: frozenset[str] = frozenset()
         self._telemetry = telemetry
         self._labels = dict(labels)
         self._allocator = name
-        self._records = records
+        self._audit = audit or Audit()
         self._metrics_apart = metrics_apart
         self._columns = Columns()
         self._last: dict[tuple[str, str], str] = {}
         self._total = self._errors = 0
+        self._foreign: Counter[tuple[str, str]] = Counter()
 
     def run(self, sample: Sample) -> None:
         """Do what was asked for last, to the tasks that there are now."""
@@ -80,19 +96,52 @@ class Allocate:
             }
         )
         results = self._perform(view, said, sample.monotonic)
+        self._in_force.keep(view.tasks, self._acted_on(results))
+        self._look_at_others(view)
         self._report(results)
         self._record(results, view, said)
         self._export(results, view, said, sample)
 
+    def close(self, timeout: float) -> None:
+        """Give everything back, and tell of it; safe twice."""
+        self._lease.close(timeout)
+        if self._detect.view is not None:
+            self._tell_what_was_given_back(self._detect.view)
+
     def _perform(self, view: View, said: Said | None, now: float) -> list[Result]:
         answer = None if said is None else said.answer
-        asked = answer.allocations if isinstance(answer, AllocationAnswer) else {}
+        asked = answer.allocations if isinstance(answer, AllocationAnswer) else None
         try:
-            held = self._lease.check(answered=answer is not None)
+            named = {
+                (task_id, str(type_)) for task_id, one in (asked or {}).items() for type_ in one
+            }
+            held = self._lease.check(None if answer is None else named)
         except JournalError as error:
             self._telemetry.failure(_ERRORS, f"the journal cannot be used: {error}")
             held = "journal"
         return self._performer.perform(asked, view.tasks, now, held)
+
+    def _acted_on(self, results: Sequence[Result]) -> frozenset[str]:
+        """Tasks with values of ours now or in the interval before, or with writes that failed."""
+        tried = frozenset(one.task_id for one in results if one.writes)
+        before, self._touched = self._touched, tried
+        # A journal that cannot be read was reported just now.
+        with contextlib.suppress(JournalError):
+            self._touched |= self._lease.tasks
+        return before | self._touched
+
+    def _look_at_others(self, view: View) -> None:
+        """Count and record what somebody else has written, and what was given back."""
+        about = view.tasks, view.platform.timestamp, self._allocator, self._labels
+        for one in self._performer.foreign_writes:
+            self._foreign[one.entry.type, one.kind.value] += 1
+            self._audit.add(record_of_foreign_write(one, *about))
+        self._tell_what_was_given_back(view)
+
+    def _tell_what_was_given_back(self, view: View) -> None:
+        about = view.tasks, view.platform.timestamp, self._allocator, self._labels
+        for undone in self._lease.given_back():
+            self._audit.add(record_of_undone(undone, *about))
 
     def _report(self, results: Sequence[Result]) -> None:
         self._total += sum(one.outcome is Outcome.APPLIED for one in results)
@@ -113,16 +162,16 @@ class Allocate:
             key = (one.task_id, one.type)
             self._last[key] = f"{one.outcome} {one.reason} {one.value!r}"
             told = one.outcome is Outcome.APPLIED or before.get(key) != self._last[key]
-            if self._records is None or one.outcome is Outcome.UNCHANGED or not told:
+            if one.outcome is Outcome.UNCHANGED or not told:
                 continue
-            self._records.add(
+            self._audit.add(
                 record_of_result(
                     one,
                     view.tasks.get(one.task_id),
                     view.platform.timestamp,
                     self._allocator,
                     self._labels,
-                    _why(said),
+                    _why(said, one),
                 )
             )
 
@@ -132,6 +181,8 @@ class Allocate:
         metrics = [
             *metrics_in_force(view.tasks, results),
             *metrics_of_requests(results),
+            *metrics_of_foreign_writes(self._foreign),
+            *metrics_of_losses(self._audit.dropped),
             *self._statistics(results, said),
         ]
         if said is not None and self._metrics_apart:
@@ -146,6 +197,7 @@ class Allocate:
             "allocations_errors": self._errors,
             "allocations_undone": self._lease.undone,
             "allocations_held": int(self._lease.held),
+            "allocations_yielded": self._performer.yielded,
         }
         try:
             values["allocations_in_force"] = self._lease.count
@@ -156,11 +208,16 @@ class Allocate:
         return [catalogued(name, value) for name, value in values.items()]
 
 
-def _why(said: Said | None) -> list[str]:
-    """The verdicts of the anomalies that were reported along with a request."""
-    found = [] if said is None else said.answer.anomalies
-    return [
+def _why(said: Said | None, result: Result) -> list[str]:
+    """The allocator's reason, and the verdicts of the anomalies that it reported along with it."""
+    if said is None:
+        return []
+    answer = said.answer
+    reasons = answer.reasons if isinstance(answer, AllocationAnswer) else {}
+    reason = reasons.get((result.task_id, result.type))
+    verdicts = [
         f"{one.verdict or one.resource}: {one.contended_task_id or 'the machine'}"
-        for one in found
+        for one in answer.anomalies
         if isinstance(one, ContentionAnomaly)
     ]
+    return verdicts if reason is None else [reason, *verdicts]

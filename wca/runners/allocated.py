@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from wca.allocations.api import Entry, Undone
 from wca.allocations.encoding import Machine, decode_list, encode_cpus
+from wca.allocations.ownership import ForeignWrite
 from wca.allocations.results import Outcome, Result
 from wca.allocators.api import AllocationType, RDTAllocation
 from wca.detectors.api import TaskData, TasksData
@@ -15,7 +17,16 @@ from wca.metrics import Metric
 from wca.runners.columns import catalogued
 from wca.runners.rdt_metrics import rdt_metrics
 
-__all__ = ["RECORD_VERSION", "metrics_in_force", "metrics_of_requests", "record_of_result"]
+__all__ = [
+    "RECORD_VERSION",
+    "metrics_in_force",
+    "metrics_of_foreign_writes",
+    "metrics_of_losses",
+    "metrics_of_requests",
+    "record_of_foreign_write",
+    "record_of_result",
+    "record_of_undone",
+]
 
 #: Of the records; a reader refuses one that it does not know.
 RECORD_VERSION = 1
@@ -41,13 +52,19 @@ def metrics_in_force(tasks: TasksData, results: Iterable[Result]) -> list[Metric
         for one in results
         if one.outcome is Outcome.APPLIED
     }
+    moved = {
+        task_id: {_T.MIGRATE_PAGES: node}
+        for (task_id, type_), node in applied.items()
+        if type_ == _T.MIGRATE_PAGES
+    }
     in_force = [
         (task, type_, applied.get((task.task_id, str(type_)), value))
         for task in tasks.values()
-        for type_, value in task.allocations.items()
+        for type_, value in (task.allocations | moved.get(task.task_id, {})).items()
     ]
     rdt = [metric for task, _, value in in_force for metric in rdt_metrics(task, value)]
-    return rdt + [
+    limits = [limit for task in tasks.values() for limit in _limits_at_devices(task)]
+    numbers = [
         catalogued(
             _NAMES.get(type_, f"allocation_{type_}"),
             number,
@@ -56,6 +73,7 @@ def metrics_in_force(tasks: TasksData, results: Iterable[Result]) -> list[Metric
         for task, type_, value in in_force
         if (number := _number(type_, value)) is not None
     ]
+    return [*rdt, *numbers, *limits]
 
 
 def metrics_of_requests(results: Sequence[Result]) -> list[Metric]:
@@ -85,6 +103,95 @@ def metrics_of_requests(results: Sequence[Result]) -> list[Metric]:
         )
         for (type_, outcome, clause), count in sorted(counts.items())
     ]
+
+
+def metrics_of_foreign_writes(counts: Mapping[tuple[str, str], int]) -> list[Metric]:
+    """How often somebody else has written what the agent had.
+
+    Args:
+        counts: by allocation type and kind.
+    """
+    return [
+        catalogued(
+            "allocations_foreign_writes_total", count, {"allocation_type": type_, "kind": kind}
+        )
+        for (type_, kind), count in sorted(counts.items())
+    ]
+
+
+def metrics_of_losses(dropped: Mapping[str, int]) -> list[Metric]:
+    """Records that somebody did not take.
+
+    Args:
+        dropped: how many, by the name of who did not.
+    """
+    return [
+        catalogued("allocations_untold_total", count, {"sink": name})
+        for name, count in sorted(dropped.items())
+    ]
+
+
+def record_of_foreign_write(
+    found: ForeignWrite,
+    tasks: TasksData,
+    timestamp: float,
+    allocator: str,
+    labels: Mapping[str, str],
+) -> dict[str, Any]:
+    """What somebody else has written, where, and what is done about it.
+
+    Args:
+        found: what was found.
+        tasks: those that there are.
+        timestamp: Unix time of the data, in seconds.
+        allocator: its name.
+        labels: of the node.
+    """
+    entry = found.entry
+    return {
+        **_head("foreign write", entry, tasks, timestamp, allocator, labels),
+        "kind": found.kind.value,
+        "before": entry.original,
+        "ours": entry.ours,
+        "theirs": found.value,
+        "outcome": found.decision.value,
+    }
+
+
+def record_of_undone(
+    undone: Undone, tasks: TasksData, timestamp: float, allocator: str, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """What was given back, or could not be; parameters as above."""
+    entry = undone.entry
+    return {
+        **_head("given back", entry, tasks, timestamp, allocator, labels),
+        "from": entry.ours,
+        "to": entry.original,
+        "outcome": undone.outcome,
+        "reason": undone.detail or None,
+    }
+
+
+def _head(
+    type_: str,
+    entry: Entry,
+    tasks: TasksData,
+    timestamp: float,
+    allocator: str,
+    labels: Mapping[str, str],
+) -> dict[str, Any]:
+    task = tasks.get(entry.task_id)
+    return {
+        "version": RECORD_VERSION,
+        "time": timestamp,
+        "type": type_,
+        "allocator": allocator,
+        "labels": labels,
+        "task_id": entry.task_id,
+        "task_labels": {} if task is None else task.labels,
+        "allocation_type": entry.type,
+        "path": entry.path,
+    }
 
 
 def record_of_result(
@@ -125,6 +232,21 @@ def record_of_result(
 
 def _plain(value: Any) -> Any:
     return asdict(value) if isinstance(value, RDTAllocation) else value
+
+
+def _limits_at_devices(task: TaskData) -> list[Metric]:
+    """As the interval has begun."""
+    given = task.allocations.get(_T.IO_MAX, {})
+    return [
+        catalogued(
+            f"allocation_{_T.IO_MAX}",
+            limit,
+            {**task.labels, "allocation_type": _T.IO_MAX.value, "device": device, "limit": name},
+        )
+        for device, limits in given.items()
+        for name, limit in limits.items()
+        if limit != "max"
+    ]
 
 
 def _number(type_: AllocationType, value: Any) -> float | None:

@@ -1,19 +1,28 @@
 """``AllocationRunner``: measures, asks an allocator, and does what it may of that."""
 
+import functools
 import os
 from typing import Annotated, Any
 
+from wca.allocations.actions import Actions
+from wca.allocations.adoption import AtStart
 from wca.allocations.api import JournalError
+from wca.allocations.arbiter import Arbiter
+from wca.allocations.attempts import Attempts
+from wca.allocations.contract import Journal
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
+from wca.allocations.events import Events
 from wca.allocations.files import KernelFiles
 from wca.allocations.gate import Gate
 from wca.allocations.groups import Groups
 from wca.allocations.hold import DEFAULT_HOLD, Hold
+from wca.allocations.in_force import InForce
 from wca.allocations.journal import DEFAULT_JOURNAL
 from wca.allocations.knobs import SLOW
 from wca.allocations.lease import Lease
 from wca.allocations.opening import journal_problems, open_journal
+from wca.allocations.ownership import ForeignWrites, Ownership
 from wca.allocations.performer import Performer, Policy
 from wca.allocations.resctrl.files import RdtFiles
 from wca.allocations.resctrl.opening import find_resctrl_files, remove_all_groups
@@ -21,10 +30,16 @@ from wca.allocations.resctrl.options import RdtOptions, reading
 from wca.allocations.resctrl.rdt import Rdt
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator
 from wca.allocators.calling import UsableAllocator
+from wca.audit.audit import Audit, LossySink
+from wca.audit.kubernetes_events import KubernetesEvents
+from wca.audit.system_journal import SystemJournal
 from wca.config.inherited import takes_fields_of
 from wca.config.types import Duration, Injected, Path, Size
 from wca.errors import StartError, ValidationError
 from wca.linux.cgroups import CgroupHierarchies
+from wca.linux.inotify import ClosedAfterWriting
+from wca.linux.io_limits import device_number
+from wca.linux.swap import swap_enabled
 from wca.runners.allocate import Allocate
 from wca.runners.detection import RECORDS_SIZE
 from wca.runners.engine import Engine
@@ -32,6 +47,7 @@ from wca.runners.keeper import state_problems
 from wca.runners.measurement import MeasurementRunner
 from wca.runners.measuring import Granularity, Measuring
 from wca.runners.plugins import PluginOptions, start_plugin, start_records
+from wca.runners.records import Records
 from wca.runners.stages import ALLOCATIONS, ANOMALIES, METRICS, Stage, Store
 from wca.runners.views import views_of
 from wca.storage import LogStorage, Storage
@@ -67,6 +83,16 @@ class AllocationRunner(MeasurementRunner):
         records: a file that takes one line of JSON for each decision and each anomaly that is new.
         records_size: size from which on that file is renamed to ``NAME.1``, and a new one begun.
         state: a file in which the allocator keeps what it has learned, see DetectionRunner.
+        system_journal: whether decisions go to the system's journal, or else to syslog, where one
+            of both listens; as ``act`` when left out.
+        kubernetes_events: tells Kubernetes of decisions about pods; nobody does when left out.
+        foreign_writes: what is done where somebody else writes what the agent has written.
+            ``yield``: the file is theirs for an hour, or until the value from before the agent is
+            back. ``reassert``: the agent writes it again after a second, then two, four and eight,
+            and yields after that.
+        at_start: what is done with what a killed agent has left. ``undo``: it is given back.
+            ``adopt``: what is as it was left stays; what the allocator has not asked for in its
+            first ten answers is given back.
         granularity: as of MeasurementRunner, but not ``container``.
         rdt_cache_control_required: whether to refuse to start where resctrl controls no L3 cache.
         rdt_mb_control_required: the same for memory bandwidth.
@@ -91,6 +117,10 @@ class AllocationRunner(MeasurementRunner):
         records: Annotated[str, Path()] | None = None,
         records_size: Annotated[int, Size(4096, None)] = RECORDS_SIZE,
         state: Annotated[str, Path()] | None = None,
+        system_journal: bool | None = None,
+        kubernetes_events: KubernetesEvents | None = None,
+        foreign_writes: ForeignWrites = ForeignWrites.YIELD,
+        at_start: AtStart = AtStart.UNDO,
         granularity: Granularity = Granularity.POD,
         rdt_cache_control_required: bool = False,
         rdt_mb_control_required: bool = False,
@@ -130,6 +160,10 @@ class AllocationRunner(MeasurementRunner):
         self.rdt_cache_control_required = rdt_cache_control_required
         self.rdt_mb_control_required = rdt_mb_control_required
         self.remove_all_resctrl_groups = remove_all_resctrl_groups
+        self.system_journal = act if system_journal is None else system_journal
+        self.kubernetes_events = kubernetes_events
+        self.foreign_writes = ForeignWrites(foreign_writes)
+        self.at_start = AtStart(at_start)
         self._files = files or KernelFiles()
 
     def check(self) -> list[str]:
@@ -137,6 +171,7 @@ class AllocationRunner(MeasurementRunner):
         records = [] if self.records is None else AppendedFile(self.records).problems()
         state = [] if self.state is None else state_problems(self.state)
         journal = journal_problems(self.journal) if self.act else []
+        events = [] if self.kubernetes_events is None else self.kubernetes_events.check()
         root = self.act and os.geteuid() != 0
         return [
             *super().check(),
@@ -144,6 +179,7 @@ class AllocationRunner(MeasurementRunner):
             *(f"state: {problem}" for problem in state),
             *(f"journal: {problem}" for problem in journal),
             *self._rdt_options().problems(self._files),
+            *(f"kubernetes_events: {problem}" for problem in events),
             *(["act: true needs root: only root may write to cgroups"] if root else []),
         ]
 
@@ -177,6 +213,7 @@ class AllocationRunner(MeasurementRunner):
             config.cpu_shares_unit,
             engine.platform.numa_nodes,
             os.sysconf("SC_PAGESIZE"),
+            functools.partial(device_number, engine.kernel),
         )
         groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
         files, mounted = find_resctrl_files(self._files)
@@ -188,18 +225,22 @@ class AllocationRunner(MeasurementRunner):
         )
         asked = start_plugin(engine, self.allocator, options)
         records = start_records(engine, self.records, self.records_size)
-        detect = asked.stage(views_of(engine, measuring, reading(groups, rdt)), records)
+        in_force = InForce(reading(groups, rdt), engine.clock.monotonic)
+        detect = asked.stage(views_of(engine, measuring, in_force.of), records)
         allocate = Allocate(
             detect,
             performer,
             lease,
             groups,
+            in_force,
             engine.telemetry,
             labels,
             asked.name,
-            records=records,
+            audit=self._audit(engine, records),
             metrics_apart=self.anomalies_storage is not self.allocations_storage,
         )
+        # A storage that hangs at the end must not take the time for it.
+        engine.lifecycle.before_close("allocations", allocate.close)
         return [detect, allocate]
 
     def _rdt_options(self) -> RdtOptions:
@@ -212,6 +253,18 @@ class AllocationRunner(MeasurementRunner):
             config.default_rdt_l3,
             config.default_rdt_mb,
         )
+
+    def _audit(self, engine: Engine, records: Records | None) -> Audit:
+        others: dict[str, LossySink] = {}
+        if self.system_journal:
+            journal = SystemJournal(self._files.root)
+            engine.lifecycle.on_close("system_journal", journal.close)
+            others["system_journal"] = journal
+        events = self.kubernetes_events
+        if events is not None:
+            engine.lifecycle.start(events, "kubernetes_events")
+            others["kubernetes_events"] = events
+        return Audit(records, others)
 
     def _acting(
         self, engine: Engine, groups: Groups, files: RdtFiles, rdt: Rdt
@@ -231,11 +284,23 @@ class AllocationRunner(MeasurementRunner):
             return now() + self.lease
 
         gate = Gate(files, journal, name, expires, SLOW)
-        lease = Lease(journal, files, gate, hold, expires, now)
+        lease = Lease(journal, files, gate, hold, expires, now, self.at_start)
         engine.lifecycle.start(lease, "allocations")
         if self.act and self.remove_all_resctrl_groups and not lease.held:
             remove_all_groups(files)
-        # A storage that hangs at the end must not take the time for it.
-        engine.lifecycle.before_close("allocations", lease.close)
+        actions = Actions(groups, files, lambda: swap_enabled(engine.kernel))
+        events = Events(actions, self.envelope, act=self.act)
+        engine.lifecycle.on_close("events", events.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
-        return Performer(groups, files, gate, journal, self.envelope, policy, rdt), lease
+        arbiter = self._arbiter(files, journal, gate)
+        engine.lifecycle.on_close("ownership", lambda _: arbiter.close())
+        performer = Performer(
+            groups, files, gate, journal, self.envelope, policy, events, rdt, arbiter
+        )
+        return performer, lease
+
+    def _arbiter(self, files: RdtFiles, journal: Journal, gate: Gate) -> Arbiter:
+        attempts, root = None, self._files.root
+        if self.act:
+            attempts = Attempts(files, ClosedAfterWriting(root), root, SLOW)
+        return Arbiter(files, journal, gate, Ownership(self.foreign_writes), attempts)

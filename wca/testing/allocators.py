@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from wca.abilities import ability, ability_problems
+from wca.allocations.actions import event_value
 from wca.allocations.answers import AllocationAnswer, read_allocation_answer
 from wca.allocations.encoding import Machine
 from wca.allocations.knobs import knob_of
-from wca.allocators.api import AllocationType, Allocator
+from wca.allocators.api import EVENTS, AllocationType, Allocator
 from wca.allocators.calling import UsableAllocator, call_allocate
 from wca.errors import NotAvailable, ValidationError
 from wca.testing.detectors import History, a_platform, a_task, busy_history
@@ -63,8 +64,8 @@ class AllocatorContract:
 
     def test_its_answers_make_sense(self) -> None:
         """Three parts, with values that a kernel can be told, of tasks that there are."""
-        machine = Machine(cpus=2, nodes=1)
-        for (_, tasks), answer in self._answers(self.history()):
+        for (platform, tasks), answer in self._answers(self.history()):
+            machine = Machine(cpus=platform.cpus, nodes=platform.numa_nodes)
             assert answer.problems == []
             for task_id, one in answer.allocations.items():
                 assert task_id in tasks, f"there is no task {task_id!r}"
@@ -141,7 +142,10 @@ def _check_value(type_: AllocationType, value: Any, machine: Machine) -> None:
     problems = []
     for version in (1, 2):
         try:
-            knob_of(type_, version).encode(value, machine)
+            if type_ in EVENTS:
+                event_value(type_, value, machine)
+            else:
+                knob_of(type_, version).encode(value, machine)
         except NotAvailable:
             continue
         except ValidationError as error:

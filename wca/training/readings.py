@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from wca.detectors.api import TasksData
 from wca.detectors.interfering.ageing import application_of
+from wca.detectors.interfering.granted import Granted
 from wca.detectors.interfering.judged import JUDGED
 from wca.detectors.interfering.norms import load_bin
 from wca.detectors.interfering.pace import Pace
@@ -33,7 +34,7 @@ class Observer:
         self._confirmation = Confirmation(1, 1, min_cpu)
         self._nothing = [None] * len(JUDGED)
         self._pace = Pace()
-        self._seen: dict[str, tuple[Track, Watch]] = {}
+        self._seen: dict[str, tuple[Track, Watch, Granted]] = {}
         self._begin()
 
     def look(
@@ -50,20 +51,21 @@ class Observer:
         before, self._seen = self._seen, {}
         for task_id in sorted(tasks):
             task = tasks[task_id]
-            track, watch = before.get(task_id) or self._new()
-            self._seen[task_id] = track, watch
+            track, watch, granted = before.get(task_id) or self._new()
+            self._seen[task_id] = track, watch, granted
             track.look(now, platform.read_at, task.measurements)
             watch.look(track, self._nothing)
             place = load_bin(track.load)
-            if place is not None and not task.allocations:
+            untouched = granted.untouched(task.allocations, now)
+            if place is not None and untouched:
                 yield task_id, application_of(task, self._application_label), place, watch.looked
 
     def _begin(self) -> None:
         self._timeline = Timeline(_KEPT)
         self._seen = {}
 
-    def _new(self) -> tuple[Track, Watch]:
-        return Track(self._timeline), Watch(self._confirmation)
+    def _new(self) -> tuple[Track, Watch, Granted]:
+        return Track(self._timeline), Watch(self._confirmation), Granted()
 
 
 class Thinned:

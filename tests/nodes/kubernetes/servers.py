@@ -33,6 +33,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.answer()
 
+    def do_POST(self):
+        """As GET, with what was sent as ``document``."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.document = json.loads(body)
+        self.do_GET()
+
     def answer(self):
         """As usual."""
         if self.known():

@@ -8,8 +8,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests import kube_apiserver
+from tests.audit.test_why import decision
 from tests.nodes.kubernetes.layout import make
 from tests.nodes.kubernetes.pods import NODE, changed, container, pod, status
+from wca.audit.kubernetes_events import KubernetesEvents
 from wca.errors import TaskSynchronizationException
 from wca.nodes.kubernetes import KubernetesNode
 from wca.nodes.kubernetes_client.quantities import parse_quantity
@@ -138,6 +140,51 @@ class TestRights:
     def test_the_kubelets_overlay_may_read_pods_of_nodes_alone(self):
         (role,) = [one for one in rendered("overlays/kubelet") if one["kind"] == "ClusterRole"]
         assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes/pods"], "verbs": ["get"]}]
+
+
+class TestEvents:
+    @pytest.fixture
+    def role(self, server):
+        """What the overlay adds, as long as it is asked for."""
+        added = [one for one in rendered("overlays/events") if "events" in one["metadata"]["name"]]
+        for one in added:
+            server.apply(one)
+        yield
+        for one in added:
+            kind = one["kind"].lower() + "s"
+            path = f"/apis/rbac.authorization.k8s.io/v1/{kind}/{one['metadata']['name']}"
+            server.need("DELETE", path)
+
+    @pytest.fixture
+    def events(self, server, certificates, account):
+        place = {"kubeapi_host": "127.0.0.1", "kubeapi_port": server.port, "timeout": 30.0}
+        files = {"client_token_path": str(account), "server_cert_ca_path": certificates.ca}
+        events = KubernetesEvents(NODE, **place, **files)
+        events.start()
+        yield events
+        events.close(30.0)
+
+    @pytest.mark.usefixtures("role")
+    @pytest.mark.parametrize(
+        "values", [{}, {"outcome": "failed", "reason": "x" * 3000}, {"outcome": "rejected"}]
+    )
+    def test_a_decision_is_an_event_of_the_pod(self, server, events, run_real, namespace, values):
+        uid = run_real("web")["metadata"]["uid"]
+        labels = {"namespace": namespace, "pod": "web"}
+        events.add(decision(1.5e9, task_id=uid, task_labels=labels, **values))
+        events.close(60.0)
+        path = f"/api/v1/namespaces/{namespace}/events"
+        selector = {"fieldSelector": f"involvedObject.uid={uid}"}  # as kubectl describe pod asks
+        (found,) = server.need("GET", path, params=selector)["items"]
+        assert found["message"].startswith("cpu_quota 1 -> 0.5: ")
+        assert found["source"] == {} or found["reportingComponent"] == "wca/agent"
+        assert events.dropped == 0
+
+    def test_without_the_overlay_it_is_refused(self, events, namespace, caplog):
+        events.add(decision(1.5e9, task_labels={"namespace": namespace, "pod": "web"}))
+        until(lambda: events.dropped == 1)
+        assert "answers 403 Forbidden" in caplog.text
+        assert 'cannot create resource "events"' in caplog.text
 
 
 class TestNode:

@@ -1,10 +1,9 @@
 """What goes on in resctrl between requests: late threads, groups that nobody needs any more."""
 
-import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from wca.allocations.api import Entry, JournalError, Write
+from wca.allocations.api import Entry, Write
 from wca.allocations.contract import Journal
 from wca.allocations.gate import Gate
 from wca.allocations.resctrl.files import RdtFiles
@@ -31,21 +30,30 @@ class Keeper:
         gate: writes the rows of the root group.
         journal: what is in force.
         rdt: knows what the root group is to have.
+        is_theirs: whether one of some files has to be left to somebody else at a monotonic time.
     """
 
-    def __init__(self, files: RdtFiles, gate: Gate, journal: Journal, rdt: Rdt) -> None:
+    def __init__(
+        self,
+        files: RdtFiles,
+        gate: Gate,
+        journal: Journal,
+        rdt: Rdt,
+        is_theirs: Callable[[Iterable[str], float], bool],
+    ) -> None:
         self._files = files
         self._gate = gate
         self._journal = journal
         self._rdt = rdt
         self._told: set[str] = set()
-        self._theirs: dict[str, str] = {}  # rows of the root group, with what was there before us
+        self._is_theirs = is_theirs
 
-    def keep(self, entries: Mapping[str, Entry]) -> list[Result]:
+    def keep(self, entries: Mapping[str, Entry], now: float) -> list[Result]:
         """Move late threads, remove groups without a task, hold the rows of the root group.
 
         Args:
             entries: what is in force by the agent, by path.
+            now: monotonic time in seconds.
 
         Returns:
             What has failed.
@@ -55,7 +63,7 @@ class Keeper:
         """
         places = places_in_force(entries.values())
         self._remove_unused(entries, places)
-        return [*self._follow(places), *self._hold_root_rows(entries)]
+        return [*self._follow(places), *self._hold_root_rows(now)]
 
     def _follow(self, places: Mapping[str, Entry]) -> list[Result]:
         """Processes that were started elsewhere and put into the task's cgroup later."""
@@ -94,7 +102,7 @@ class Keeper:
                 self._told.add(str(one))
                 log.warning("undo: %s", one)
 
-    def _hold_root_rows(self, entries: Mapping[str, Entry]) -> list[Result]:
+    def _hold_root_rows(self, now: float) -> list[Result]:
         point = self._files.point
         try:
             rows = self._rdt.root_rows()
@@ -107,20 +115,9 @@ class Keeper:
                 old, inode = self._files.read(path), self._files.inode(point or "")
             except OSError as error:
                 return [_failed("", str(error))]
-            if old != new and inode is not None and not self._is_foreign(path, old, entries):
+            if old != new and inode is not None and not self._is_theirs([path], now):
                 writes.append(Write(path, old, new, "", _TYPE, (point or "", inode)))
         return [_failed("", reason) for reason in self._gate.apply(writes).values()]
-
-    def _is_foreign(self, path: str, old: str, entries: Mapping[str, Entry]) -> bool:
-        """Whether somebody else has written a row since we did: it is theirs until it is back."""
-        entry = entries.get(path)
-        if entry is not None and old not in (*entry.values, entry.original):
-            self._theirs[path] = entry.original
-            with contextlib.suppress(JournalError):
-                self._journal.forget(path)
-        if self._theirs.get(path) == old:
-            del self._theirs[path]
-        return path in self._theirs
 
 
 def _failed(task_id: str, reason: str) -> Result:

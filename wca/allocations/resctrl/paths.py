@@ -20,6 +20,7 @@ __all__ = [
     "ROOT",
     "TASK_PREFIX",
     "UNDOABLE",
+    "began_anew",
     "folder_of",
     "is_group",
     "place_path",
@@ -66,6 +67,14 @@ def resource_of(path: str) -> str | None:
 def folder_of(path: str) -> str | None:
     """The cgroup's folder of a path that says where threads are; None for any other path."""
     return path.removesuffix(_PLACE) if path.endswith(_PLACE) else None
+
+
+def began_anew(path: str, text: str) -> bool:
+    """Whether a path tells that a task has no threads, or threads that nobody has put anywhere.
+
+    A task that was started again in the same cgroup is in the root group, as all new threads are.
+    """
+    return folder_of(path) is not None and text in ("", ROOT)
 
 
 def step_of(path: str) -> int:

@@ -173,6 +173,11 @@ class Baselines:
             learned.count()
             learned.usual.clear()
 
+    def clear(self) -> None:
+        """Nothing is known any more."""
+        self._applications.clear()
+        self._cells = 0
+
     def dump(self) -> dict[str, Any]:
         """All that was learned, as JSON can hold it."""
         return {

@@ -87,7 +87,7 @@ class Examiner:
         for task_id, patient in self._patients.items():
             if patient.look_at_objective() and self._may_suffer(patient, tasks_data[task_id]):
                 self._found[Verdict.OBJECTIVE_MISSED.value] += 1
-        self._learn(platform.timestamp, tasks_data)
+        self._learn(platform, tasks_data)
         return [
             anomaly
             for task_id, patient in self._patients.items()
@@ -157,10 +157,11 @@ class Examiner:
             self._pace.seconds or 0.0,
         )
 
-    def _learn(self, timestamp: float, tasks: TasksData) -> None:
+    def _learn(self, platform: Platform, tasks: TasksData) -> None:
         for task_id, patient in self._patients.items():
-            untouched = not tasks[task_id].allocations
-            if patient.learn(self._norms, timestamp, untouched=untouched):
+            allocations = tasks[task_id].allocations
+            untouched = patient.granted.untouched(allocations, platform.monotonic)
+            if patient.learn(self._norms, platform.timestamp, untouched=untouched):
                 self._found[Verdict.WORKLOAD_CHANGED.value] += 1
 
 

@@ -7,6 +7,7 @@ from math import isnan
 from typing import Any
 
 from wca.detectors.api import ContendedResource, ContentionAnomaly, Evidence
+from wca.detectors.interfering.granted import Granted
 from wca.detectors.interfering.judged import JUDGED, Group
 from wca.detectors.interfering.norms import Norms, load_bin
 from wca.detectors.interfering.sampling import MEASURES, SLI
@@ -57,6 +58,7 @@ class Patient:
     ) -> None:
         self.application = application
         self.track = Track(timeline)
+        self.granted = Granted()
         self.watch = Watch(confirmation)
         self._readings = confirmation.of
         self._quiet = quiet
@@ -156,7 +158,7 @@ class Patient:
         Args:
             norms: of all applications.
             now: Unix time in seconds.
-            untouched: whether the task has no allocations in force.
+            untouched: whether no allocation is in force on the task.
         """
         self._told = max(0, self._told - 1)
         if not self._told:

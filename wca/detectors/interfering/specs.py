@@ -72,6 +72,10 @@ class Specs:
         if len(self._specs) > _MOST:
             del self._specs[next(iter(self._specs))]
 
+    def clear(self) -> None:
+        """Nothing is known any more."""
+        self._specs.clear()
+
     def dump(self) -> dict[str, Any]:
         """All of them, as JSON can hold them."""
         return {name: spec.dump() for name, spec in self._specs.items()}

@@ -11,7 +11,7 @@ from typing import Any
 
 from wca.detectors.interfering.sampling import CPU, MEASURES, UNKNOWN, WORK, Sampler
 
-__all__ = ["Machine", "Timeline", "Track", "known_mean", "known_median"]
+__all__ = ["Machine", "Timeline", "Track", "cpu_seconds", "known_mean", "known_median"]
 
 _WIDTH = len(MEASURES)
 _USAGE = "task_cpu_usage_seconds"
@@ -141,7 +141,7 @@ class Machine:
             measurements: of the machine.
             tracks: of all tasks.
         """
-        busy, steal = self._rates(now, _cpu_seconds(measurements.get("platform_cpu_seconds")))
+        busy, steal = self._rates(now, cpu_seconds(measurements.get("platform_cpu_seconds")))
         outside = busy - math.fsum(one.rate for one in tracks)
         place = self._timeline.place
         for name, value in (("busy", busy), ("outside", outside), ("steal", steal)):
@@ -181,7 +181,7 @@ def known_median(values: Sequence[float]) -> float:
     return known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2
 
 
-def _cpu_seconds(by_cpu: object) -> tuple[float, float] | None:
+def cpu_seconds(by_cpu: object) -> tuple[float, float] | None:
     """Busy and stolen seconds of all CPUs; None where they are not known."""
     if not isinstance(by_cpu, dict):
         return None

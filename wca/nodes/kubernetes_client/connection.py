@@ -1,6 +1,7 @@
 """Questions to a server of Kubernetes, the kubelet or the kube-apiserver. Imports requests late."""
 
 import contextlib
+import ipaddress
 import json
 import os
 import threading
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wca.clock import Clock
+from wca.config.types import Url
 from wca.errors import TaskSynchronizationException, ValidationError
 from wca.http_client.deadline import Deadline
 from wca.http_client.kept import KeptSession, NoAnswer, asking_for
@@ -21,7 +23,14 @@ from wca.security.token_file import read_token
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["SERVICE_ACCOUNT_CA", "SERVICE_ACCOUNT_TOKEN", "Connection", "Refused", "Stream"]
+__all__ = [
+    "SERVICE_ACCOUNT_CA",
+    "SERVICE_ACCOUNT_TOKEN",
+    "Connection",
+    "Refused",
+    "Stream",
+    "api_url",
+]
 
 #: Where Kubernetes puts the credentials of a pod's service account.
 SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
@@ -110,11 +119,28 @@ class Connection:
             Refused: the answer is an error.
             TaskSynchronizationException: there is no answer.
         """
+        return self._begin("GET", path, dict(query or {}), None)
+
+    def post(self, path: str, document: Mapping[str, object]) -> None:
+        """Create an object, and read nothing of what the server made of it.
+
+        Args:
+            path: begins with ``/``.
+            document: the object.
+
+        Raises:
+            Refused: the answer is an error.
+            TaskSynchronizationException: there is no answer.
+        """
+        with self._begin("POST", path, {}, json.dumps(document).encode()) as stream:
+            stream.begin(_MOST_ERROR)
+
+    def _begin(self, method: str, path: str, query: dict[str, str], data: bytes | None) -> "Stream":
         place = shown_url(self._url + path)
         self._deadline.begin(self.timeout)
 
         def ask(session: "requests.Session") -> Stream:
-            return self._ask(session, place, path, dict(query or {}))
+            return self._ask(session, place, method, path, query, data)
 
         try:
             return self._session.use(place, self.timeout, ask)
@@ -142,16 +168,30 @@ class Connection:
         self._session.let_go()
 
     def _ask(
-        self, session: "requests.Session", place: str, path: str, query: dict[str, str]
+        self,
+        session: "requests.Session",
+        place: str,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        data: bytes | None,
     ) -> "Stream":
         token = self._token_or_none()
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        if data is not None:
+            headers["Content-Type"] = "application/json"
         self._refuse_when_interrupted(place)
-        response = session.get(
-            self._url + path, params=query, headers=headers, stream=True, allow_redirects=False
+        response = session.request(
+            method,
+            self._url + path,
+            params=query,
+            data=data,
+            headers=headers,
+            stream=True,
+            allow_redirects=False,
         )
         stream = Stream(response, place, self._deadline, self.timeout)
-        if response.status_code != HTTPStatus.OK:
+        if response.status_code not in (HTTPStatus.OK, HTTPStatus.CREATED):
             with stream:
                 raise Refused(response.status_code, self._sentence(place, response, stream, token))
         with self._lock:
@@ -209,6 +249,30 @@ class Connection:
     @property
     def _certified(self) -> bool:
         return self._ssl is not None and self._ssl.client_cert_path is not None
+
+
+def api_url(host: str, port: str | int) -> str:
+    """The address of a kube-apiserver. Raises ValidationError.
+
+    Args:
+        host: name or address.
+        port: number.
+    """
+    host = host.strip()
+    try:
+        bracketed = ipaddress.ip_address(host).version == 6
+    except ValueError:
+        bracketed = False
+    url = f"https://{f'[{host}]' if bracketed else host}:{str(port).strip()}"
+    try:
+        Url().check(url)
+        int(port)
+    except ValueError:  # a ValidationError is one
+        raise ValidationError(
+            f"kubeapi_host {host!r} and kubeapi_port {port!r} make no address, write such as "
+            "kubernetes.default.svc and 443"
+        ) from None
+    return url
 
 
 class Stream:

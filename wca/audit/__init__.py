@@ -1,0 +1,1 @@
+"""What was decided about tasks, for people: their records, the system's journal, Kubernetes."""
