@@ -117,6 +117,18 @@ def test_a_task_without_a_process_is_told(node):
     assert node.ask(empty=Rdt(l3="0=f")) == {"empty": "failed: it has no process"}
 
 
+def test_between_two_processes_a_task_is_where_it_was(node):
+    node.ask(batch=Rdt(l3="0=f"))
+    for thread in node.members["batch"]:
+        node.resctrl.end(thread)
+    node.members["batch"].clear()
+    node._show("batch")
+    assert node.ask(batch=Rdt(l3="0=f")) == {"batch": "unchanged"}
+    node.add("batch")
+    assert node.ask(batch=Rdt(l3="0=f")) == {"batch": "applied"}, "the next one began elsewhere"
+    assert node.where("batch") == {OWN}
+
+
 # -- who says what
 
 

@@ -16,6 +16,7 @@ from wca.linux.resctrl.values import Place
 from wca.testing.schemata import ControlFiles
 
 CLOSIDS = 5
+REASONS = ("says something else about the group", "(CLOSIDs) are in use", "has a gap")
 TASKS = ("one", "two", "three", "golden")
 NAMES = st.sampled_from([None, None, "be", "", "le", "gold"])
 MASKS = st.sampled_from(["0=f", None, "0=3;1=3f", "1=7ff", "0=7ff;1=7ff", None, "0=5"])
@@ -96,6 +97,8 @@ class RdtMachine(RuleBasedStateMachine):
         for name, answer in answers.items():
             if answer in ("applied", "unchanged"):
                 self.is_as_asked(name, there[name])
+            else:
+                assert any(reason in answer for reason in REASONS), answer
 
     def is_as_asked(self, name, asked):
         (group,) = self.node.where(name)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.allocations.rdt_node import L3, MB, POINT, RdtNode, Resource
+from tests.vm.guest.schemata_rules import ROWS, answers
 from wca.allocations.resctrl.control import read_control
 from wca.allocations.resctrl.opening import find_resctrl_files
 from wca.allocators import RDTAllocation as Rdt
@@ -30,6 +31,14 @@ def machine(tmp_path):
         return node.act()
 
     return machine
+
+
+def test_the_tree_refuses_what_the_kernel_has_refused(machine, tmp_path):
+    tree = machine(L3, MB).resctrl
+    tree.make(f"{POINT}/gold")
+    path = tmp_path / "sys/fs/resctrl/gold/schemata"
+    found = answers(lambda text: tree.set_rows("gold", text), path.read_text)
+    assert {text: answer for text, (answer, _) in found.items()} == ROWS
 
 
 def applied(node, *rows, **asked):

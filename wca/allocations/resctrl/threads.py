@@ -62,7 +62,7 @@ class Threads:
         self._known: dict[str, str] = {}
 
     def place(self, folder: str) -> str:
-        """The group of a cgroup's threads; empty: it has none.
+        """The group of a cgroup's threads; empty: it has none, and never had.
 
         A few that were started elsewhere, as by ``docker exec``, do not count: if any is in a group
         of ours, that is it; else the one that it was at the last look, or the one with the most.
@@ -72,8 +72,8 @@ class Threads:
         if known is not None and threads and self._group_of(min(threads)) == known:
             return known
         counts = Counter(self._groups_of(threads))
-        if not counts:
-            return ""
+        if not counts:  # between two processes it is where it was
+            return known or ""
         self._known[folder] = max(
             counts, key=lambda one: (is_group(one), one == known, counts[one], one)
         )
