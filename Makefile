@@ -18,7 +18,7 @@ SOURCES := $(shell find wca -type d -name __pycache__ -prune -o -type f -print) 
 	pyproject.toml setup.py requirements.txt README.md LICENSE \
 	tools/build_pex.py tools/pex_preamble.sh
 
-.PHONY: pex setup permissions test test-slow lint format bench peers bench-peers bench-detection run docs protobuf lock clean
+.PHONY: pex setup permissions test test-slow lint format bench peers bench-peers bench-detection bench-collocation run docs protobuf lock clean
 .DELETE_ON_ERROR:
 
 pex: permissions $(PEX)
@@ -78,6 +78,10 @@ bench-peers: setup
 # Episodes of interference, and a report on what detectors find in them (docs/evaluation.md).
 bench-detection: setup
 	$(BIN)/python -m benchmarks.detection $(ARGS)
+
+# Workloads that share a machine, with and without an agent that acts, and a report (docs/evaluation.md).
+bench-collocation: setup
+	$(BIN)/python -m benchmarks.collocation $(ARGS)
 
 run: setup
 	@$(BIN)/python tools/demo.py

@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     recording.add_argument("--quiet", type=int, default=4, help="of the victim alone, before")
     recording.add_argument("--seed", type=int, default=1, help="of the plan")
     recording.add_argument(
-        "--for", dest="seconds", type=_seconds, help="begin no episode after it: 60m, 2h"
+        "--for", dest="seconds", type=seconds, help="begin no episode after it: 60m, 2h"
     )
     recording.add_argument("--lock", type=Path, help="file that is locked during each episode")
     recording.add_argument("--work", type=Path, default=Options.work, help="folder on a disk")
@@ -108,7 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """What an argument such as ``90s``, ``60m`` or ``2h`` says."""
     found = re.fullmatch(r"(\d+)([smh])", text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90s, 60m or 2h")

@@ -5,14 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.detection.groups import NEIGHBOURS, VICTIM, task_id
 from benchmarks.detection.programs import UnusableError
 from benchmarks.detection.session import OTHER_CPU
 
-__all__ = ["configuration", "recording"]
+__all__ = ["COLLECTORS", "configuration", "recording", "running"]
 
 _CONFIGURATION = """\
 runner: !MeasurementRunner
@@ -21,6 +21,9 @@ runner: !MeasurementRunner
   interval: 1s
   metrics_storage: !LogStorage
     output_filename: /dev/null
+"""
+#: What a detector needs, of every task.
+COLLECTORS = """\
   collectors:
     - !TaskCpuCollector
     - !TaskMemoryCollector
@@ -49,7 +52,8 @@ def configuration(counter: Path) -> str:
         counter: the file in which the victim counts its work.
     """
     tasks = ", ".join(map(task_id, (VICTIM, *NEIGHBOURS)))
-    return _CONFIGURATION.format(tasks=tasks, counter=counter, victim=task_id(VICTIM))
+    text = _CONFIGURATION + COLLECTORS
+    return text.format(tasks=tasks, counter=counter, victim=task_id(VICTIM))
 
 
 @contextlib.contextmanager
@@ -69,17 +73,31 @@ def recording(counter: Path, folder: Path, target: Path) -> Iterator[None]:
     config.chmod(0o644)
     target.unlink(missing_ok=True)
     wca = [sys.executable, "-m", "wca", "record", "--root", "-c", str(config), "--to", str(target)]
+    with running(["taskset", "-c", str(OTHER_CPU), *wca], log, target):
+        yield
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], log: Path, sign: Path) -> Iterator[subprocess.Popen]:
+    """Run an agent, which has begun when this begins, and has ended when this ends.
+
+    Args:
+        command: that starts it.
+        log: takes what it prints.
+        sign: a file that is there when it has begun.
+
+    Raises:
+        UnusableError: the agent does not begin, or ends with an error.
+    """
     with log.open("w") as output:
-        agent = subprocess.Popen(
-            ["taskset", "-c", str(OTHER_CPU), *wca], stdout=output, stderr=output
-        )
+        agent = subprocess.Popen(command, stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + _PATIENCE
-        while not target.exists():
+        while not sign.exists():
             if agent.poll() is not None or time.monotonic() > deadline:
-                raise UnusableError(f"the agent does not record: {log.read_text().strip()[-500:]}")
+                raise UnusableError(f"the agent does not begin: {log.read_text().strip()[-500:]}")
             time.sleep(0.05)
-        yield
+        yield agent
     finally:
         agent.send_signal(signal.SIGTERM)
         try:

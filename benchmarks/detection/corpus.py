@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.detection.programs import UnusableError
 
-__all__ = ["Corpus", "Recorded", "read_latencies"]
+__all__ = ["Corpus", "Recorded", "packed", "read_latencies"]
 
 _STATE = "state.json"
 _VERSION = 1
@@ -97,7 +97,7 @@ class Corpus:
         self, name: str, labels: dict[str, Any], latencies: Sequence[tuple[float, float]]
     ) -> None:
         """Keep an attempt: its labels come last, and make it a finished episode."""
-        _write(self.folder / f"{name}.latencies", _packed(latencies))
+        _write(self.folder / f"{name}.latencies", packed(latencies))
         os.replace(self.partial(name), self.folder / f"{name}.wcar")
         _write(self.folder / f"{name}.json", json.dumps(labels, indent=1).encode())
 
@@ -130,8 +130,8 @@ def read_latencies(path: Path) -> list[tuple[float, float]]:
     return found
 
 
-def _packed(latencies: Sequence[tuple[float, float]]) -> bytes:
-    """Microseconds to the next request and of the latency, compressed."""
+def packed(latencies: Sequence[tuple[float, float]]) -> bytes:
+    """What ``read_latencies`` reads: microseconds to the next request and of each latency."""
     first = latencies[0][0] if latencies else 0.0
     content, micros = [struct.pack("=d", first)], 0
     for at, late in latencies:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.detection.groups import VICTIM, NodeGroups
 
-__all__ = ["Reading", "changes", "latencies", "outside", "read", "statistics"]
+__all__ = ["Reading", "changes", "latencies", "machine", "outside", "read", "statistics"]
 
 _RECORD = struct.Struct("=dfI")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -32,7 +32,7 @@ class Reading:
 def read(groups: NodeGroups, counter: Path) -> Reading:
     """Read the totals."""
     monotonic = time.monotonic()
-    values = _machine()
+    values = machine()
     values["ours"] = groups.cpu_seconds()
     values["work"] = float(counter.read_text())
     values["cpu"] = int(groups.read(VICTIM, "cpuacct", "cpuacct.usage")) / 1e9
@@ -83,7 +83,8 @@ def statistics(found: list[tuple[float, float]]) -> dict[str, float]:
     return {name: round(number, 4) for name, number in numbers.items()}
 
 
-def _machine() -> dict[str, float]:
+def machine() -> dict[str, float]:
+    """CPU seconds of the machine so far: in use, and taken by the hypervisor."""
     with open("/proc/stat") as file:
         user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
     busy = user + nice + system + irq + softirq

@@ -105,11 +105,15 @@ def _session(
 
 
 @contextlib.contextmanager
-def memory_folder() -> Iterator[Path]:
-    """A folder in memory. What killed runs have left is removed: there is one run at a time."""
-    for left in Path(MEMORY_FOLDER).glob(f"{TOP}-*"):
+def memory_folder(top: str = TOP) -> Iterator[Path]:
+    """A folder in memory. What killed runs have left is removed: there is one run at a time.
+
+    Args:
+        top: group above all others of the benchmark; the folder's name begins with it.
+    """
+    for left in Path(MEMORY_FOLDER).glob(f"{top}-*"):
         shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(prefix=f"{TOP}-", dir=MEMORY_FOLDER) as name:
+    with tempfile.TemporaryDirectory(prefix=f"{top}-", dir=MEMORY_FOLDER) as name:
         yield Path(name)
 
 

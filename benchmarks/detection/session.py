@@ -5,13 +5,14 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.detection import programs
 from benchmarks.detection.groups import NEIGHBOURS, VICTIM, NodeGroups
 from benchmarks.detection.plan import LARGE_FILE, Burst
 
-__all__ = ["COUNTER", "RATE", "STEPS", "Session", "first", "session"]
+__all__ = ["COUNTER", "RATE", "STEPS", "Load", "Session", "first", "session"]
 
 #: Requests per second, and steps of the walk through memory in each.
 RATE = 120.0
@@ -20,6 +21,23 @@ STEPS = 8_000
 VICTIM_CPU, OTHER_CPU = 0, 1
 #: Where the victim counts what it has done.
 COUNTER = "work"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the victim does.
+
+    Args:
+        rate: requests per second.
+        steps: of the walk through memory in each request.
+        options: of the program.
+        cpu: that it runs on; None: on all.
+    """
+
+    rate: float = RATE
+    steps: int = STEPS
+    options: tuple[str, ...] = ()
+    cpu: int | None = VICTIM_CPU
 
 
 class Session:
@@ -31,6 +49,7 @@ class Session:
         files: those that the programs read, by name.
         folder: for the socket, the counter and the latencies.
         seed: of the client's arrivals.
+        load: of the victim.
     """
 
     def __init__(
@@ -40,8 +59,10 @@ class Session:
         files: Mapping[str, str],
         folder: Path,
         seed: int,
+        load: Load = Load(),
     ) -> None:
         self.groups = groups
+        self._load = load
         self._binaries = binaries
         self._files = files
         self._neighbours: dict[Burst, subprocess.Popen] = {}
@@ -55,8 +76,9 @@ class Session:
                 *(binaries["victim"], "-s", str(socket), "-c", str(self.counter)),
                 *("-f", files[programs.CACHED], "-F", files[programs.DIRECT]),
                 *_joining(groups, VICTIM),
+                *load.options,
             ],
-            VICTIM_CPU,
+            load.cpu,
         )
         self._wait_for(socket)
         self._client = programs.start(
@@ -81,11 +103,11 @@ class Session:
 
     def rate(self, factor: float) -> None:
         """Requests per second, as a multiple of the usual; 0: none."""
-        self._say(f"rate {RATE * factor}")
+        self._say(f"rate {self._load.rate * factor}")
 
     def steps(self, factor: float) -> None:
         """Work per request, as a multiple of the usual."""
-        self._say(f"steps {STEPS * factor:.0f}")
+        self._say(f"steps {self._load.steps * factor:.0f}")
 
     def flying(self) -> int:
         """Requests that wait for an answer."""
@@ -107,9 +129,10 @@ class Session:
             self.groups.forget_files(name)
 
     def begin(self, burst: Burst) -> None:
-        """Start a neighbour."""
+        """Start a neighbour; one without a task runs outside of all groups of the node."""
         mode, *options = burst.options
-        command = [self._binaries["neighbour"], mode, *_joining(self.groups, burst.task)]
+        groups = _joining(self.groups, burst.task) if burst.task else []
+        command = [self._binaries["neighbour"], mode, *groups]
         command += [self._files[programs.LARGE] if one == LARGE_FILE else one for one in options]
         self._neighbours[burst] = programs.start(command)
 
@@ -136,7 +159,7 @@ class Session:
     def close(self) -> None:
         """End all of them."""
         self.end_all()
-        for process in (self._client, self._victim):
+        for process in (self._victim, self._client):
             process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):

@@ -112,8 +112,8 @@ MUTANTS = [
         "restoring the first of all only",
         "Crane",
         "journal",
-        "for one in in_turns(keys, undo_one)]",
-        "for one in in_turns(keys[:1], undo_one)]",
+        "in_turns(quick_first, undo_one)",
+        "in_turns(quick_first[:1], undo_one)",
         MACHINE,
     ),
     # Durations that are divided as integers, as in oomd's Senpai.

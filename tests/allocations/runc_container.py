@@ -53,14 +53,21 @@ class RuncContainer:
         done = self._call("update", option, value, self.id)
         return done.returncode, done.stderr
 
+    def write(self, name, text):
+        """What anybody who may write to the group does."""
+        with open(self._file(name), "w") as file:
+            file.write(text)
+
     def files(self):
         """What the kernel has, by name of the file."""
         found = {}
         for name in LIMITS:
-            controller = name.partition(".")[0]
-            with open(f"/sys/fs/cgroup/{controller}{self.path}/{name}") as file:
+            with open(self._file(name)) as file:
                 found[name] = file.read().strip()
         return found
+
+    def _file(self, name):
+        return f"/sys/fs/cgroup/{name.partition('.')[0]}{self.path}/{name}"
 
     def _call(self, *arguments, check=False):
         # In a file, because the container holds it open as long as it lives.

@@ -44,17 +44,17 @@ class Agents(Node):
         self.folder, self.started = folder, 0
         self.tasks = [f"{cgroups.parent}/{name}" for name in ("one", "two")]
 
-    def agent(self, rules=RULES, act="true", **options):
+    def agent(self, rules=RULES, act="true", module="wca", **options):
         self.started += 1
         options = {"at_start": "undo", "foreign_writes": "yield", **options}
         self.out = self.folder / f"out{self.started}"
         config = self.folder / "config.yaml"
         config.write_text(CONFIG.format(**vars(self), rules=rules, act=act, **options))
-        return self.start("wca", "run", "--root", "-c", str(config))
+        return self.start(module, "run", "--root", "-c", str(config))
 
-    def acting(self):
+    def acting(self, **options):
         """An agent that has done all that it wants."""
-        agent = self.agent()
+        agent = self.agent(**options)
         assert self.told("allocations_count")
         assert eventually(lambda: self.texts() == ["400", "20000"] * 2), self.why(agent)
         return agent
@@ -92,6 +92,26 @@ def kill(process):
 def test_sigterm_gives_everything_back(node):
     agent = node.acting()
     assert len(node.in_force()) == 4
+    agent.send_signal(signal.SIGTERM)
+    assert agent.wait(20) == 0, agent.stderr.read()
+    assert (node.values(), node.in_force()) == (node.before, [])
+
+
+def test_sigterm_that_leaves_too_little_time_is_told_and_the_guardian_does_the_rest(node):
+    agent = node.acting(module="tests.allocations.slow_agent")
+    agent.send_signal(signal.SIGTERM)
+    assert agent.wait(20) == 1
+    assert "could not be given back in time" in agent.stderr.read()
+    assert 0 < len(node.in_force()) < 4
+    node.guardian()
+    assert node.is_as_before_within_the_deadline(), node.values()
+
+
+def test_an_agent_whose_journal_is_removed_gives_everything_back(node):
+    agent = node.acting()
+    os.unlink(node.journal)
+    assert eventually(lambda: os.path.exists(node.journal) and len(node.in_force()) == 4)
+    os.unlink(node.journal)
     agent.send_signal(signal.SIGTERM)
     assert agent.wait(20) == 0, agent.stderr.read()
     assert (node.values(), node.in_force()) == (node.before, [])

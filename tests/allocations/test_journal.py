@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -559,3 +560,122 @@ def test_an_agent_killed_between_the_hidden_weight_and_the_idle_class_leaves_its
     assert outcomes(recover(later, kernel, times.now())) == [(SHARES, "restored")]
     assert (kernel.files[SHARES], later.entries()) == ("2048", [])
     later.close()
+
+
+def fail(*_):
+    raise OSError(28, "No space left on device")
+
+
+class TestAJournalThatCannotBeWritten:
+    @pytest.fixture
+    def two(self, change):
+        change(SHARES, "2")
+        change(QUOTA, "5000")
+
+    @pytest.mark.parametrize("agent", [True, False])
+    def test_a_full_disk_keeps_nothing_from_being_undone_and_is_told_with_each(
+        self, two, journal, onlooker, kernel, times, monkeypatch, agent
+    ):
+        who = journal if agent else onlooker
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", fail)
+            done = who.undo(kernel, only_expired=False, now=times.now())
+            assert outcomes(done) == [(QUOTA, "restored"), (SHARES, "restored")]
+            assert all("cannot be written: No space left" in one.detail for one in done)
+            assert kernel.files == {SHARES: "2048", IDLE: "0", QUOTA: "-1"}
+            assert who.entries() == []
+            kernel.change(SHARES, "2")  # somebody else, and it is what ours was
+            assert who.undo(kernel, only_expired=False, now=times.now()) == []
+            assert kernel.files[SHARES] == "2"
+        assert who.entries() == []
+        assert journal.entries() == onlooker.entries() == [], "written as soon as it can be"
+
+    def test_what_is_wanted_anew_before_the_disk_has_taken_it_is_in_force(
+        self, two, change, journal, kernel, times, monkeypatch
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", fail)
+            journal.undo(kernel, only_expired=False, now=times.now())
+        assert change(SHARES, "7")
+        assert [(entry.path, entry.original) for entry in journal.entries()] == [(SHARES, "2048")]
+
+    def test_what_cannot_be_written_because_of_its_rights_is_undone_from_what_can_be_read(
+        self, two, journal, path, kernel, times, monkeypatch
+    ):
+        journal.close()
+        real = os.open
+
+        def read_only(name, flags, *more, **options):
+            if str(name).startswith(path) and flags & (os.O_RDWR | os.O_CREAT):
+                raise OSError(30, "Read-only file system")
+            return real(name, flags, *more, **options)
+
+        monkeypatch.setattr(os, "open", read_only)
+        onlooker = make_journal(path, times)
+        done = onlooker.undo(kernel, only_expired=False, now=times.now())
+        assert outcomes(done) == [(QUOTA, "restored"), (SHARES, "restored")]
+        assert kernel.files == {SHARES: "2048", IDLE: "0", QUOTA: "-1"}
+        assert onlooker.entries() == []
+        onlooker.close()
+
+    @pytest.mark.parametrize("name", ["the file", "its folder"])
+    def test_one_that_was_removed_is_written_anew_by_the_agent(
+        self, two, journal, onlooker, change, kernel, times, path, name
+    ):
+        remove(path, name)
+        journal.renew(times.now() + LEASE)
+        assert [entry.path for entry in onlooker.entries()] == [SHARES, QUOTA]
+        assert change(SHARES, "9")
+        remove(path, name)
+        journal.undo(kernel, only_expired=False, now=times.now())
+        assert kernel.files == {SHARES: "2048", IDLE: "0", QUOTA: "-1"}
+        with pytest.raises(JournalError, match="another agent uses this journal"):
+            make_journal(path, times).open()
+
+    def test_where_it_cannot_be_made_anew_the_agent_undoes_from_memory(
+        self, two, journal, kernel, times, path
+    ):
+        remove(path, "its folder")
+        Path(path).parent.write_text("in the way")
+        with pytest.raises(JournalError, match="cannot be made"):
+            journal.intend(kernel.write_of(SHARES, "9"), "me", times.now() + 1)
+        done = journal.undo(kernel, only_expired=False, now=times.now())
+        assert outcomes(done) == [(QUOTA, "restored"), (SHARES, "restored")]
+        assert kernel.files == {SHARES: "2048", IDLE: "0", QUOTA: "-1"}
+        assert journal.undo(kernel, only_expired=False, now=times.now()) == []
+
+
+def remove(path, name):
+    for one in (path, f"{path}.lock") if name == "its folder" else (path,):
+        os.unlink(one)
+    if name == "its folder":
+        os.rmdir(os.path.dirname(path))
+
+
+def test_an_agent_that_starts_while_somebody_undoes_waits_for_it(
+    change, journal, kernel, path, times, monkeypatch
+):
+    monkeypatch.setattr("wca.allocations.journal_file.PATIENCE", 0.02)
+    change(SHARES, "2")
+    journal.close()
+    at_work, go = threading.Event(), threading.Event()
+    write = kernel.write
+
+    def slow(*call):
+        at_work.set()
+        assert go.wait(20)
+        write(*call)
+
+    kernel.write = slow
+    onlooker, after = make_journal(path, times), make_journal(path, times)
+    undo = threading.Thread(
+        target=lambda: onlooker.undo(kernel, only_expired=False, now=times.now())
+    )
+    undo.start()
+    assert at_work.wait(20)
+    threading.Timer(0.2, go.set).start()
+    after.open()
+    assert kernel.files[SHARES] == "2048"
+    undo.join()
+    after.close()
+    onlooker.close()

@@ -15,6 +15,7 @@ from wca.allocations.attempts import Attempts
 from wca.allocations.files import KernelFiles
 from wca.allocations.journal import Journal
 from wca.allocations.knobs import SLOW
+from wca.allocations.ownership import ForeignWrites, Ownership
 from wca.allocators import AllocationType
 from wca.detectors import TaskData
 from wca.linux.cgroups import CgroupHierarchies
@@ -92,25 +93,33 @@ def container(runc, box, tmp_path):
 
 
 @pytest.fixture
-def acting(container, tmp_path):
-    """An agent's gate over the group of the container."""
+def agent(container, tmp_path):
+    """agent(policy): an agent's gate over the group of the container."""
     journal = Journal(str(tmp_path / "journal"), now=lambda: 90.0)
     journal.open()
-    files = KernelFiles()
-    watcher = ClosedAfterWriting()
-    kernel = Kernel()
-    acting = Acting(
-        CgroupHierarchies(kernel).locate,
-        cpus=CPUS,
-        files=files,
-        journal=journal,
-        attempts=Attempts(files, watcher, slow_types=SLOW),
-    )
-    acting.tasks = {"t": TaskData("t", "t", container.path)}
-    yield acting
+    files, watcher, kernel = KernelFiles(), ClosedAfterWriting(), Kernel()
+
+    def agent(policy):
+        acting = Acting(
+            CgroupHierarchies(kernel).locate,
+            cpus=CPUS,
+            files=files,
+            journal=journal,
+            ownership=Ownership(policy),
+            attempts=Attempts(files, watcher, slow_types=SLOW),
+        )
+        acting.tasks = {"t": TaskData("t", "t", container.path)}
+        return acting
+
+    yield agent
     watcher.close()
     journal.close()
     kernel.close()
+
+
+@pytest.fixture
+def acting(agent):
+    return agent(ForeignWrites.YIELD)
 
 
 @pytest.mark.parametrize("option", UPDATES)
@@ -152,3 +161,52 @@ def test_a_container_gets_its_quota_although_its_pod_has_less(container, acting)
     assert container.update("--cpu-quota", "80000") == (0, "")
     acting.undo()
     assert container.files() == {**LIMITS, "cpu.cfs_quota_us": "80000"}
+
+
+IDLE = {"t": {T.CPU_IDLE: 1}}
+
+
+def test_who_takes_a_group_out_of_the_idle_class_gets_its_weight_back(container, acting):
+    acting.ask(IDLE)
+    container.write("cpu.idle", "0")
+    assert container.files()["cpu.shares"] == "1024", "as the kernel has it"
+    assert acting.ask(IDLE) == {("t", T.CPU_IDLE): "rejected: foreign"}
+    assert container.files() == LIMITS
+    assert acting.journal.entries() == []
+
+
+def test_the_idle_class_comes_back_with_the_weight_in_the_journal(container, agent):
+    acting = agent(ForeignWrites.REASSERT)
+    acting.ask(IDLE)
+    container.write("cpu.idle", "0")
+    acting.ask({})  # nobody asks, and it is to stay as it was
+    assert container.files() == LIMITS
+    acting.now = 1.0
+    acting.ask({})
+    assert container.files() == {**LIMITS, "cpu.idle": "1", "cpu.shares": "3"}
+    acting.undo()
+    assert container.files() == LIMITS
+
+
+def test_what_was_written_in_between_is_what_comes_back_at_last(container, agent):
+    acting = agent(ForeignWrites.REASSERT)
+    acting.ask({"t": {T.SHARES: 0.05}})
+    container.write("cpu.shares", "777")
+    acting.ask({})
+    acting.now = 1.0
+    acting.ask({})
+    assert container.files()["cpu.shares"] == "50"
+    acting.undo()
+    assert container.files() == {**LIMITS, "cpu.shares": "777"}
+
+
+def test_what_is_asked_for_anew_goes_through_the_envelope(container, agent):
+    acting = agent(ForeignWrites.REASSERT)
+    acting.ask({"t": {T.SHARES: 0.05}})
+    container.write("cpu.shares", "777")
+    assert acting.ask({"t": {T.SHARES: 0.06}}) == {("t", T.SHARES): "rejected: foreign"}
+    acting.now = 1.0
+    assert acting.ask({"t": {T.SHARES: 0.06}}) == {("t", T.SHARES): "applied"}
+    assert container.files()["cpu.shares"] == "60"
+    acting.undo()
+    assert container.files() == {**LIMITS, "cpu.shares": "777"}

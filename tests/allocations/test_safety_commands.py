@@ -10,6 +10,7 @@ import pytest
 
 from tests.cgroup_fixtures import v1_cgroups  # noqa: F401
 from tests.docs.pages import blocks
+from tests.services import program
 from wca.allocations.api import Write
 from wca.allocations.confined import ConfinedFiles, control_roots
 from wca.allocations.journal import Journal
@@ -73,6 +74,20 @@ def test_a_guardian_that_is_held_restores_at_once(shares, tmp_path):
     assert shares.read_text() == "1024\n"
 
 
+def test_a_guardian_with_the_capability_that_it_is_shipped_with_writes_groups_of_other_users(
+    shares, tmp_path
+):
+    setpriv = program("setpriv", package="util-linux")
+    (tmp_path / "hold").touch()
+    os.chown(shares, 12345, 12345)
+    options = ["--journal", str(tmp_path / "journal"), "--hold", str(tmp_path / "hold"), "--once"]
+    for capabilities, left in (("-all", "2\n"), ("-all,+dac_override", "1024\n")):
+        rights = ["--inh-caps=-all", f"--bounding-set={capabilities}"]
+        command = [setpriv, *rights, sys.executable, "-m", "wca.allocations.guardian", *options]
+        subprocess.run(command, check=True, capture_output=True)
+        assert shares.read_text() == left
+
+
 def test_with_nobody_to_ask_undo_does_nothing(shares, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115
     assert main(["undo", "--journal", str(tmp_path / "journal")]) == 2
@@ -87,6 +102,26 @@ def test_undo_asks(shares, tmp_path, monkeypatch, answer, left):
     monkeypatch.setattr("builtins.input", lambda _: answer)
     assert main(["undo", "--journal", str(tmp_path / "journal")]) == 0
     assert shares.read_text() == left
+
+
+def test_the_end_of_the_input_is_a_no(shares, tmp_path, monkeypatch, capsys):
+    def end(_):
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", end)
+    assert main(["undo", "--journal", str(tmp_path / "journal")]) == 0
+    assert shares.read_text() == "2\n"
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_journal_that_is_not_there_is_said(tmp_path, monkeypatch, capsys):
+    path = str(tmp_path / "mistyped")
+    assert main(["undo", "--yes", "--journal", path]) == 1
+    assert capsys.readouterr().out == f"there is no journal at {path}\n"
+    monkeypatch.setattr("wca.commands.undo.DEFAULT_JOURNAL", path)
+    assert main(["undo", "--yes"]) == 0, "an agent that never acted has none"
+    assert not os.path.exists(path)
 
 
 def test_a_journal_that_others_can_write_is_not_followed(shares, tmp_path, capsys):

@@ -24,13 +24,27 @@ JSON = st.recursive(
         ("max 100000", "max  100000\n"),
         ("0-3,8", "0,1,2,3,8"),
         ("0-1", "0,1"),
-        ("67108864", "67110000"),
         ("    MB:0=100\nL3:0=ff", "MB:0=100\n    L3:0=ff\n"),
     ],
 )
 def test_the_same(one, other):
     assert same_value(one, other)
     assert same_value(other, one)
+
+
+@pytest.mark.parametrize(
+    ("path", "same"),
+    [
+        ("/cg/memory.max", True),
+        ("/cg/memory.limit_in_bytes", True),
+        ("/cg/cpu.cfs_quota_us", False),
+        ("/cg/cpu.shares", False),
+        ("", False),
+    ],
+)
+def test_sizes_of_memory_are_the_same_up_to_a_page_and_no_other_number_is(path, same):
+    assert same_value("67108864", "67110000", path) == same
+    assert not same_value("67108864", "67104768", path)
 
 
 @pytest.mark.parametrize(

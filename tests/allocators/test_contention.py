@@ -254,6 +254,13 @@ def test_a_suspect_that_was_not_it_gets_everything_back_and_the_next_one_is_trie
     assert ("guilty", T.SHARES, 0.002) in done
     assert node.tasks["decoy"].allocations == IN_FORCE
     assert node.tasks["guilty"].allocations[T.SHARES] == 0.002
+    told_of = {
+        one.labels["task_id"]
+        for batch in node.metrics
+        for one in batch
+        if one.name == "allocation_effect_ratio"
+    }
+    assert told_of == {"decoy", "guilty"}, "also of what did not help"
 
 
 def test_when_nobody_was_it_all_is_given_back_and_it_rests():

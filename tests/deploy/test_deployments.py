@@ -6,11 +6,13 @@ A real kube-apiserver looks at the manifests in tests/nodes/kubernetes/test_real
 import configparser
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from tests.docs.pages import blocks
 from tests.services import program
 from wca.allocations.guardian import DEFAULT_JOURNAL, Guardian
 from wca.allocations.hold import DEFAULT_HOLD
@@ -74,6 +76,49 @@ class TestKubernetes:
         assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
         (port,) = container["ports"]
         assert f":{port['containerPort']}" in (BASE / "wca.yaml").read_text()
+
+
+class TestActingOfKubernetes:
+    FOLDER = DEPLOY / "kubernetes" / "overlays" / "acting"
+
+    @pytest.fixture
+    def containers(self):
+        spec = objects(self.FOLDER / "daemonset.yaml")["DaemonSet"]["spec"]["template"]["spec"]
+        return {one["name"]: one for one in spec["containers"]}
+
+    def test_the_guardian_runs_the_python_of_the_image_with_options_that_it_takes(self, containers):
+        program, *rest = containers["guardian"]["command"]
+        assert rest == ["-m", Guardian.__module__]
+        options = containers["guardian"]["args"]
+        assert options == ["--journal", DEFAULT_JOURNAL, "--hold", DEFAULT_HOLD]
+        image = (DEPLOY / "container" / "Dockerfile").read_text()
+        (folder,) = re.findall(r"venv create .*--dest-dir (\S+)", image)
+        assert program == f"{folder}/bin/python"
+        done = subprocess.run(
+            [sys.executable, *rest, *options, "--help"], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_agent_and_guardian_share_the_files_and_see_groups_at_the_same_place(self, containers):
+        assert containers["wca"].keys() & {"command"} == set()
+        for one in containers.values():
+            mounts = {mount["mountPath"]: mount for mount in one["volumeMounts"]}
+            assert mounts.keys() == {"/run/wca", "/sys/fs/cgroup"}
+            assert not any(mount.get("readOnly") for mount in mounts.values())
+            assert one["securityContext"]["capabilities"] == {
+                "drop": ["ALL"],
+                "add": ["DAC_OVERRIDE"],
+            }
+
+    def test_the_page_prints_the_guardian_that_is_shipped(self, containers):
+        (text,) = [t for page, _, t in blocks("text") if page == "safety.md"]
+        printed = YAML(typ="safe").load(text.partition("volumes:")[0])[0]
+        shipped = containers["guardian"]
+        for name in ("command", "args", "securityContext"):
+            assert printed[name] == shipped[name], name
+
+    def test_it_does_not_act_before_somebody_says_so(self):
+        assert "act: false" in (self.FOLDER / "wca.yaml").read_text()
 
 
 class TestImage:
@@ -151,12 +196,12 @@ class TestGuardianOfSystemd:
         assert options == f"--journal {DEFAULT_JOURNAL} --hold {DEFAULT_HOLD}"
         assert module == Guardian.__module__
 
-    def test_it_may_write_control_groups_and_has_no_capability(self):
+    def test_it_may_write_control_groups_whosever_they_are_and_has_no_other_capability(self):
         parser = configparser.ConfigParser(strict=False, interpolation=None)
         parser.optionxform = str
         parser.read(self.FILE)
         service = parser["Service"]
-        assert service["CapabilityBoundingSet"] == ""
+        assert service["CapabilityBoundingSet"] == "CAP_DAC_OVERRIDE"
         assert service["ProtectControlGroups"] == "false"
         assert service["ReadWritePaths"].split()[0] == "/sys/fs/cgroup"
         assert service["Restart"] == "always"

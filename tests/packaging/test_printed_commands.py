@@ -45,6 +45,18 @@ ELSEWHERE = {
     '--episodes-per-kind 20"': "tests/benchmarks/test_detection.py, with short episodes",
     'make bench-detection ARGS="report --corpus benchmarks/detection/corpus/scored '
     '--train benchmarks/detection/corpus/tuning"': "tests/benchmarks/test_detection.py",
+    'make bench-collocation ARGS="run --out corpus/runs --for 60m"': (
+        "tests/benchmarks/test_collocation.py, with short runs"
+    ),
+    'make bench-collocation ARGS="report --runs corpus/runs"': (
+        "tests/benchmarks/test_collocation.py"
+    ),
+    'make bench-collocation ARGS="run --out benchmarks/collocation/results --repetitions 5"': (
+        "tests/benchmarks/test_collocation.py, with short runs"
+    ),
+    'make bench-collocation ARGS="report --runs benchmarks/collocation/results"': (
+        "tests/benchmarks/test_collocation.py"
+    ),
     "make peers && make bench-peers": "tests/benchmarks, without the peers",
     'echo "254:0 1000000000000" > /sys/fs/cgroup/blkio/some-group/blkio.throttle.read_bps_device': (
         "tests/collectors/test_real_events.py, in a group of its own"

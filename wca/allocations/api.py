@@ -63,6 +63,7 @@ class Entry:
         owner: who asked for it.
         since: Unix time of the first write in seconds.
         implied: whether the last value came about by itself, see ``Write``.
+        undoing: undo has begun and could not end: no lease keeps it any more.
     """
 
     path: str
@@ -77,6 +78,7 @@ class Entry:
     owner: str = ""
     since: float = 0.0
     implied: bool = False
+    undoing: bool = False
 
     @property
     def values(self) -> tuple[str, ...]:

@@ -116,7 +116,7 @@ class Arbiter:
         attempted = self._attempts.on() if self._attempts is not None and entries else set()
         found: list[ForeignWrite] = []
         for entry in entries:
-            if self._ownership.is_theirs(entry.path, now):
+            if entry.undoing or self._ownership.is_theirs(entry.path, now):
                 continue
             text = self._read(entry.path)
             if text is None or began_anew(entry.path, text):

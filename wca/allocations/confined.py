@@ -16,11 +16,15 @@ _TYPES = ("cgroup", "cgroup2", _RESCTRL)
 _MOST_BYTES = 1 << 20
 
 
-def control_roots() -> list[str]:
-    """Where cgroup hierarchies and resctrl are mounted; source: /proc/self/mountinfo."""
+def control_roots(types: Sequence[str] = _TYPES) -> list[str]:
+    """Where cgroup hierarchies and resctrl are mounted; source: /proc/self/mountinfo.
+
+    Args:
+        types: of the file systems, as the kernel names them.
+    """
     with open("/proc/self/mountinfo", "rb") as file:
         mounts = parse_mountinfo(file.read())
-    return sorted({mount.point for mount in mounts if mount.type in _TYPES})
+    return sorted({mount.point for mount in mounts if mount.type in types})
 
 
 def undo_files() -> RdtFiles:

@@ -74,6 +74,7 @@ class Journal(Protocol):
         only_expired: bool,
         now: float,
         paths: Collection[str] | None = None,
+        busy: Collection[str] = (),
     ) -> Sequence[Undone]:
         """Restore what was there before us, the newest first, where nobody else has written.
 
@@ -84,6 +85,8 @@ class Journal(Protocol):
             only_expired: leave what has not expired.
             now: Unix time in seconds.
             paths: only these files; None: all.
+            busy: files that this process is still writing: what was announced for them is still to
+                come, and stays in the journal.
 
         Raises:
             JournalError: it cannot be used.

@@ -219,10 +219,10 @@ class Envelope:
         return "decisions_per_day" if spent and ask.task_id not in counted else None
 
     def _too_far(self, ask: Ask) -> bool:
-        """Whether it is more than a step away; from or to no limit at all is one step."""
+        """Whether it is more than a step away; no limit, and nothing, are one step away."""
         if ask.type is AllocationType.CPU_IDLE or ask.now is None:
             return False
-        if math.isinf(ask.now) or math.isinf(ask.amount):
+        if math.isinf(ask.now) or math.isinf(ask.amount) or ask.now <= 0:  # no share of nothing
             return False
         step = self.grow_step if ask.grows else self.shrink_step
         return abs(ask.amount - ask.now) > step * ask.now * (1 + 1e-9)

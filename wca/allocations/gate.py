@@ -94,6 +94,11 @@ class Gate:
         else:
             self._settle(late, {late.new: APPLIED, late.old: FAILED}.get(there, UNKNOWN))
 
+    @property
+    def under_way(self) -> frozenset[str]:
+        """Files that a write may still come to, which the journal was told of."""
+        return frozenset() if self._late is None else frozenset({self._late.path})
+
     def close(self, timeout: float) -> None:
         """End the thread for slow writes."""
         self._slow.close(timeout)
@@ -151,11 +156,14 @@ class Gate:
         try:
             if write.type not in self._slow_types:
                 self._files.write(write.path, write.new)
-            elif not self._slow.do(lambda: self._files.write(write.path, write.new)):
-                self._late = write
-                self._settle(write, UNKNOWN)
-                return "the kernel has not finished it in time"
+            else:
+                self._late = write  # before it is waited for: a signal may end that
+                if not self._slow.do(lambda: self._files.write(write.path, write.new)):
+                    self._settle(write, UNKNOWN)
+                    return "the kernel has not finished it in time"
+                self._late = None
         except OSError as error:
+            self._late = None
             self._settle(write, FAILED)
             return reason_of(error, write.path)
         return self._read_back(write)

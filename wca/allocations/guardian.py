@@ -17,7 +17,8 @@ from wca.allocations.api import JournalError, Undone
 from wca.allocations.confined import undo_files
 from wca.allocations.hold import DEFAULT_HOLD, Hold
 from wca.allocations.journal import DEFAULT_JOURNAL, Journal
-from wca.allocations.undo import UndoFiles
+from wca.allocations.patience import Patience
+from wca.allocations.undo import LEFT, UndoFiles
 from wca.supervisor import Supervisor
 
 __all__ = ["Guardian", "main"]
@@ -34,6 +35,7 @@ class Guardian:
         files: gives the kernel's files, asked for at each undo: mounts may come later.
         say: takes a sentence for the log.
         now: Unix time in seconds.
+        patience: with what takes its time.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class Guardian:
         files: Callable[[], UndoFiles],
         say: Callable[[str], None],
         now: Callable[[], float] = time.time,
+        patience: Patience | None = None,
     ) -> None:
         self._journal = journal
         self._hold = hold
         self._files = files
         self._say = say
         self._now = now
+        self._patience = patience or Patience()
         self._held: str | None = None
         self._trouble: str | None = None
         self._open_matters: set[str] = set()
@@ -72,13 +76,15 @@ class Guardian:
 
     def _undo(self, *, everything: bool) -> list[Undone]:
         now = self._now()
-        if not any(everything or entry.expires <= now for entry in self._journal.entries()):
+        entries = self._journal.entries()
+        if not any(everything or one.undoing or one.expires <= now for one in entries):
             return []
-        return self._journal.undo(self._files(), only_expired=not everything, now=now)
+        files = self._patience.of(self._files())
+        return self._journal.undo(files, only_expired=not everything, now=now)
 
     def _tell(self, undone: Sequence[Undone]) -> None:
         """Each thing that was done, and once each that could not be done yet."""
-        still = {str(one) for one in undone if one.outcome in ("failed", "waiting", "gone")}
+        still = {str(one) for one in undone if one.outcome in (*LEFT, "gone")}
         for one in undone:
             if str(one) not in self._open_matters:
                 self._say(str(one))

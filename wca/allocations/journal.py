@@ -15,8 +15,8 @@ from wca.allocations.hold import Hold
 from wca.allocations.journal_file import JournalFile, boot_id
 from wca.allocations.ledger import Key, key_of_write, record_of_entry
 from wca.allocations.resctrl.paths import UNDOABLE as RESCTRL
-from wca.allocations.undo import UndoFiles, in_turns, newest_first, restore, still_ours
-from wca.allocations.values import same_value
+from wca.allocations.undo import LEFT, UndoFiles, in_turns, newest_first, restore, still_ours
+from wca.allocations.values import may_take_time, same_value
 
 __all__ = ["DEFAULT_JOURNAL", "Journal", "recover", "undoable"]
 
@@ -75,6 +75,7 @@ class Journal:
         self._file = JournalFile(path, boot_id() if boot is None else boot)
         self._known: dict[Key, Entry] = {}  # after our last look
         self._lost: dict[Key, Entry] = {}  # undone by another process
+        self._owed: dict[Key, Entry] = {}  # undone by this one, and the disk has not taken it
         self._open = False
         self._threads = threading.Lock()
 
@@ -88,7 +89,7 @@ class Journal:
         if not self._file.own():
             raise JournalError(f"{self.path}: another agent uses this journal, give each its own")
         try:
-            self._file.begin()
+            self._file.begin({})
             with self._locked():
                 self._file.compact(always=True)
             self._open = True
@@ -123,6 +124,7 @@ class Journal:
         key = key_of_write(write)
         with self._locked():
             self._refuse_stale(key, write)
+            self._owed.pop(key, None)
             entry = Entry(
                 *(write.path, write.old, write.new, (), (write.new,), write.cgroup),
                 *(deadline, write.task_id, write.type, owner, self._now(), write.implied),
@@ -180,7 +182,7 @@ class Journal:
         """
         try:
             with self._locked(insist=False):
-                return [self._told(entry) for entry in self._file.ledger.entries.values()]
+                return [self._told(entry) for entry in self._in_force().values()]
         except FileNotFoundError:
             return []
 
@@ -195,36 +197,45 @@ class Journal:
         only_expired: bool,
         now: float,
         paths: Collection[str] | None = None,
+        busy: Collection[str] = (),
     ) -> list[Undone]:
-        """Give the original values back, the last change first.
+        """Give the original values back, the last change first, but what takes its time after that.
 
         Only where the value there is ours and the group is the one that it was. What somebody else
         has written is theirs: the entry ends and nothing is touched. What the kernel refuses stays
-        in force and is tried at the next call.
+        in force without a lease, and is tried at the next call. A disk that does not take what was
+        undone stops nothing: it is remembered here, and said once in the detail. The agent undoes
+        from memory where the file cannot be used.
 
         Args:
             files: where to write.
             only_expired: leave out what has a lease.
             now: Unix time in seconds.
             paths: only these files; None: all.
+            busy: files that this process is still writing: what was announced for them may be
+                still to come, and stays.
 
         Raises:
-            JournalError: the file cannot be trusted or read.
+            JournalError: the file cannot be trusted or read, by who is not the agent.
         """
         moment = self._monotonic() + now - self._now()
+
+        def is_due(entry: Entry) -> bool:
+            ends = not only_expired or entry.undoing or entry.expires <= moment
+            return ends and (paths is None or entry.path in paths)
+
         with self._alone() as alone:
             try:
                 with self._locked(insist=False):
-                    chosen = [
-                        key
-                        for key in newest_first(self._file.ledger.entries)
-                        if (entry := self._file.ledger.entries[key])
-                        and (not only_expired or entry.expires <= moment)
-                        and (paths is None or entry.path in paths)
-                    ]
-                    return self._undo_all(chosen, files, alone=alone)
+                    return self._undo_all(self._in_force(), is_due, files, busy, alone=alone)
             except FileNotFoundError:
                 return []
+            except JournalError:
+                if not self._open:
+                    raise
+            with self._threads:
+                self._known = {k: one for k, one in self._known.items() if k not in self._owed}
+                return self._undo_all(self._known, is_due, files, busy, alone=alone)
 
     def adopt(self, files: UndoFiles, expires: float) -> list[Entry]:
         """Keep what an earlier agent has changed, where it is still as it was left.
@@ -246,28 +257,83 @@ class Journal:
                 there = still_ours(entry, files)
                 if there is None:
                     continue
-                mine = replace(entry, ours=there, settled=(there,), pending=(), expires=deadline)
+                mine = replace(
+                    entry,
+                    ours=there,
+                    settled=(there,),
+                    pending=(),
+                    expires=deadline,
+                    undoing=False,
+                )
                 self._append(record_of_entry(key, mine))
                 kept.append(self._told(mine))
         return kept
 
-    def _undo_all(self, keys: list[Key], files: UndoFiles, *, alone: bool) -> list[Undone]:
+    def _undo_all(
+        self,
+        entries: dict[Key, Entry],
+        is_due: Callable[[Entry], bool],
+        files: UndoFiles,
+        busy: Collection[str],
+        *,
+        alone: bool,
+    ) -> list[Undone]:
+        """Undo what is due of the entries; what has an end then is taken out of them."""
+
         def undo_one(key: Key) -> Undone:
-            undone = self._undo_one(key, files, alone=alone)
-            if undone.outcome not in ("failed", "waiting") and self._may_drop(undone):
-                record = {"kind": "undone", "key": key, "outcome": undone.outcome}
-                self._append({**record, "keep": not alone}, durable=False)
-            return undone
+            nobody_writes = alone and entries[key].path not in busy
+            undone = self._undo_one(key, entries, files, alone=nobody_writes)
+            return self._noted(key, undone, entries, keep=not nobody_writes)
 
-        return [replace(one, entry=self._told(one.entry)) for one in in_turns(keys, undo_one)]
+        due = [key for key in newest_first(entries) if is_due(entries[key])]
+        quick_first = sorted(due, key=lambda key: may_take_time(key[0]))
+        done = in_turns(quick_first, undo_one)
+        return [replace(one, entry=self._told(one.entry)) for one in done]
 
-    def _undo_one(self, key: Key, files: UndoFiles, *, alone: bool) -> Undone:
-        entries = self._file.ledger.entries
+    def _undo_one(
+        self, key: Key, entries: Mapping[Key, Entry], files: UndoFiles, *, alone: bool
+    ) -> Undone:
         entry = entries[key]
         if entry.implied and (f"{entry.cgroup[0]}/cpu.idle", "") in entries:
             # The write that implies it is in force or still to come; the weight is lost with it.
             return Undone(entry, "waiting", "cpu.idle goes first")
         return restore(entry, files, alone=alone)
+
+    def _noted(self, key: Key, undone: Undone, entries: dict[Key, Entry], *, keep: bool) -> Undone:
+        """Tell the file what has become of an entry; what it does not take is remembered here."""
+        entry = entries[key]
+        try:
+            if undone.outcome in LEFT:
+                if not entry.undoing:
+                    entries[key] = replace(entry, undoing=True)
+                    self._append({"kind": "undoing", "key": key}, durable=False)
+            elif self._may_drop(undone):
+                if not (keep and entry.pending):
+                    self._owed[key] = entries.pop(key)
+                self._append_undone(key, undone.outcome, keep=keep)
+        except JournalError as error:
+            return replace(undone, detail="; ".join(filter(None, (undone.detail, str(error)))))
+        return undone
+
+    def _append_undone(self, key: Key, outcome: str, *, keep: bool) -> None:
+        record = {"kind": "undone", "key": key, "outcome": outcome, "keep": keep}
+        self._append(record, durable=False)
+        self._owed.pop(key, None)
+
+    def _in_force(self) -> dict[Key, Entry]:
+        """What the file has, but for what was undone and could not be written there."""
+        entries = self._file.ledger.entries
+        self._owed = {
+            key: entry for key, entry in self._owed.items() if _alike(entries.get(key), entry)
+        }
+        return {key: entry for key, entry in entries.items() if key not in self._owed}
+
+    def _pay(self) -> None:
+        """Write what the disk has not taken so far, if it does now."""
+        self._in_force()
+        with contextlib.suppress(JournalError):
+            for key in list(self._owed):
+                self._append_undone(key, "restored", keep=False)
 
     def _may_drop(self, undone: Undone) -> bool:
         """Who sees other mounts than the agent must not take a group for gone for good."""
@@ -279,21 +345,29 @@ class Journal:
         if self._open:
             yield True
             return
-        alone = os.path.exists(self.path) and self._file.own(patience=0.0)
         try:
-            yield alone
+            yield os.path.exists(self.path) and self._file.watch()
         finally:
             self._file.disown()
 
     @contextlib.contextmanager
     def _locked(self, *, insist: bool = True) -> Iterator[None]:
-        with self._threads, self._file.locked(insist=insist):
-            entries = self._file.ledger.entries
-            self._lost |= {k: e for k, e in self._known.items() if k not in entries}
+        with self._threads:
+            if self._open:
+                self._file.begin(self._known)  # somebody may have removed it
             try:
-                yield
-            finally:
-                self._known = dict(self._file.ledger.entries) if self._open else {}
+                with self._file.locked(insist=insist):
+                    entries = self._file.ledger.entries
+                    self._lost |= {k: e for k, e in self._known.items() if k not in entries}
+                    self._pay()
+                    try:
+                        yield
+                    finally:
+                        self._known = self._in_force() if self._open else {}
+            except FileNotFoundError:
+                if self._open:
+                    raise JournalError(f"{self.path}: was removed") from None
+                raise
 
     def _append(self, record: Mapping[str, Any], *, durable: bool = True) -> None:
         self._file.append(record, durable=durable)
@@ -301,7 +375,9 @@ class Journal:
     def _refuse_stale(self, key: Key, write: Write) -> None:
         """What was read before another process gave the original value back is not it."""
         lost = self._lost.pop(key, None)
-        if lost is not None and any(same_value(write.old, value) for value in lost.values):
+        if lost is not None and any(
+            same_value(write.old, value, write.path) for value in lost.values
+        ):
             raise JournalError(f"{write.path} was given back meanwhile, read it again")
 
     def _check(self, write: Write) -> None:
@@ -325,6 +401,13 @@ class Journal:
     def _told(self, entry: Entry) -> Entry:
         """An entry with a Unix time as its end."""
         return replace(entry, expires=entry.expires - self._monotonic() + self._now())
+
+
+def _alike(one: Entry | None, other: Entry) -> bool:
+    """Whether they are the same change, whatever its lease."""
+    return one is not None and replace(one, expires=0.0, undoing=False) == replace(
+        other, expires=0.0, undoing=False
+    )
 
 
 def recover(journal: Journal, files: UndoFiles, now: float, *, adopt: bool = False) -> list[Undone]:

@@ -7,16 +7,20 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from wca.allocations.api import JournalError
-from wca.allocations.ledger import Ledger, record_of_entry
+from wca.allocations.api import Entry, JournalError
+from wca.allocations.ledger import Key, Ledger, record_of_entry
 from wca.allocations.records import VERSION, Lines, encode_record
-from wca.allocations.trust import make_folder, open_trusted
+from wca.allocations.trust import ReadOnlyError, make_folder, open_trusted
 from wca.durable import replace_file
 
 __all__ = ["JournalFile", "boot_id"]
 
 #: Seconds to wait for another process that has the file locked; one that was stopped keeps it.
 PATIENCE = 1.0
+#: The same once that was in vain, until the lock was had again.
+_SHORT = 0.05
+#: Seconds for which an agent that starts waits for one who undoes.
+_UNDO = 10.0
 _PAUSE = 0.01
 #: Bytes from which a file that is mostly history is written anew.
 _LARGE = 256 * 1024
@@ -47,14 +51,12 @@ class JournalFile:
         self._descriptor: int | None = None
         self._owner: int | None = None
         self._read_up_to = 0
+        self._waited = False  # in vain, for the lock
 
     # -- who uses it
 
-    def own(self, *, patience: float = PATIENCE) -> bool:
-        """Become the agent of this journal, until ``disown``.
-
-        Args:
-            patience: seconds to wait for another one to end.
+    def own(self) -> bool:
+        """Become the agent of this journal, until ``disown``; who undoes is waited for.
 
         Returns:
             Whether that is so; false: another process is.
@@ -68,7 +70,32 @@ class JournalFile:
             descriptor = open_trusted(lock, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise JournalError(f"{lock}: cannot be made: {error.strerror}") from None
-        if not _locked(descriptor, patience):
+        if not _locked(descriptor, PATIENCE):
+            only_watched = _locked(descriptor, 0.0, fcntl.LOCK_SH)
+            if not only_watched or not _locked(descriptor, _UNDO):
+                os.close(descriptor)
+                return False
+        self._owner = descriptor
+        return True
+
+    def watch(self) -> bool:
+        """Keep any process from becoming the agent, until ``disown``.
+
+        Returns:
+            Whether that is so; false: one is the agent already, or nobody knows.
+
+        Raises:
+            JournalError: the place is not safe.
+        """
+        lock = f"{self.path}.lock"
+        try:
+            try:
+                descriptor = open_trusted(lock, os.O_RDWR | os.O_CREAT)
+            except ReadOnlyError:
+                descriptor = open_trusted(lock, os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        if not _locked(descriptor, 0.0, fcntl.LOCK_SH):
             os.close(descriptor)
             return False
         self._owner = descriptor
@@ -131,10 +158,21 @@ class JournalFile:
         if written != len(data):
             raise JournalError(f"{self.path}: cannot be written: the disk is full")
 
-    def begin(self) -> None:
-        """Make the file where there is none. Raises JournalError."""
-        if not os.path.lexists(self.path):
-            self._replace(())
+    def begin(self, entries: Mapping[Key, Entry]) -> None:
+        """Make the file where there is none, or none any more.
+
+        Args:
+            entries: that it is to have; the caller is the agent of the journal.
+
+        Raises:
+            JournalError: it cannot be made.
+        """
+        if os.path.lexists(self.path):
+            return
+        if self._owner is not None and not os.path.lexists(f"{self.path}.lock"):
+            self.disown()
+            self.own()
+        self._replace(record_of_entry(key, entry) for key, entry in entries.items())
 
     def compact(self, *, always: bool = False) -> None:
         """Write the file anew with what is in force, where much of it is history.
@@ -165,7 +203,8 @@ class JournalFile:
         """The descriptor of the file that is at the path now, locked."""
         while True:
             descriptor = self._present()
-            if not _locked(descriptor, PATIENCE):
+            self._waited = not _locked(descriptor, _SHORT if self._waited else PATIENCE)
+            if self._waited:
                 if insist:
                     raise JournalError(f"{self.path}: another process keeps it locked")
                 return descriptor
@@ -182,7 +221,10 @@ class JournalFile:
         except OSError as error:
             raise JournalError(f"{self.path}: cannot be opened: {error.strerror}") from None
         if self._descriptor is None or os.fstat(self._descriptor).st_ino != inode:
-            fresh = open_trusted(self.path, os.O_RDWR | os.O_APPEND)
+            try:
+                fresh = open_trusted(self.path, os.O_RDWR | os.O_APPEND)
+            except ReadOnlyError:  # what is in it can be undone nevertheless
+                fresh = open_trusted(self.path, os.O_RDONLY)
             if self._descriptor is not None:
                 os.close(self._descriptor)
             self._descriptor = fresh
@@ -218,10 +260,10 @@ class JournalFile:
             raise JournalError(f"{self.path}: cannot be written: {error.strerror}") from None
 
 
-def _locked(descriptor: int, patience: float) -> bool:
+def _locked(descriptor: int, patience: float, kind: int = fcntl.LOCK_EX) -> bool:
     for left in range(int(patience / _PAUSE), -1, -1):
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except OSError:
             if left:
                 time.sleep(_PAUSE)

@@ -58,7 +58,10 @@ class Ledger:
             self.boot = record["boot"]
         elif kind == "renew":
             expires = float(record["expires"])
-            self.entries = {k: replace(e, expires=expires) for k, e in self.entries.items()}
+            self.entries = {
+                key: entry if entry.undoing else replace(entry, expires=expires)
+                for key, entry in self.entries.items()
+            }
         else:
             path, part = record["key"]
             self._one(kind, (str(path), str(part)), record)
@@ -79,6 +82,8 @@ class Ledger:
             self.entries[key] = _settled(self.entries[key], record)
             if _is_over(self.entries[key]):
                 del self.entries[key]
+        elif kind == "undoing":
+            self.entries[key] = replace(self.entries[key], undoing=True)
         elif kind == "undone":
             entry = self.entries.pop(key)
             if record.get("keep") and entry.pending:
@@ -106,7 +111,7 @@ def _is_over(entry: Entry) -> bool:
     """Whether nothing of ours is there, or the original value is again."""
     if entry.pending or (entry.implied and entry.settled):  # a weight is lost even if it was 3
         return False
-    return all(same_value(value, entry.original) for value in entry.settled)
+    return all(same_value(value, entry.original, entry.path) for value in entry.settled)
 
 
 def _changed_again(known: Entry, entry: Entry) -> Entry:

@@ -1,14 +1,20 @@
 """Whether a journal may be trusted: what undo writes is in it, so nobody else may write it."""
 
 import contextlib
+import errno
 import os
 import stat
 
 from wca.allocations.api import JournalError
 
-__all__ = ["check_file", "check_folders", "make_folder", "open_trusted"]
+__all__ = ["ReadOnlyError", "check_file", "check_folders", "make_folder", "open_trusted"]
 
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+class ReadOnlyError(JournalError):
+    """The file may be there, and this process may not write it."""
 
 
 def open_trusted(path: str, flags: int) -> int:
@@ -23,6 +29,7 @@ def open_trusted(path: str, flags: int) -> int:
 
     Raises:
         FileNotFoundError: there is none.
+        ReadOnlyError: it must not be written, and the flags ask for that.
         JournalError: others than its owner and root can change it, or it cannot be opened.
     """
     check_folders(path)
@@ -32,7 +39,8 @@ def open_trusted(path: str, flags: int) -> int:
         raise
     except OSError as error:
         hint = " (a symbolic link is not followed)" if os.path.islink(path) else ""
-        raise JournalError(f"{path}: cannot be opened: {error.strerror}{hint}") from None
+        kind = ReadOnlyError if error.errno in _READ_ONLY else JournalError
+        raise kind(f"{path}: cannot be opened: {error.strerror}{hint}") from None
     try:
         check_file(path, os.fstat(descriptor))
     except BaseException:

@@ -9,10 +9,11 @@ from wca.allocations.idle import AFTER_IDLE
 from wca.allocations.resctrl.paths import folder_of
 from wca.allocations.values import current_value, same_value
 
-__all__ = ["UndoFiles", "in_turns", "is_ours", "newest_first", "restore", "still_ours"]
+__all__ = ["LEFT", "UndoFiles", "in_turns", "is_ours", "newest_first", "restore", "still_ours"]
 
 _GONE = (errno.ENOENT, errno.ENODEV)
-_LEFT = ("failed", "waiting")
+#: Outcomes after which an entry stays in force, and is tried again.
+LEFT = ("failed", "waiting")
 
 K = TypeVar("K", bound=Hashable)
 
@@ -57,7 +58,7 @@ def in_turns(keys: Iterable[K], undo_one: Callable[[K], Undone]) -> list[Undone]
     left = list(keys)
     while left:
         done |= {key: undo_one(key) for key in left}
-        still = [key for key in left if done[key].outcome in _LEFT]
+        still = [key for key in left if done[key].outcome in LEFT]
         left = still if len(still) < len(left) else []
     return list(done.values())
 
@@ -77,6 +78,8 @@ def restore(entry: Entry, files: UndoFiles, *, alone: bool) -> Undone:
         outcome, detail = ("gone", "") if gone else ("failed", error.strerror or str(error))
     if outcome in ("foreign", "already") and entry.pending and not alone:
         outcome = "waiting"
+    elif outcome == "already" and entry.undoing:
+        outcome = "restored"  # by a write that was begun and not waited for
     return Undone(entry, outcome, detail)
 
 
@@ -100,7 +103,7 @@ def _restore(entry: Entry, files: UndoFiles) -> tuple[str, str]:
     if not _same_group(entry, files):
         return "gone", ""
     current = current_value(files.read(entry.path), entry.original, entry.path)
-    if same_value(current, entry.original):
+    if same_value(current, entry.original, entry.path):
         return "already", ""
     if not is_ours(entry, current):
         return "foreign", current
@@ -111,7 +114,7 @@ def _restore(entry: Entry, files: UndoFiles) -> tuple[str, str]:
             raise
         return _as_above(entry, files)
     found = current_value(files.read(entry.path), entry.original, entry.path)
-    if not same_value(found, entry.original):
+    if not same_value(found, entry.original, entry.path):
         return "failed", f"it reads {found!r} after {entry.original!r} was written"
     return "restored", ""
 
@@ -133,7 +136,7 @@ def _as_above(entry: Entry, files: UndoFiles) -> tuple[str, str]:
 
 def is_ours(entry: Entry, current: str) -> bool:
     """Whether a value in the file of an entry was written by the agent."""
-    if any(same_value(current, value) for value in entry.values):
+    if any(same_value(current, value, entry.path) for value in entry.values):
         return True
     # The kernel has set the default when the group left the idle class that we had put it into.
     return entry.implied and current == AFTER_IDLE.get(entry.path.rpartition("/")[2])

@@ -3,7 +3,7 @@
 import os
 import re
 
-__all__ = ["current_value", "key_of", "same_value"]
+__all__ = ["current_value", "key_of", "may_take_time", "same_value"]
 
 #: Begins a value that is one line of several: a device of io.max and blkio.*, a resource of a
 #: resctrl schemata.
@@ -42,15 +42,28 @@ def current_value(text: str, like: str, path: str) -> str:
     return ""
 
 
-def same_value(one: str, other: str) -> bool:
-    """Whether two values are the same one, however they are spelt; sizes up to a whole page."""
+def may_take_time(path: str) -> bool:
+    """Whether a write to this file may reclaim memory: seconds, or for ever."""
+    return os.path.basename(path).startswith("memory.")
+
+
+def same_value(one: str, other: str, path: str = "") -> bool:
+    """Whether two values are the same one, however they are spelt.
+
+    Args:
+        one: value.
+        other: value.
+        path: of their file: sizes of memory are the same up to a whole page.
+    """
     a, b = _normal(one), _normal(other)
     if a == b:
         return True
+    if not os.path.basename(path).startswith("memory."):
+        return False
     if not (a.isascii() and b.isascii() and a.isdigit() and b.isdigit()):
         return False
     x, y = int(a), int(b)
-    # Limits of memory are read back rounded down to pages.
+    # The kernel reads limits back rounded down to pages.
     return min(x, y) >= _PAGE * 16 and x // _PAGE == y // _PAGE and 0 in (x % _PAGE, y % _PAGE)
 
 

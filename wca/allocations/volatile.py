@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from wca.allocations.api import APPLIED, FAILED, Entry, Undone, Write
 from wca.allocations.contract import Files
-from wca.allocations.undo import in_turns, newest_first, restore
+from wca.allocations.undo import LEFT, in_turns, newest_first, restore
 
 __all__ = ["VolatileJournal"]
 
@@ -80,6 +80,7 @@ class VolatileJournal:
         only_expired: bool,
         now: float,
         paths: Collection[str] | None = None,
+        busy: Collection[str] = (),
     ) -> Sequence[Undone]:
         """Restore, the newest first, where the group is the same and nobody else has written."""
         chosen = [
@@ -89,8 +90,8 @@ class VolatileJournal:
         ]
 
         def undo_one(entry: Entry) -> Undone:
-            undone = restore(entry, files, alone=True)
-            if undone.outcome != "failed":
+            undone = restore(entry, files, alone=entry.path not in busy)
+            if undone.outcome not in LEFT:
                 del self._entries[entry.path]
             return undone
 

@@ -1,6 +1,7 @@
 """``wca undo``: give back by hand what an agent has changed."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -8,17 +9,19 @@ from collections.abc import Sequence
 from wca.allocations.api import Entry
 from wca.allocations.confined import undo_files
 from wca.allocations.journal import DEFAULT_JOURNAL, Journal
-from wca.allocations.undo import UndoFiles, still_ours
+from wca.allocations.patience import Patience
+from wca.allocations.undo import LEFT, UndoFiles, still_ours
 from wca.errors import UsageError
 
 __all__ = ["add_arguments", "run"]
 
+#: Seconds that what takes its time is waited for.
+PATIENCE = 10.0
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``wca undo``."""
-    parser.add_argument(
-        "--journal", default=DEFAULT_JOURNAL, metavar="PATH", help=f"{DEFAULT_JOURNAL} by default"
-    )
+    parser.add_argument("--journal", metavar="PATH", help=f"{DEFAULT_JOURNAL} by default")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--yes", action="store_true", help="do not ask")
     choice.add_argument("--dry-run", action="store_true", help="only say what would be done")
@@ -28,13 +31,17 @@ def run(args: argparse.Namespace) -> int:
     """Say what is in force, ask, and undo it.
 
     Returns:
-        1 when something is still in force that should not be, else 0.
+        1 when something is still in force that should not be, or there is no such journal, else 0.
 
     Raises:
         JournalError: the journal cannot be trusted or read.
         UsageError: nobody can be asked.
     """
-    journal = Journal(args.journal)
+    path = args.journal or DEFAULT_JOURNAL
+    if not os.path.lexists(path):
+        print(f"there is no journal at {path}")  # noqa: T201
+        return int(args.journal is not None)
+    journal, patience = Journal(path), Patience(deadline=PATIENCE)
     try:
         entries = journal.entries()
         files = undo_files()
@@ -44,14 +51,14 @@ def run(args: argparse.Namespace) -> int:
             print("nothing is in force")  # noqa: T201
         if not entries or args.dry_run or not (args.yes or _agreed(entries)):
             return 0
-        undone = journal.undo(files, only_expired=False, now=time.time())
+        undone = journal.undo(patience.of(files), only_expired=False, now=time.time())
     finally:
         journal.close()
     for one in undone:
         print(one)  # noqa: T201
     if any(one.outcome == "waiting" for one in undone):
         _say("an agent runs and may write again: `wca hold` keeps it from that")
-    return int(any(one.outcome in ("failed", "waiting") for one in undone))
+    return int(any(one.outcome in LEFT for one in undone))
 
 
 def _described(entry: Entry, files: UndoFiles) -> str:
@@ -67,7 +74,12 @@ def _described(entry: Entry, files: UndoFiles) -> str:
 def _agreed(entries: Sequence[Entry]) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("nobody is there to ask: add --yes, or --dry-run to only look")
-    return input(f"undo {len(entries)} changes? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        answer = input(f"undo {len(entries)} changes? [y/N] ")
+    except EOFError:
+        print()  # noqa: T201
+        answer = ""
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _say(*sentences: str) -> None:

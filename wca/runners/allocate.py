@@ -3,6 +3,7 @@
 import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from wca.allocations.answers import AllocationAnswer
 from wca.allocations.api import JournalError
@@ -80,14 +81,19 @@ class Allocate:
         self._metrics_apart = metrics_apart
         self._columns = Columns()
         self._last: dict[tuple[str, str], str] = {}
+        self._seen: View | None = None
         self._total = self._errors = 0
         self._foreign: Counter[tuple[str, str]] = Counter()
 
     def run(self, sample: Sample) -> None:
         """Do what was asked for last, to the tasks that there are now."""
         view, said = self._detect.view, self._detect.said
+        answer = None if said is None else said.answer
+        asked = answer.allocations if isinstance(answer, AllocationAnswer) else None
+        held = self._check(asked)
         if view is None:
             return
+        self._seen = view
         self._groups.keep(
             {
                 path
@@ -95,7 +101,7 @@ class Allocate:
                 for path in (task.cgroup_path, *task.subcgroups_paths)
             }
         )
-        results = self._perform(view, said, sample.monotonic)
+        results = self._performer.perform(asked, view.tasks, sample.monotonic, held)
         self._in_force.keep(view.tasks, self._acted_on(results))
         self._look_at_others(view)
         self._report(results)
@@ -105,21 +111,17 @@ class Allocate:
     def close(self, timeout: float) -> None:
         """Give everything back, and tell of it; safe twice."""
         self._lease.close(timeout)
-        if self._detect.view is not None:
-            self._tell_what_was_given_back(self._detect.view)
+        if self._seen is not None:
+            self._tell_what_was_given_back(self._seen)
 
-    def _perform(self, view: View, said: Said | None, now: float) -> list[Result]:
-        answer = None if said is None else said.answer
-        asked = answer.allocations if isinstance(answer, AllocationAnswer) else None
+    def _check(self, asked: Mapping[str, Mapping[Any, Any]] | None) -> str:
+        """Renew the lease or undo, whatever came before; why nothing may be written now."""
+        named = {(task_id, str(type_)) for task_id, one in (asked or {}).items() for type_ in one}
         try:
-            named = {
-                (task_id, str(type_)) for task_id, one in (asked or {}).items() for type_ in one
-            }
-            held = self._lease.check(None if answer is None else named)
+            return self._lease.check(None if asked is None else named)
         except JournalError as error:
             self._telemetry.failure(_ERRORS, f"the journal cannot be used: {error}")
-            held = "journal"
-        return self._performer.perform(asked, view.tasks, now, held)
+            return "journal"
 
     def _acted_on(self, results: Sequence[Result]) -> frozenset[str]:
         """Tasks with values of ours now or in the interval before, or with writes that failed."""

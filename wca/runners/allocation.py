@@ -1,6 +1,7 @@
 """``AllocationRunner``: measures, asks an allocator, and does what it may of that."""
 
 import functools
+import logging
 import os
 from typing import Annotated, Any
 
@@ -9,6 +10,8 @@ from wca.allocations.adoption import AtStart
 from wca.allocations.api import JournalError
 from wca.allocations.arbiter import Arbiter
 from wca.allocations.attempts import Attempts
+from wca.allocations.claim import Claim
+from wca.allocations.confined import control_roots
 from wca.allocations.contract import Journal
 from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
@@ -54,6 +57,8 @@ from wca.storage import LogStorage, Storage
 from wca.storage.outputs import AppendedFile
 
 __all__ = ["AllocationRunner"]
+
+log = logging.getLogger(__name__)
 
 _LEASE = Duration(1, 3600)
 
@@ -165,6 +170,7 @@ class AllocationRunner(MeasurementRunner):
         self.foreign_writes = ForeignWrites(foreign_writes)
         self.at_start = AtStart(at_start)
         self._files = files or KernelFiles()
+        self._acted: Lease | None = None  # of the run
 
     def check(self) -> list[str]:
         """What keeps this machine from giving what the options ask for."""
@@ -182,6 +188,15 @@ class AllocationRunner(MeasurementRunner):
             *(f"kubernetes_events: {problem}" for problem in events),
             *(["act: true needs root: only root may write to cgroups"] if root else []),
         ]
+
+    def run(self) -> int:
+        """As MeasurementRunner does; 1 where something that was changed is still in force then."""
+        self._acted = None
+        code = super().run()
+        left = "" if self._acted is None else self._acted.left()
+        if left:
+            log.error(left)
+        return code or int(bool(left))
 
     def stages_after_export(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Store the metrics, ask, store the anomalies, do what may be done, store that."""
@@ -284,7 +299,9 @@ class AllocationRunner(MeasurementRunner):
             return now() + self.lease
 
         gate = Gate(files, journal, name, expires, SLOW)
-        lease = Lease(journal, files, gate, hold, expires, now, self.at_start)
+        lease = self._acted = Lease(journal, files, gate, hold, expires, now, self.at_start)
+        if self.act:
+            engine.lifecycle.start(Claim(control_roots(("cgroup", "cgroup2"))), "claim")
         engine.lifecycle.start(lease, "allocations")
         if self.act and self.remove_all_resctrl_groups and not lease.held:
             remove_all_groups(files)

@@ -36,7 +36,7 @@ class Detect:
         recorder: takes what the detector sees; None: nobody does.
 
     Attributes:
-        view: what was shown last.
+        view: what was shown in this interval; None: nothing was.
     """
 
     name = "detection"
@@ -60,6 +60,7 @@ class Detect:
         self._records = records
         self._recorder = recorder
         self._said: Said | None = None
+        self._taken: Said | None = None
         self.view: View | None = None
         self._lasting: frozenset[Hashable] = frozenset()
         self._count = 0
@@ -68,12 +69,13 @@ class Detect:
 
     def run(self, sample: Sample) -> None:
         """Ask, and describe the answer; without one only the counters are exported."""
+        self.view = self._said = None  # whatever fails, nobody takes those of before for new
         view = self.view = self._views.of(sample)
         if self._recorder is not None:
             self._recorder.see(view, self._views.copied(view), asked=True)
-        said = self._asks.ask(view)
-        if said is not self._said:
-            self._said = said
+        said = self._said = self._asks.ask(view)
+        if said is not self._taken:
+            self._taken = said
             self._take(said)
         metrics: list[Metric] = []
         if said is not None:
@@ -82,7 +84,7 @@ class Detect:
 
     @property
     def said(self) -> Said | None:
-        """What was said last, about this interval or an earlier one; None: nothing."""
+        """The answer of this interval, about it or an earlier one; None: there is none."""
         return self._said
 
     def _take(self, said: Said | None) -> None:

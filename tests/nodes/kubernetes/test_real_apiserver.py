@@ -91,7 +91,7 @@ def run_real(server, namespace, tree):
     return run_pod
 
 
-@pytest.mark.parametrize("folder", ["base", "overlays/kubelet", "overlays/perf"])
+@pytest.mark.parametrize("folder", ["base", "overlays/acting", "overlays/kubelet", "overlays/perf"])
 def test_every_object_is_accepted(server, folder):
     objects = rendered(folder)
     assert {one["kind"] for one in objects} >= {"DaemonSet", "ClusterRole", "ConfigMap"}

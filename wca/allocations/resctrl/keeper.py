@@ -70,7 +70,7 @@ class Keeper:
         ours = {}
         for path, entry in places.items():
             try:
-                if entry.settled and self._files.read(path) in entry.settled:
+                if not entry.undoing and self._files.read(path) in entry.settled:
                     ours[path] = entry.ours
             except OSError:
                 continue

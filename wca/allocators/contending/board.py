@@ -81,7 +81,7 @@ class Board:
 
     def _effects(self) -> Iterator[tuple[Action, Effect]]:
         for case in self._cases.values():
-            for action in case.actions:
+            for action in (*case.actions, *case.undone):
                 if action.effect is not None:
                     yield action, action.effect
 

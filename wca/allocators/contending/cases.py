@@ -57,6 +57,8 @@ class Case:
         self._holds: dict[str, float] = {}
         self._rest, self._resting = _REST, 0.0
         self._given_up: frozenset[str] = frozenset()  # who was tried before it rested
+        #: Actions that were taken back in the last interval, with what they did.
+        self.undone: list[Action] = []
         #: Why actions came to an end in the last interval.
         self.finished: list[str] = []
 
@@ -78,7 +80,7 @@ class Case:
             anomaly: of this victim and verdict, if there is one.
             may_begin: whether a trial may begin now.
         """
-        self.finished = []
+        self.finished, self.undone = [], []
         self._forget_gone(scene)
         if self._test is not None:
             self._go_on_testing(scene, self._test)
@@ -306,6 +308,7 @@ class Case:
         self._trial = []
 
     def _undo(self, scene: Scene, why: str) -> None:
+        self.undone = self._trial
         for action in self._trial:
             action.drop(scene)
             self.finished.append(why)

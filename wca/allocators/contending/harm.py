@@ -19,6 +19,8 @@ _SMOOTH = 5
 _USUAL = 60.0
 #: Share of the harm that is most of it, and that is a help.
 _MOST, _HELPED = 0.5, 0.2
+#: Times what was usual just before, from which on it is worse than that.
+_NEAR_USUAL = 1.15
 #: An objective that is met with so much room needs no help.
 _AT_EASE = 0.8
 
@@ -90,10 +92,14 @@ class Harm:
         return compare(self.signal, windows, control_of(windows, controls))
 
     def kept(self, effect: Effect) -> "Harm":
-        """The same, held against what an action has reached where that is not all."""
-        if effect.after <= self.limit:
+        """The same while an action is held: bad again when half of what it has reached is lost.
+
+        Not sooner: of readings that go up and down around a limit some are always above it. An
+        objective that is met and then missed is missed.
+        """
+        if self.measure == SLI and effect.after <= self.limit:
             return self
-        return replace(self, limit=(effect.before + effect.after) / 2)
+        return replace(self, limit=max(self.limit, (effect.before + effect.after) / 2))
 
     def judge(self, effect: Effect) -> Outcome:
         """Whether the victim has recovered."""
@@ -134,6 +140,8 @@ def harm_of(
             limit = 1.0
         elif limit is None:
             limit = _half(before, usual)
+        elif len(usual) >= _NOW:  # more than what it was just before cannot be asked for
+            limit = max(limit, _NEAR_USUAL * (median(usual) or 0.0))
         harm = Harm(victim, measure, before, usual, limit, onset)
         if harm.is_bad(readings, onset):
             return harm

@@ -1,0 +1,1 @@
+"""What an agent that acts gains and costs, on workloads that share a machine."""
