@@ -198,8 +198,8 @@ MUTANTS = [
         "a refused write ends the agent",
         "A3",
         "gate",
-        "        except OSError as error:\n            self._settle(write, FAILED)",
-        "        except ZeroDivisionError as error:\n            self._settle(write, FAILED)",
+        "        except OSError as error:\n            self._late = None\n            self._settle(write, FAILED)",
+        "        except ZeroDivisionError as error:\n            self._late = None\n            self._settle(write, FAILED)",
         MACHINE,
     ),
     mutant(
@@ -321,8 +321,8 @@ MUTANTS = [
         "the lease of a dead agent never ends",
         "safety",
         "journal",
-        "if (not only_expired or entry.expires <= moment)",
-        "if (not only_expired)",
+        "ends = not only_expired or entry.undoing or entry.expires <= moment",
+        "ends = not only_expired or entry.undoing",
         JOURNAL,
     ),
     mutant(
