@@ -21,6 +21,7 @@ from tests.allocations.kernel_stand_in import Kernel, Times
 from wca.allocations.encoding import period_of
 from wca.allocations.envelope import Envelope
 from wca.allocations.journal import Journal, recover
+from wca.allocations.ownership import YIELD_FOR
 from wca.allocations.results import Outcome
 from wca.allocators import AllocationType
 from wca.detectors.api import TaskData
@@ -444,6 +445,8 @@ class GateMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, 10.2, 61.0, 7200.0, 86401.0]))
     def time_goes_by(self, seconds):
         self.times.go(seconds)
+        if seconds >= YIELD_FOR:
+            self.foreign = {}  # the agent may write these files again
 
     @rule(seconds=st.sampled_from([-1e6, -10.0, 10.0, 1e6]))
     def somebody_sets_the_clock(self, seconds):

@@ -28,6 +28,7 @@ _MINIMUMS = {
     AllocationType.MEMORY_MAX: 16 * _MEBIBYTE,
     AllocationType.MEMORY_HIGH: 16 * _MEBIBYTE,
     AllocationType.PIDS_MAX: 8,
+    AllocationType.RDT: 0.05,
 }
 #: How many of each type there may be in an hour: nobody is killed unless the file says so.
 _EVENTS_PER_HOUR = {
@@ -212,7 +213,8 @@ class Envelope:
             left alone.
         minimums: by type the least that a task keeps, of cpusets the number of CPUs; those that are
             left out have their defaults: ``cpu_quota`` 0.01, ``memory_max`` and ``memory_high``
-            16 MiB, ``pids_max`` 8.
+            16 MiB, ``pids_max`` 8, ``rdt`` 0.05. The amount of ``rdt`` is the smallest share of a
+            cache's ways, or of the bandwidth where that is in percent, in any domain.
         maximums: by type the most that a task is granted.
         shrink_step: how much of a value may be taken in one step, as a share of it; not of
             ``cpu_idle``.
@@ -277,6 +279,13 @@ class Envelope:
             return None
         return self._bound(ask) or (self._pace(ask, history, now, counted) if ask.decided else None)
 
+    def protects(self, labels: Mapping[str, str]) -> bool:
+        """Whether a task with these labels is left alone."""
+        return any(
+            name in labels and pattern.fullmatch(labels[name])
+            for name, pattern in self.protected.items()
+        )
+
     def refuses_event(self, ask: Ask, history: History, now: float) -> str | None:
         """As ``refuses``, for an event: steps and pauses are of states, and so are decisions.
 
@@ -289,9 +298,8 @@ class Envelope:
         return self._bound(ask) or ("events_per_hour" if spent else None)
 
     def _bound(self, ask: Ask) -> str | None:
-        for name, pattern in self.protected.items():
-            if name in ask.labels and pattern.fullmatch(ask.labels[name]):
-                return "protected"
+        if self.protects(ask.labels):
+            return "protected"
         measures = ask.measures or [Measure(ask.type, ask.amount)]
         if any(m.amount < m.rounded(self.minimums.get(m.type, -math.inf)) for m in measures):
             return "minimums"

@@ -17,6 +17,8 @@ from wca.linux.parse import Malformed
 
 __all__ = ["Groups", "Place"]
 
+#: Hierarchies in which the processes of a task are looked up, the first that has a group.
+_PROCESSES = ("cpu", "cpuacct", "memory", "psi")
 #: On cgroup v1.
 _OF_CONTAINERS = (
     AllocationType.CPUSET_CPUS,
@@ -90,6 +92,15 @@ class Groups:
         if type_ in _OF_CONTAINERS and version == 1 and below:
             return Place(knob, version, below)
         return Place(knob, version, (folder,), below)
+
+    def folder(self, task: TaskData) -> str:
+        """The folder of a cgroup that has all processes of a task. Raises TargetGone."""
+        whole = self._group(task.cgroup_path)
+        for controller in _PROCESSES:
+            folder = whole.directory(controller)
+            if folder is not None:
+                return folder
+        raise TargetGone(f"there is no cgroup {task.cgroup_path}")
 
     def of_task(self, task: TaskData) -> list[Cgroup]:
         """The group of a task, then those of its containers. Raises ValidationError."""

@@ -143,7 +143,7 @@ _CONTROLLERS = {
     for type_ in dict.fromkeys(one.type for one in (*_V1, *_V2))
 }
 _WHY_NOT = {
-    _T.RDT: _LATER,
+    _T.RDT: "in resctrl, not in a cgroup",
     **dict.fromkeys(EVENTS, "an event, which is no file"),
     _T.CPUSET_MEMORY_MIGRATE: "not on cgroup v2: pages always move with cpuset.mems",
     _T.MEMORY_HIGH: "not on cgroup v1: it has memory_max only",
