@@ -20,7 +20,7 @@ _STEP = Numeric(0, 1)
 N = TypeVar("N", int, float)
 _COUNT = Numeric(0, 10_000)
 _BOUND = Numeric(0, None)
-_WITHOUT_AMOUNT = (AllocationType.RDT, AllocationType.MIGRATE_PAGES, AllocationType.KILL)
+_WITHOUT_AMOUNT = (AllocationType.MIGRATE_PAGES, AllocationType.KILL)
 
 #: What every task keeps, unless the file says otherwise.
 _MINIMUMS = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from wca.allocations.contract import Files
+from wca.allocations.devices import divided
 from wca.allocations.encoding import Machine, Texts
 from wca.allocations.knobs import READ, Knob, controllers_of, knob_of
 from wca.allocations.quotas import quota_of_all
@@ -146,7 +147,7 @@ class Groups:
         """The first one of which the kernel has the file; where it has none, the first of all."""
         one: Knob | None = knob
         while one is not None:
-            if self._files.inode(f"{folder}/{one.files[0]}") is not None:
+            if self._files.inode(divided(f"{folder}/{one.files[0]}")[0]) is not None:
                 return one
             one = one.instead
         return knob

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError, Undone, Write
-from wca.allocations.devices import DEVICE_FILES
+from wca.allocations.devices import LINES
 from wca.allocations.hold import Hold
 from wca.allocations.journal_file import JournalFile, boot_id
 from wca.allocations.ledger import Key, key_of_write, record_of_entry
@@ -26,7 +26,7 @@ DEFAULT_JOURNAL = "/run/wca/journal"
 #: group, what the kernel runs when a group is empty, events such as memory.reclaim.
 _UNDOABLE = re.compile(
     r"(/[^/\0\n]+)+/((cpu|cpuset|memory|io|blkio|pids)\.[a-z0-9_.]+|schemata|mode|"
-    rf"{DEVICE_FILES}@[0-9]+:[0-9]+|{RESCTRL})"
+    rf"{LINES}|{RESCTRL})"
 )
 _EVENTS = {"memory.reclaim", "memory.force_empty"}
 
