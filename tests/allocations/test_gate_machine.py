@@ -34,7 +34,7 @@ LEAST = {"pids.max": 8, "memory.limit_in_bytes": 16 * MEBIBYTE, "cpu.cfs_quota_u
 MOST = {"pids.max": 1000}
 STEP, SHRINK_PAUSE, GROW_PAUSE, DECISIONS, DAY = 0.5, 10.0, 60.5, 12, 86400.0
 #: Shares are weights to the envelope where a weight was asked for, which is coarser.
-COARSE = {"cpu.shares": 11, "cpu.cfs_quota_us": 1e-9}
+COARSE = {"cpu.shares": 31, "pids.max": 1, "cpu.cfs_quota_us": 1e-9}
 
 FILES = {
     "cpu": {

@@ -20,7 +20,7 @@ _STEP = Numeric(0, 1)
 N = TypeVar("N", int, float)
 _COUNT = Numeric(0, 10_000)
 _BOUND = Numeric(0, None)
-_WITHOUT_AMOUNT = (AllocationType.RDT, AllocationType.MIGRATE_PAGES, AllocationType.KILL)
+_WITHOUT_AMOUNT = (AllocationType.MIGRATE_PAGES, AllocationType.KILL)
 
 #: What every task keeps, unless the file says otherwise.
 _MINIMUMS = {
@@ -42,20 +42,15 @@ _SHRINK_PAUSE, _GROW_PAUSE = 10.0, 60.0
 _SHRINK_STEP, _GROW_STEP = 1.0, 0.5
 
 
-#: How much may be added at least where a share of what there is would be nothing: from zero,
-#: or in whole numbers. The kernel takes no burst beyond the quota.
+#: How much may be added at least where a share of what there is would be less than one: from a CPU
+#: to the second, from the least weight to the next one. From 0 anything is one step.
 _LEAST_STEPS = {
-    AllocationType.CPU_BURST: 1.0,
-    AllocationType.SHARES: 0.03,  # one step of cpu.weight
+    AllocationType.SHARES: 0.03,  # one of cpu.weight
     AllocationType.CPU_WEIGHT: 1,
     AllocationType.IO_WEIGHT: 1,
     AllocationType.CPUSET_CPUS: 1,
     AllocationType.CPUSET_MEMS: 1,
-    AllocationType.CPUSET_MEMORY_MIGRATE: 1,
-    AllocationType.MEMORY_LOW: 16 * _MEBIBYTE,
-    AllocationType.MEMORY_HIGH: 16 * _MEBIBYTE,
-    AllocationType.MEMORY_MAX: 16 * _MEBIBYTE,
-    AllocationType.PIDS_MAX: 8,
+    AllocationType.PIDS_MAX: 1,
 }
 #: Types that are the weight of a group, whichever name it is changed by.
 _WEIGHTS = (AllocationType.SHARES, AllocationType.CPU_WEIGHT, AllocationType.CPU_IDLE)
@@ -223,8 +218,8 @@ class Envelope:
         maximums: by type the most that a task is granted.
         shrink_step: how much of a value may be taken in one step, as a share of it; not of
             ``cpu_idle``.
-        grow_step: how much may be added in one step, as a share of it; where that is next to
-            nothing, a little: one CPU, 16 MiB, a burst up to the quota.
+        grow_step: how much may be added in one step, as a share of it; where that is less than
+            one, one: a CPU, a step of the weight, a process.
         shrink_pause: how long a change holds before the same is shrunk again.
         grow_pause: how long a change holds before the same is grown again.
         decisions_per_day: tasks at most for which something is decided within 24 hours; several
