@@ -17,6 +17,22 @@ from wca.allocations.slow import SlowWrites
 from wca.allocations.volatile import VolatileJournal
 
 
+class Group:
+    """The group of a task, with a folder for each controller on cgroup v1."""
+
+    def __init__(self, path, version):
+        self.path, self._version = path, version
+
+    def version(self, controller):
+        return self._version
+
+    def directory(self, controller):
+        return f"/cg/{controller}{self.path}" if self._version == 1 else f"/cg{self.path}"
+
+    def appeared(self):
+        return False
+
+
 class Acting:
     """Asks, and tells what became of it in words."""
 
@@ -31,6 +47,7 @@ class Acting:
         envelope=None,
         slow=None,
         root_rows=None,
+        history=None,
         expires=lambda: 100.0,
         slow_events=SlowWrites,
         swaps=False,
@@ -54,6 +71,7 @@ class Acting:
             self.events,
             self.rdt,
             arbiter,
+            history,
         )
         self.tasks = {}
         self.now = 0.0

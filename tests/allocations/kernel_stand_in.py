@@ -24,6 +24,12 @@ class Kernel:
         for name, value in values.items():
             self.files[f"{folder}/{name.replace('_', '.', 1)}"] = value
 
+    def put(self, folder, files):
+        """Files of a group by their names; the group is made where it is not there."""
+        if folder not in self.inodes:
+            self.make(folder)
+        self.files |= {f"{folder}/{name}": text for name, text in files.items()}
+
     def remove(self, folder):
         del self.inodes[folder]
         for path in [path for path in self.files if os.path.dirname(path) == folder]:

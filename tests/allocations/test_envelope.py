@@ -119,11 +119,58 @@ def test_an_expression_that_is_none_is_refused():
         Envelope(protected={"qos": "("})
 
 
-def test_tasks_that_are_gone_are_forgotten():
+def test_tasks_that_are_gone_are_forgotten_when_their_last_change_does_not_matter_any_more():
     grant = Granting()
-    grant(ask())
-    grant.history.keep(frozenset({"b"}))
-    assert grant.history.since(ask(), 1.0) == math.inf
+    grant(ask(), at=5.0)
+    grant.history.keep({"b"}, since=4.0)
+    assert grant.history.since(ask(), 6.0) == 1.0
+    grant.history.keep({"b"}, since=5.0)
+    assert grant.history.since(ask(), 6.0) == math.inf
+
+
+def test_types_of_one_file_have_one_pause():
+    grant = Granting()
+    assert grant(ask(0.8, type_=T.SHARES), at=0) is None
+    assert grant(ask(50, 80, T.CPU_WEIGHT), at=1) == "shrink_pause"
+    assert grant(ask(0, 1, T.CPU_IDLE), at=2) == "shrink_pause"
+
+
+@pytest.mark.parametrize(
+    ("type_", "now", "amount", "too_much"),
+    [
+        (T.CPU_BURST, 0.0, 0.5, None),
+        (T.CPUSET_CPUS, 1, 2, 3),
+        (T.CPUSET_MEMS, 1, 2, 3),
+        (T.CPU_WEIGHT, 1, 2, 3),
+        (T.MEMORY_LOW, 4096, 16 << 20, 17 << 20),
+        (T.SHARES, 0.002, 0.028, 0.2),
+    ],
+)
+def test_from_next_to_nothing_a_step_is_a_little(type_, now, amount, too_much):
+    assert Granting()(ask(amount, now, type_)) is None
+    if too_much is not None:
+        assert Granting()(ask(too_much, now, type_)) == "grow_step"
+    if now:
+        assert Granting(grow_step=0.0)(ask(amount, now, type_)) == "grow_step"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "sentence"),
+    [
+        ({"minimums": {T.QUOTA: math.nan}}, "minimums: cpu_quota: expected a number"),
+        ({"maximums": {T.QUOTA: -1}}, "maximums: cpu_quota: expected a number"),
+        ({"minimums": {T.SHARES: True}}, "minimums: cpu_shares: expected a number"),
+        ({"minimums": {T.RDT: 3}}, "minimums: rdt has no amount"),
+        ({"maximums": {T.PIDS_MAX: 3}}, "maximums: pids_max: 3 is less than its minimum of 8"),
+        (
+            {"minimums": {T.SHARES: 2}, "maximums": {T.SHARES: 1}},
+            "maximums: cpu_shares: 1 is less than its minimum of 2",
+        ),
+    ],
+)
+def test_bounds_that_make_no_sense_are_refused(bounds, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        Envelope(**bounds)
 
 
 AMOUNTS = st.floats(0, 1, allow_nan=False)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.allocations.test_kills import eventually
 from wca.allocations.api import JournalError, Write
 from wca.allocations.changes import Change, Wanted, plan
 from wca.allocations.gate import Gate
@@ -160,11 +161,46 @@ def test_all_or_nothing_takes_back_the_others_too(gate, kernel, journal):
     assert journal.entries() == []
 
 
-def test_a_value_that_the_kernel_makes_something_else_of_is_not_applied(gate, kernel, journal):
-    kernel.spells["3"] = "4"
-    assert gate.apply([write(SHARES, "3")]) == {(A, "t"): "the kernel has made '4' of '3'"}
-    assert kernel.files[SHARES] == "1024"
+def test_a_limit_of_memory_that_the_kernel_rounds_is_not_applied(gate, kernel, journal):
+    kernel.spells["4097"] = "4096"
+    limit = write(f"{A}/memory.max", "4097", type_="memory_max")
+    (reason,) = gate.apply([limit]).values()
+    assert reason.startswith("the kernel has made '4096' of '4097'")
+    assert kernel.files[f"{A}/memory.max"] == "max"
     assert journal.entries() == []
+
+
+@pytest.mark.parametrize(("path", "type_"), [(f"{A}/memory.max", "memory_max"), (PIDS, "pids_max")])
+def test_what_somebody_else_writes_just_after_us_is_theirs(gate, kernel, journal, path, type_):
+    gate.apply([write(path, "8192", type_=type_)])
+    kernel.spells["4096"] = "536870912"  # as if the kubelet had resized the task meanwhile
+    (reason,) = gate.apply([write(path, "4096", "8192", type_=type_)]).values()
+    assert reason.endswith("or somebody else has written it")
+    assert kernel.files[path] == "536870912"
+    assert [one.outcome for one in journal.undo(kernel, only_expired=False, now=0.0)] == ["foreign"]
+    assert kernel.files[path] == "536870912"
+
+
+def test_what_waits_behind_a_write_that_hangs_is_taken_back_after_it(gate, kernel, journal):
+    hangs, plain = threading.Event(), kernel.write
+    mine, other = f"{A}/memory.max", f"{B}/memory.max"
+
+    def hanging(path, text):
+        if path == other:
+            hangs.wait(10)
+        plain(path, text)
+
+    kernel.write = hanging
+    writes = [write(mine, "4096", type_="memory_max"), write(other, "4096", type_="memory_max")]
+    failed = gate.apply(writes, whole=True)
+    assert "not before an earlier write of this kind has finished" in failed[B, "memory_max"]
+    gate.settle_late()
+    assert kernel.files[mine] == "4096", "it has to wait"
+    hangs.set()
+    assert eventually(lambda: not gate._slow.busy)
+    gate.settle_late()
+    assert kernel.files[mine] == "max"
+    assert [entry.path for entry in journal.entries()] == [other], "the late one is known"
 
 
 def test_what_somebody_else_has_written_in_between_is_left_alone(gate, kernel, journal):

@@ -341,7 +341,7 @@ def test_a_task_that_was_started_again_goes_back_and_nobody_is_blamed(node):
     for thread in node.members["batch"]:
         node.resctrl.move(thread, Place("", ""))
     assert node.ask(batch=Rdt(l3="0=f")) == {"batch": "applied"}
-    assert node.acting.performer.foreign_writes == ()
+    assert not node.acting.performer.foreign_writes
     assert node.where("batch") == {OWN}
 
 

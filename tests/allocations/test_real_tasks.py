@@ -116,20 +116,102 @@ def test_a_burst_needs_a_quota_and_goes_with_it(acting):
     assert content(acting, "cpu", "cpu.cfs_quota_us") == "-1"
 
 
-def test_a_task_gets_less_than_one_of_its_containers_has_and_the_container_gets_its_limit_back(
-    acting,
-):
-    inner = acting.cgroups.make("task/inner")
-    acting.tasks["t"].subcgroups_paths = [inner]
-    folder = acting.cgroups.locate(inner).directory("cpu")
-    acting.files.write(f"{folder}/cpu.cfs_quota_us", "60000")
-    assert acting.ask({"t": {T.QUOTA: 0.2}}) == {("t", T.QUOTA): "applied"}
-    assert acting.files.read(f"{folder}/cpu.cfs_quota_us") == "-1"
-    assert acting.ask({"t": {T.QUOTA: 0.5}}) == {("t", T.QUOTA): "applied"}
-    assert acting.files.read(f"{folder}/cpu.cfs_quota_us") == "60000"
-    acting.ask({"t": {T.QUOTA: 0.2}})
+@pytest.fixture
+def pod(acting):
+    """A task whose limit is that of its containers together, as the kubelet makes them."""
+
+    class Pod:
+        def __init__(self):
+            self.folders, self.paths = {}, {}
+
+        def start(self, name, quota):
+            """What a container runtime does; raises OSError where the kernel refuses it."""
+            path = self.paths[name] = acting.cgroups.make(f"task/{name}")
+            folder = self.folders[name] = acting.cgroups.locate(path).directory("cpu")
+            acting.files.write(f"{folder}/cpu.cfs_quota_us", str(quota))
+            acting.tasks["t"].subcgroups_paths = list(self.paths.values())
+
+        def stop(self, name):
+            acting.cgroups.remove(self.paths.pop(name))
+            del self.folders[name]
+            acting.tasks["t"].subcgroups_paths = list(self.paths.values())
+
+        def quotas(self):
+            return {
+                name: int(acting.files.read(f"{folder}/cpu.cfs_quota_us"))
+                for name, folder in self.folders.items()
+            }
+
+        def ask(self, cpus):
+            value = cpus / os.cpu_count()
+            return acting.ask({"t": {T.QUOTA: value}})["t", T.QUOTA]
+
+        def shown(self):
+            return acting.groups.read(acting.tasks["t"])[T.QUOTA] * os.cpu_count()
+
+    made = Pod()
+    made.folders["pod"] = acting.cgroups.locate(acting.path).directory("cpu")
+    return made
+
+
+def test_a_quota_is_divided_among_containers_and_new_ones_can_start(acting, pod):
+    acting.files.write(f"{pod.folders['pod']}/cpu.cfs_quota_us", "90000")
+    pod.start("a", 60_000)
+    pod.start("b", 30_000)
+    assert pod.shown() == pytest.approx(0.9)
+    assert pod.ask(0.3) == "applied"
+    assert pod.quotas() == {"pod": 90_000, "a": 20_000, "b": 10_000}
+    assert pod.shown() == pytest.approx(0.3)
+    assert pod.ask(0.3) == "unchanged"
+    pod.stop("b")
+    pod.start("c", 30_000)
+    assert pod.ask(0.3) == "applied"
+    assert pod.quotas() == {"pod": 90_000, "a": 20_000, "c": 10_000}
+    assert pod.ask(0.9) == "applied"
+    assert pod.quotas() == {"pod": 90_000, "a": 60_000, "c": 30_000}
+    pod.ask(0.2)
+    pod.start("d", 90_000)
+    assert set(acting.undo()) <= {"restored", "gone"}
+    assert pod.quotas() == {"pod": 90_000, "a": 60_000, "c": 30_000, "d": 90_000}
+
+
+def test_a_task_gets_more_than_it_had_with_its_containers(acting, pod):
+    acting.files.write(f"{pod.folders['pod']}/cpu.cfs_quota_us", "60000")
+    pod.start("a", 60_000)
+    assert pod.ask(0.9) == "applied"
+    assert pod.quotas() == {"pod": 90_000, "a": 90_000}
+    assert pod.ask(0.3) == "applied"
+    assert pod.quotas() == {"pod": 60_000, "a": 30_000}
+    assert pod.ask(os.cpu_count()) == "applied"
+    assert pod.quotas() == {"pod": -1, "a": -1}
     assert set(acting.undo()) == {"restored"}
-    assert acting.files.read(f"{folder}/cpu.cfs_quota_us") == "60000"
+    assert pod.quotas() == {"pod": 60_000, "a": 60_000}
+
+
+def test_a_container_without_a_limit_gets_its_part_too(acting, pod):
+    pod.start("a", 60_000)
+    pod.start("b", -1)
+    before = pod.quotas()
+    assert pod.shown() == os.cpu_count()
+    assert pod.ask(0.2) == "applied"
+    quotas = pod.quotas()
+    assert quotas["pod"] == -1
+    assert quotas["a"] + quotas["b"] == pytest.approx(20_000, abs=2)
+    assert pod.ask(os.cpu_count()) == "applied"
+    assert pod.quotas() == before
+
+
+@pytest.mark.parametrize("cpus", [1.5, 0.5, 0.25])
+def test_groups_with_another_period_keep_it_in_every_step(acting, pod, cpus):
+    pod.start("a", -1)
+    for name in ("pod", "a"):
+        acting.files.write(f"{pod.folders[name]}/cpu.cfs_period_us", "50000")
+        acting.files.write(f"{pod.folders[name]}/cpu.cfs_quota_us", "50000")
+    assert pod.ask(cpus) == "applied"
+    assert pod.quotas()["a"] == cpus * 50_000
+    assert content(acting, "cpu", "cpu.cfs_period_us") == "50000"
+    assert set(acting.undo()) == {"restored"}
+    assert pod.quotas() == {"pod": 50_000, "a": 50_000}
 
 
 def test_a_quota_is_felt(acting):

@@ -173,3 +173,53 @@ def test_limits_at_devices_and_events_can_be_granted(tmp_path, name, value):
         StaticAllocator(config=str(tmp_path / "rules")),
     ):
         assert granted(allocator) == {"t1": {T(name): value}}
+
+
+def in_force(**values):
+    tasks = {"t1": a_task("t1")}
+    tasks["t1"].allocations = {AllocationType(name): value for name, value in values.items()}
+    return tasks
+
+
+def test_what_no_rule_grants_any_more_is_given_back_until_it_is_there(file):
+    path = file("- allocations: {cpu_quota: 0.4, cpu_shares: 2}")
+    allocator = StaticAllocator(config=path)
+    granted(allocator, in_force(cpu_quota=1.0, cpu_shares=1.024))
+    file("- allocations: {cpu_shares: 2}")
+    changed = in_force(cpu_quota=0.4, cpu_shares=2.0)
+    for _ in range(2):
+        assert granted(allocator, changed)["t1"] == {T.SHARES: 2, T.QUOTA: 1.0}
+    for _ in range(2):
+        assert granted(allocator, in_force(cpu_quota=1.0))["t1"] == {T.SHARES: 2}
+    file("[]")
+    assert granted(allocator, changed) == {"t1": {T.SHARES: 1.024}}
+
+
+def test_what_somebody_else_has_written_meanwhile_is_left_alone(file):
+    path = file("- allocations: {cpu_quota: 0.4}")
+    allocator = StaticAllocator(config=path)
+    granted(allocator, in_force(cpu_quota=1.0))
+    file("[]")
+    assert granted(allocator, in_force(cpu_quota=0.4)) == {"t1": {T.QUOTA: 1.0}}
+    for value in (0.7, 0.4):
+        assert granted(allocator, in_force(cpu_quota=value)) == {}
+
+
+def test_a_rule_that_was_never_in_force_gives_nothing_back(file):
+    path = file("- allocations: {cpu_quota: 0.4}")
+    allocator = StaticAllocator(config=path)
+    granted(allocator, in_force(cpu_quota=1.0))
+    file("[]")
+    assert granted(allocator, in_force(cpu_quota=1.0)) == {}
+
+
+def test_a_rule_that_comes_back_is_not_given_back(file):
+    path = file("- allocations: {cpu_quota: 0.4}")
+    allocator = StaticAllocator(config=path)
+    granted(allocator, in_force(cpu_quota=1.0))
+    file("[]")
+    granted(allocator, in_force(cpu_quota=0.4))
+    file("- allocations: {cpu_quota: 0.4}")
+    assert granted(allocator, in_force(cpu_quota=0.4)) == {"t1": {T.QUOTA: 0.4}}
+    file("[]")
+    assert granted(allocator, in_force(cpu_quota=0.4)) == {"t1": {T.QUOTA: 1.0}}

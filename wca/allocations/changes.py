@@ -4,6 +4,7 @@ Both are compared as the kernel gives them: two values that the kernel cannot te
 same, and two that it can are not, however little they differ.
 """
 
+import itertools
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ _RANK = {
     "cpu_weight": 2,
     "cpu_idle": 3,
 }
-_PERIOD = "cpu.cfs_period_us"
+_PERIOD, _UNLIMITED = "cpu.cfs_period_us", "-1"
 _RDT = "rdt"
 
 
@@ -71,10 +72,20 @@ class Plan:
         writes: in their order.
         conflicts: requests, by task id and type, that want in a file something else than one before
             them, which they lose to, with the name of that.
+        shared: requests that want the same in a file as some before them, which write it; by task
+            id and type, as those are.
     """
 
     writes: list[Write] = field(default_factory=list)
     conflicts: dict[tuple[str, str], str] = field(default_factory=dict)
+    shared: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
+
+    def share(self, failed: dict[tuple[str, str], str]) -> None:
+        """Add what fails together with those that have failed, by task id and type."""
+        for key, others in self.shared.items():
+            reasons = [failed[one] for one in others if one in failed]
+            if reasons:
+                failed.setdefault(key, reasons[0])
 
 
 def plan(wanted: Iterable[Wanted], current: Mapping[str, str]) -> Plan:
@@ -96,6 +107,10 @@ def plan(wanted: Iterable[Wanted], current: Mapping[str, str]) -> Plan:
             result.conflicts[one.task_id, one.type] = f"{other.type} of {other.task_id}"
             continue
         fresh = [change for change in one.changes if change.path not in taken]
+        before = [taken[c.path][1] for c in one.changes if c.path in taken]
+        if before:
+            names = [(each.task_id, each.type) for each in before]
+            result.shared[one.task_id, one.type] = list(dict.fromkeys(names))
         taken |= {change.path: (change.new, one) for change in fresh}
         found.append((one, _writes(one, fresh, current)))
     result.writes = ordered(found)
@@ -137,11 +152,14 @@ def _writes(one: Wanted, changes: Sequence[Change], current: Mapping[str, str]) 
     changed = [
         Write(change.path, old, change.new, one.task_id, one.type, change.cgroup, change.implied)
         for change, old in zip(changes, before, strict=True)
-        if old != change.new
+        if old != change.new or change.implied  # a weight is lost even if it was that one
     ]
-    first = changed[0] if changed else None
-    if first is not None and posixpath.basename(first.path) == _PERIOD and _shorter(first):
-        return changed[::-1]  # so that in between the task has not more than before or after
+    for place, (first, second) in enumerate(itertools.pairwise(changed)):
+        if posixpath.basename(first.path) == _PERIOD and second.cgroup == first.cgroup:
+            unlimited = second.new == _UNLIMITED  # such a group may have any period
+            if unlimited or (second.old != _UNLIMITED and _shorter(first)):
+                # So that in between the task has not more than before or after.
+                changed[place : place + 2] = [second, first]
     return changed
 
 

@@ -1,7 +1,6 @@
 """Values of allocations to the text that the kernel gives back for them, and from it."""
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,8 +38,11 @@ __all__ = [
     "encode_weight_of_shares",
     "list_format",
     "node_of",
+    "period_of",
+    "printable",
     "reclaimed_bytes",
     "shown",
+    "tellable",
 ]
 
 #: Contents of the files of a knob, in their order.
@@ -55,6 +57,8 @@ _LEAST_WEIGHT, _MOST_WEIGHT = 1, 10_000
 _DEFAULT_SHARES, _DEFAULT_WEIGHT = 1024, 100
 _MOST_PIDS = 4_194_304
 _LONG_MAX = (1 << 63) - 1
+#: Of a number that is shown as such.
+_MOST_BITS = 128
 #: Characters of a reason.
 _MOST_TEXT = 500
 
@@ -74,6 +78,8 @@ class Machine:
         nodes: NUMA nodes.
         page_size: in bytes.
         device: gives the number ``major:minor`` of a disk by its name. Raises NotAvailable.
+        cpu_numbers: of the CPUs; None: 0 and the next ones.
+        node_numbers: likewise of the NUMA nodes.
     """
 
     cpus: int
@@ -82,6 +88,18 @@ class Machine:
     nodes: int = 1
     page_size: int = 4096
     device: Callable[[str], str] = _no_device
+    cpu_numbers: frozenset[int] | None = None
+    node_numbers: frozenset[int] | None = None
+
+    @property
+    def all_cpus(self) -> Collection[int]:
+        """The numbers of the CPUs."""
+        return range(self.cpus) if self.cpu_numbers is None else self.cpu_numbers
+
+    @property
+    def all_nodes(self) -> Collection[int]:
+        """The numbers of the NUMA nodes."""
+        return range(self.nodes) if self.node_numbers is None else self.node_numbers
 
 
 def encode_quota(value: Any, machine: Machine) -> Texts:
@@ -108,6 +126,16 @@ def encode_max(value: Any, machine: Machine) -> Texts:
 def decode_max(texts: Texts, machine: Machine) -> float:
     """``cpu.max`` to a share of all CPUs."""
     return _share(*parse_cpu_max(texts[0].encode()), machine)
+
+
+def period_of(texts: Texts) -> int | None:
+    """The period in microseconds of a group that has a quota; None: it has none.
+
+    Args:
+        texts: period and quota of cgroup v1, or ``cpu.max``.
+    """
+    quota, period = texts[0].split() if len(texts) == 1 else texts[::-1]
+    return int(period) if quota.isdigit() and period.isdigit() else None
 
 
 def encode_burst(value: Any, machine: Machine) -> Texts:
@@ -172,12 +200,12 @@ def decode_number(texts: Texts, _machine: Machine) -> int:
 
 def encode_cpus(value: Any, machine: Machine) -> Texts:
     """CPUs as text such as ``0-3,8`` or as a list of numbers."""
-    return (_list(value, "CPUs", machine.cpus),)
+    return (_list(value, "CPUs", machine.all_cpus),)
 
 
 def encode_mems(value: Any, machine: Machine) -> Texts:
     """NUMA nodes, in the same way."""
-    return (_list(value, "NUMA nodes", machine.nodes),)
+    return (_list(value, "NUMA nodes", machine.all_nodes),)
 
 
 def decode_list(texts: Texts, _machine: Machine) -> str:
@@ -224,7 +252,9 @@ def decode_io_weight(texts: Texts, _machine: Machine) -> int:
 
 def node_of(value: Any, machine: Machine) -> int:
     """The number of a NUMA node, for ``migrate_pages``. Raises ValidationError."""
-    return _integer(value, 0, machine.nodes - 1)
+    node = _integer(value, 0, max(machine.all_nodes))
+    encode_mems([node], machine)
+    return node
 
 
 def reclaimed_bytes(value: Any, _machine: Machine) -> int:
@@ -252,10 +282,10 @@ def list_format(numbers: Iterable[int]) -> str:
     return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges)
 
 
-def _list(value: Any, what: str, count: int) -> str:
+def _list(value: Any, what: str, there: Collection[int]) -> str:
     if isinstance(value, str):
         try:
-            numbers = parse_cpu_list(value.encode())
+            numbers = parse_cpu_list(value.encode("utf-8", "replace"))
         except Malformed as error:
             raise ValidationError(str(error)) from None
     elif isinstance(value, (list, tuple, set, frozenset)) and all(map(_is_whole, value)):
@@ -264,8 +294,9 @@ def _list(value: Any, what: str, count: int) -> str:
         raise ValidationError(f"expected a list of numbers such as 0-3,8, got {shown(value)}")
     if not numbers:
         raise ValidationError(f"expected at least one of the {what}, got an empty list")
-    if numbers[0] < 0 or numbers[-1] >= count:
-        raise ValidationError(f"the {what} are 0 to {count - 1}, got {shown(value)}")
+    if any(number not in there for number in numbers):
+        those = list_format(there).replace("-", " to ").replace(",", ", ")
+        raise ValidationError(f"the {what} are {those}, got {shown(value)}")
     return list_format(numbers)
 
 
@@ -275,7 +306,7 @@ def _is_whole(value: Any) -> bool:
 
 def _number(value: Any, low: float, high: float) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not low <= value <= high:
+    if not number or not low <= value <= high:  # neither is a number that is none
         raise ValidationError(f"expected a number from {low:g} to {high:g}, got {shown(value)}")
     return float(value)
 
@@ -288,9 +319,28 @@ def _integer(value: Any, low: int, high: int) -> int:
 
 
 def shown(value: Any) -> str:
-    """A value in a sentence, which may be anything, and of any length."""
+    """A value in a sentence, which may be anything, and of any length; never raises."""
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a number of {value.bit_length()} bits"
     simple = isinstance(value, (str, int, float, list, tuple, type(None)))
-    return repr(value)[:60] if simple else f"a {type(value).__name__}"
+    try:
+        return repr(value)[:60] if simple else f"a {type(value).__name__}"
+    except Exception:  # noqa: BLE001 - of what is in the list; repr() of a huge number raises, too
+        return f"a {type(value).__name__}"
+
+
+def tellable(value: Any) -> Any:
+    """What a record can have of a value that was refused, which may be anything."""
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int) and value.bit_length() <= _MOST_BITS:
+        return value
+    return printable(value)[:200] if isinstance(value, str) else printable(shown(value))
+
+
+def printable(text: str) -> str:
+    """A text that can be written to a file: half a character, which JSON can hold, cannot."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _parse(text: str) -> int:

@@ -3,15 +3,15 @@
 import math
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from wca.allocators.api import EVENTS, AllocationType
 from wca.config.types import Duration, Numeric
 from wca.errors import ValidationError
 
-__all__ = ["Ask", "Envelope", "History"]
+__all__ = ["Ask", "Envelope", "History", "Measure"]
 
 _HOUR, _DAY = 3600, 86400
 _PAUSE = Duration(0, _DAY)
@@ -19,6 +19,8 @@ _MEBIBYTE = 1 << 20
 _STEP = Numeric(0, 1)
 N = TypeVar("N", int, float)
 _COUNT = Numeric(0, 10_000)
+_BOUND = Numeric(0, None)
+_WITHOUT_AMOUNT = (AllocationType.MIGRATE_PAGES, AllocationType.KILL)
 
 #: What every task keeps, unless the file says otherwise.
 _MINIMUMS = {
@@ -40,6 +42,44 @@ _SHRINK_PAUSE, _GROW_PAUSE = 10.0, 60.0
 _SHRINK_STEP, _GROW_STEP = 1.0, 0.5
 
 
+#: How much may be added at least where a share of what there is would be nothing: from zero,
+#: or in whole numbers. The kernel takes no burst beyond the quota.
+_LEAST_STEPS = {
+    AllocationType.CPU_BURST: 1.0,
+    AllocationType.SHARES: 0.03,  # one step of cpu.weight
+    AllocationType.CPU_WEIGHT: 1,
+    AllocationType.IO_WEIGHT: 1,
+    AllocationType.CPUSET_CPUS: 1,
+    AllocationType.CPUSET_MEMS: 1,
+    AllocationType.CPUSET_MEMORY_MIGRATE: 1,
+    AllocationType.MEMORY_LOW: 16 * _MEBIBYTE,
+    AllocationType.MEMORY_HIGH: 16 * _MEBIBYTE,
+    AllocationType.MEMORY_MAX: 16 * _MEBIBYTE,
+    AllocationType.PIDS_MAX: 8,
+}
+#: Types that are the weight of a group, whichever name it is changed by.
+_WEIGHTS = (AllocationType.SHARES, AllocationType.CPU_WEIGHT, AllocationType.CPU_IDLE)
+
+
+def _as_it_is(bound: float) -> float:
+    return bound
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How much a request is as one type of those that share its file.
+
+    Args:
+        type: of allocation.
+        amount: how much.
+        rounded: gives a bound as the kernel would have it: a task may be granted exactly that.
+    """
+
+    type: AllocationType
+    amount: float
+    rounded: Callable[[float], float] = _as_it_is
+
+
 @dataclass(frozen=True)
 class Ask:
     """A request, as the envelope sees it.
@@ -52,6 +92,7 @@ class Ask:
         labels: of the task.
         back: whether it is what was there before the agent: that is never refused.
         decided: whether the allocator has decided it by itself.
+        measures: how much it is, as each type of which bounds hold for it; nothing: as its own.
     """
 
     task_id: str
@@ -61,6 +102,12 @@ class Ask:
     labels: Mapping[str, str]
     back: bool = False
     decided: bool = True
+    measures: Sequence[Measure] = ()
+
+    @property
+    def what(self) -> tuple[str, str]:
+        """What is changed: types that share a file share their pauses."""
+        return self.task_id, _WEIGHTS[0] if self.type in _WEIGHTS else self.type
 
     @property
     def grows(self) -> bool:
@@ -84,7 +131,7 @@ class History:
             now: monotonic time in seconds.
             counted: tasks whose decision in this interval is counted already; takes this one.
         """
-        self._last[ask.task_id, ask.type] = now
+        self._last[ask.what] = now
         if ask.decided and not ask.back and ask.task_id not in counted:
             counted.add(ask.task_id)
             self._decisions.append(now)
@@ -112,11 +159,52 @@ class History:
 
     def since(self, ask: Ask, now: float) -> float:
         """Seconds since the same was changed last."""
-        return now - self._last.get((ask.task_id, ask.type), -math.inf)
+        return now - self._last.get(ask.what, -math.inf)
 
-    def keep(self, task_ids: frozenset[str]) -> None:
-        """Forget all tasks but these."""
-        self._last = {key: time for key, time in self._last.items() if key[0] in task_ids}
+    def keep(self, task_ids: Collection[str], since: float) -> None:
+        """Forget tasks but these, unless something of theirs was changed after that time."""
+        self._last = {
+            key: time for key, time in self._last.items() if key[0] in task_ids or time > since
+        }
+
+    def save(self) -> None:
+        """Keep it for the next run; this one is forgotten."""
+
+    def dump(self, time_of: Callable[[float], float]) -> dict[str, Any]:
+        """As plain data.
+
+        Args:
+            time_of: gives for a monotonic time the one that is to be kept.
+        """
+        return {
+            "decisions": [time_of(time) for time in self._decisions],
+            "changes": [[*what, time_of(time)] for what, time in self._last.items()],
+            "events": {name: list(map(time_of, past)) for name, past in self._events.items()},
+        }
+
+    def load(self, state: Mapping[str, Any], time_of: Callable[[float], float]) -> None:
+        """Take over what ``dump`` has given.
+
+        Args:
+            state: that.
+            time_of: gives the monotonic time for one that was kept.
+
+        Raises:
+            ValidationError: it is no such thing.
+        """
+        try:
+            decisions = sorted(time_of(_finite(time)) for time in state["decisions"])
+            last = {
+                (str(task_id), str(what)): time_of(_finite(time))
+                for task_id, what, time in state["changes"]
+            }
+            events = {
+                str(name): deque(sorted(time_of(_finite(time)) for time in past))
+                for name, past in state["events"].items()
+            }
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValidationError(f"it is damaged: {type(error).__name__}") from None
+        self._decisions, self._last, self._events = deque(decisions), last, events
 
 
 class Envelope:
@@ -135,7 +223,8 @@ class Envelope:
         maximums: by type the most that a task is granted.
         shrink_step: how much of a value may be taken in one step, as a share of it; not of
             ``cpu_idle``.
-        grow_step: how much may be added in one step, as a share of it.
+        grow_step: how much may be added in one step, as a share of it; where that is next to
+            nothing, a little: one CPU, 16 MiB, a burst up to the quota.
         shrink_pause: how long a change holds before the same is shrunk again.
         grow_pause: how long a change holds before the same is grown again.
         decisions_per_day: tasks at most for which something is decided within 24 hours; several
@@ -160,8 +249,14 @@ class Envelope:
         if grow_pause < shrink_pause:
             raise ValidationError("growth is slower than shrinking: grow_pause >= shrink_pause")
         self.protected = {name: _compiled(name, text) for name, text in (protected or {}).items()}
-        self.minimums = _MINIMUMS | _by_type(minimums)
-        self.maximums = _by_type(maximums)
+        self.minimums = _MINIMUMS | _bounds("minimums", minimums)
+        self.maximums = _bounds("maximums", maximums)
+        for type_, most in self.maximums.items():
+            least = self.minimums.get(type_, 0)
+            if most < least:
+                raise ValidationError(
+                    f"maximums: {type_}: {most:g} is less than its minimum of {least:g}"
+                )
         self.shrink_step = shrink_step
         self.grow_step = grow_step
         self.shrink_pause = shrink_pause
@@ -170,6 +265,11 @@ class Envelope:
         self.events_per_hour = _EVENTS_PER_HOUR | _by_type(events_per_hour)
         for type_ in self.events_per_hour.keys() - EVENTS:
             raise ValidationError(f"events_per_hour: {type_} is no event, remove it")
+
+    @property
+    def longest_pause(self) -> float:
+        """Seconds for which a change matters at most."""
+        return max(self.shrink_pause, self.grow_pause)
 
     def refuses(self, ask: Ask, history: History, now: float, counted: set[str]) -> str | None:
         """The name of the clause that a request breaks; None: it may be granted.
@@ -205,9 +305,12 @@ class Envelope:
     def _bound(self, ask: Ask) -> str | None:
         if self.protects(ask.labels):
             return "protected"
-        if ask.amount < self.minimums.get(ask.type, -math.inf):
+        measures = ask.measures or [Measure(ask.type, ask.amount)]
+        if any(m.amount < m.rounded(self.minimums.get(m.type, -math.inf)) for m in measures):
             return "minimums"
-        return "maximums" if ask.amount > self.maximums.get(ask.type, math.inf) else None
+        if any(m.amount > m.rounded(self.maximums.get(m.type, math.inf)) for m in measures):
+            return "maximums"
+        return None
 
     def _pace(self, ask: Ask, history: History, now: float, counted: set[str]) -> str | None:
         since = history.since(ask, now)
@@ -219,13 +322,36 @@ class Envelope:
         return "decisions_per_day" if spent and ask.task_id not in counted else None
 
     def _too_far(self, ask: Ask) -> bool:
-        """Whether it is more than a step away; no limit, and nothing, are one step away."""
+        """Whether it is more than a step away; from or to no limit, or from 0, is one step."""
         if ask.type is AllocationType.CPU_IDLE or ask.now is None:
             return False
         if math.isinf(ask.now) or math.isinf(ask.amount) or ask.now <= 0:  # no share of nothing
             return False
-        step = self.grow_step if ask.grows else self.shrink_step
-        return abs(ask.amount - ask.now) > step * ask.now * (1 + 1e-9)
+        step = (self.grow_step if ask.grows else self.shrink_step) * ask.now
+        if ask.grows and self.grow_step:
+            step = max(step, _LEAST_STEPS.get(ask.type, 0.0))
+        return abs(ask.amount - ask.now) > step * (1 + 1e-9)
+
+
+def _finite(time: Any) -> float:
+    number = float(time)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _bounds(
+    field: str, given: Mapping[AllocationType, float] | None
+) -> dict[AllocationType, float]:
+    found = _by_type(given)
+    for type_, bound in found.items():
+        try:
+            _BOUND.check(bound)
+        except ValidationError as error:
+            raise ValidationError(f"{field}: {type_}: {error}") from None
+        if type_ in _WITHOUT_AMOUNT:
+            raise ValidationError(f"{field}: {type_} has no amount, remove it")
+    return found
 
 
 def _by_type(given: Mapping[AllocationType, N] | None) -> dict[AllocationType, N]:

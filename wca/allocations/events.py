@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wca.allocations.actions import Action, Actions
+from wca.allocations.encoding import shown
 from wca.allocations.envelope import Ask, Envelope, History
 from wca.allocations.results import Outcome, Result
 from wca.allocations.slow import SlowWrites
@@ -94,6 +95,7 @@ class Events:
         envelope: the bounds.
         act: whether they are done at all.
         slow: makes the thread of a type, with the seconds that are waited for it in an interval.
+        history: what was done before; nothing when left out.
     """
 
     def __init__(
@@ -103,11 +105,12 @@ class Events:
         *,
         act: bool,
         slow: Callable[[], SlowWrites] = SlowWrites,
+        history: History | None = None,
     ) -> None:
         self._actions = actions
         self._envelope = envelope
         self._act = act
-        self._history = History()
+        self._history = history or History()
         self._threads = {type_: slow() for type_ in sorted(EVENTS)}
         self._asked: dict[Key, _Job] = {}
 
@@ -129,6 +132,7 @@ class Events:
             job = self._granted(result, tasks, now, held)
             if job is not None:
                 due.setdefault(AllocationType(result.type), []).append((result, job))
+        self._history.save()
         for type_, jobs in due.items():
             self._run(type_, jobs)
 
@@ -149,6 +153,9 @@ class Events:
             action = self._prepared(result, tasks, value)
         except WcaError as error:
             _fail(result, str(error))
+            return None
+        except Exception as error:  # noqa: BLE001 - a plugin's value: it costs no other request
+            _fail(result, f"{type(error).__name__} for {shown(result.value)}")
             return None
         labels = tasks[result.task_id].labels
         ask = Ask(result.task_id, type_, _amount(value), None, labels)

@@ -12,9 +12,14 @@ from wca.allocations.contract import Files, Journal
 from wca.allocations.devices import divided
 from wca.allocations.slow import SlowWrites
 
-__all__ = ["Gate", "reason_of"]
+__all__ = ["ALL_OR_NONE", "Gate", "reason_of"]
+
+#: Why a request failed that could have been made by itself.
+ALL_OR_NONE = "another one failed, and all or none was asked for"
 
 _GONE = (errno.ENOENT, errno.ENODEV)
+#: Bytes of the largest page: limits of memory are rounded down to pages.
+_LARGEST_PAGE = 1 << 16
 
 Key = tuple[str, str]
 
@@ -47,6 +52,7 @@ class Gate:
         self._slow_types = slow_types
         self._slow = SlowWrites() if slow is None else slow
         self._late: Write | None = None
+        self._owed: list[Write] = []
 
     def apply(self, writes: Sequence[Write], *, whole: bool = False) -> dict[Key, str]:
         """Make writes in their order.
@@ -78,15 +84,30 @@ class Gate:
                 failed[key] += self._take_back(mine)
         if whole and failed:
             keys = dict.fromkeys((one.task_id, one.type) for one in writes)
-            return dict.fromkeys(keys, "another one failed, and all or none was asked for") | failed
+            return dict.fromkeys(keys, ALL_OR_NONE) | failed
         return failed
 
     def settle_late(self) -> None:
-        """Tell the journal of a write that has taken longer than was waited for."""
-        late = self._late
-        if late is None or self._slow.busy:
+        """Tell the journal of a write that has taken longer than was waited for.
+
+        What has to be taken back, and waits behind that write, is taken back now.
+        """
+        if self._slow.busy:
             return
-        self._late = None
+        late, self._late = self._late, None
+        if late is not None:
+            self._settle_late(late)
+        owed, self._owed = self._owed, []
+        for write in owed:
+            self._take_back_one(write)
+
+    def close(self, timeout: float) -> None:
+        """End the thread for slow writes."""
+        self._slow.close(timeout)
+        self._owed = []  # all is undone now, that too
+        self.settle_late()
+
+    def _settle_late(self, late: Write) -> None:
         try:
             there = self._files.read(late.path)
         except OSError:
@@ -99,16 +120,18 @@ class Gate:
         """Files that a write may still come to, which the journal was told of."""
         return frozenset() if self._late is None else frozenset({self._late.path})
 
-    def close(self, timeout: float) -> None:
-        """End the thread for slow writes."""
-        self._slow.close(timeout)
-        self.settle_late()
-
     def _take_back(self, writes: Sequence[Write]) -> str:
         """Undo what was written of a request that failed; what is wrong with that, if anything."""
-        problems = [self._make(write) for write in inverse(writes)]
+        problems = [self._take_back_one(write) for write in inverse(writes)]
         told = [problem for problem in problems if problem]
         return f"; and what was written cannot be taken back: {told[0]}" if told else ""
+
+    def _take_back_one(self, write: Write) -> str | None:
+        """As ``_make``, when the slow write before it is finished."""
+        if write.type in self._slow_types and self._slow.busy:
+            self._owed.append(write)
+            return "not before an earlier write of this kind has finished"
+        return self._make(write)
 
     def _make(self, write: Write) -> str | None:
         """One write; None: it was made, else why not."""
@@ -177,18 +200,25 @@ class Gate:
         if there == write.new:
             self._settle(write, APPLIED)
             return None
-        if there == write.old or self._gives_back(write):
-            self._settle(write, FAILED)
+        if there == write.old or not _is_rounded(write, there) or self._gives_back(write, there):
+            self._settle(write, FAILED)  # what somebody else has written meanwhile is theirs
         else:
             self._settle(write, APPLIED, there)
-        return f"the kernel has made {there!r} of {write.new!r}"
+        return f"the kernel has made {there!r} of {write.new!r}, or somebody else has written it"
 
-    def _gives_back(self, write: Write) -> bool:
+    def _gives_back(self, write: Write, there: str) -> bool:
         """Write what was there before; whether it is there again."""
         try:
-            self._files.write(write.path, write.old)
+            if write.type not in self._slow_types:
+                self._files.write(write.path, write.old)
+            else:
+                self._late = replace(write, old=there, new=write.old)
+                if not self._slow.do(lambda: self._files.write(write.path, write.old)):
+                    return False
+                self._late = None
             return self._files.read(write.path) == write.old
         except OSError:
+            self._late = None
             return False
 
     def _settle(self, write: Write, outcome: str, seen: str | None = None) -> None:
@@ -197,6 +227,16 @@ class Gate:
             self._journal.settle(write, outcome, seen)
         except JournalError:
             return
+
+
+def _is_rounded(write: Write, there: str) -> bool:
+    """Whether what is there can be nothing but what the kernel has made of what was written."""
+    name = posixpath.basename(write.path)
+    if name == "schemata":  # shares of bandwidth are rounded up, to what the hardware has
+        return there.partition("=")[0] == write.new.partition("=")[0]
+    if not (name.startswith("memory.") and there.isdigit() and write.new.isdigit()):
+        return False
+    return 0 <= int(write.new) - int(there) < _LARGEST_PAGE
 
 
 def reason_of(error: OSError, path: str) -> str:

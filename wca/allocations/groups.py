@@ -1,5 +1,6 @@
 """Where the files of a task's allocations are, and what is in them."""
 
+import contextlib
 import posixpath
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from wca.allocations.contract import Files
 from wca.allocations.encoding import Machine, Texts
 from wca.allocations.knobs import READ, Knob, controllers_of, knob_of
+from wca.allocations.quotas import quota_of_all
 from wca.allocators.api import AllocationType, TaskAllocations
 from wca.detectors.api import TaskData
 from wca.errors import NotAvailable, TargetGone, ValidationError
@@ -34,13 +36,18 @@ class Place:
         knob: what it is.
         version: of cgroups.
         folders: of the groups that have it; the first one is read.
-        below: folders of the task's containers, which may be in the way.
+        below: folders of the task's containers.
     """
 
     knob: Knob
     version: int
     folders: tuple[str, ...]
     below: tuple[str, ...] = ()
+
+    @property
+    def divided(self) -> bool:
+        """Whether each container has a part of it, see ``quotas``."""
+        return self.knob.type is AllocationType.QUOTA and self.version == 1 and bool(self.below)
 
     def paths(self, folder: str) -> list[str]:
         """Of the files in one of the folders."""
@@ -103,6 +110,14 @@ class Groups:
         """What is in the files of one folder now. Raises OSError."""
         return tuple(self._files.read(path) for path in place.paths(folder))
 
+    def texts_below(self, place: Place) -> dict[str, Texts]:
+        """The same of the task's containers, by folder; one that is gone is left out."""
+        found = {}
+        for folder in place.below:
+            with contextlib.suppress(OSError):
+                found[folder] = self.texts(place, folder)
+        return found
+
     def read(self, task: TaskData) -> TaskAllocations:
         """What is in force for a task; what cannot be read is absent."""
         found: TaskAllocations = {}
@@ -110,7 +125,11 @@ class Groups:
             try:
                 place = self.place(task, type_)
                 texts = self.texts(place, place.folders[0])
-                found[type_] = place.knob.decode(texts, self.machine)
+                found[type_] = (
+                    quota_of_all(texts, self.texts_below(place), self.machine)
+                    if place.divided
+                    else place.knob.decode(texts, self.machine)
+                )
             except (NotAvailable, TargetGone, ValidationError, Malformed, OSError):
                 continue
         return found

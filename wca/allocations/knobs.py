@@ -43,6 +43,11 @@ class Knob:
     by_device: bool = False
     instead: "Knob | None" = None
 
+    def whole(self, machine: Machine) -> Texts | None:
+        """What an empty list stands for: all that the machine has; None: this is no list."""
+        lists = {_T.CPUSET_CPUS: machine.all_cpus, _T.CPUSET_MEMS: machine.all_nodes}
+        return (v.list_format(lists[self.type]),) if self.type in lists else None
+
 
 def _limit_amount(value: Any) -> float:
     return math.inf if value == "max" else float(value)

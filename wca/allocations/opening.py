@@ -1,14 +1,16 @@
-"""Which journal a run has."""
+"""Which journal a run has, and which history."""
 
 from wca.allocations.api import JournalError
 from wca.allocations.contract import Journal
+from wca.allocations.envelope import History
+from wca.allocations.history_file import KeptHistory
 from wca.allocations.hold import Hold
 from wca.allocations.journal import Journal as DurableJournal
 from wca.allocations.trust import check_folders
 from wca.allocations.volatile import VolatileJournal
 from wca.clock import Clock
 
-__all__ = ["journal_problems", "open_journal"]
+__all__ = ["journal_problems", "open_history", "open_journal"]
 
 
 def open_journal(path: str | None, lease: float, hold: Hold, clock: Clock) -> Journal:
@@ -28,6 +30,18 @@ def open_journal(path: str | None, lease: float, hold: Hold, clock: Clock) -> Jo
     journal = DurableJournal(path, lease=lease, now=clock.now, monotonic=clock.monotonic, hold=hold)
     journal.open()
     return journal
+
+
+def open_history(path: str | None, clock: Clock) -> History:
+    """What was decided before this run.
+
+    Args:
+        path: of the journal, beside which it is; None: nothing is kept.
+        clock: what it is measured with.
+    """
+    if path is None:
+        return History()
+    return KeptHistory(f"{path}.history", clock.now, clock.monotonic)
 
 
 def journal_problems(path: str) -> list[str]:

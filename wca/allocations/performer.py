@@ -1,16 +1,18 @@
 """From what an allocator asks for to what became of it."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError
 from wca.allocations.arbiter import Arbiter
 from wca.allocations.changes import plan
 from wca.allocations.contract import Journal
+from wca.allocations.encoding import printable, shown, tellable
 from wca.allocations.envelope import Ask, Envelope, History
 from wca.allocations.events import Events, is_event
-from wca.allocations.gate import Gate
+from wca.allocations.gate import ALL_OR_NONE, Gate
 from wca.allocations.groups import Groups
 from wca.allocations.ownership import ForeignWrite, Ownership
 from wca.allocations.requests import Refused, Request, Requests
@@ -18,11 +20,14 @@ from wca.allocations.resctrl.files import RdtFiles
 from wca.allocations.resctrl.keeper import Keeper
 from wca.allocations.resctrl.rdt import Rdt
 from wca.allocations.results import Outcome, Result
-from wca.allocators.api import AllocationType
+from wca.allocations.wishes import Wishes
+from wca.allocators.api import AllocationType, RDTAllocation
 from wca.detectors.api import TasksData
 from wca.errors import NotAvailable
 
 __all__ = ["Performer", "Policy"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Performer:
         events: what is done that is no state.
         rdt: what is asked for in resctrl.
         arbiter: says what somebody else has written; one that yields when left out.
+        history: what was done before; nothing when left out.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class Performer:
         events: Events,
         rdt: Rdt,
         arbiter: Arbiter | None = None,
+        history: History | None = None,
     ) -> None:
         self._requests = Requests(groups, files, rdt)
         self._rdt = rdt
@@ -74,9 +81,11 @@ class Performer:
         self._envelope = envelope
         self._policy = policy
         self._events = events
-        self._history = History()
+        self._history = history or History()
         self._arbiter = arbiter or Arbiter(files, journal, gate, Ownership())
         self._keeper = Keeper(files, gate, journal, rdt, self._arbiter.is_theirs)
+        self._wishes = Wishes()
+        self._said = False
 
     def perform(
         self,
@@ -96,16 +105,14 @@ class Performer:
         Returns:
             One result for each request, and what has failed without one.
         """
-        self._history.keep(frozenset(tasks))
+        self._history.keep(tasks, now - self._envelope.longest_pause)
+        self._wishes.keep(tasks)
+        self._say_unprotected(tasks)
         results = [
-            Result(str(task_id), str(type_), value)
+            Result(printable(str(task_id)), printable(str(type_)), value)
             for task_id, one in (asked or {}).items()
             for type_, value in one.items()
         ]
-        try:
-            entries = self._arbiter.look(tasks, now)
-        except JournalError as error:
-            return [_failed(one, f"the journal cannot be read: {error}") for one in results]
         kept: list[Result] = []
         try:
             entries = self._arbiter.look(tasks, now)
@@ -121,13 +128,25 @@ class Performer:
             if not is_event(one.type)
         ]
         granted = self._granted(asks, tasks, now, held)
-        self._carry_out(granted, _ours(entries))
+        self._history.save()
+        self._carry_out(granted, results, _ours(entries))
         if asked is not None:  # else what is not asked for now would be new the next time
             events = [one for one in results if is_event(one.type)]
             self._events.perform(events, tasks, now, held)
+            for one in events:
+                one.value = tellable(one.value)
         asked_paths = {path for _, request in asks if request for path in request.current}
         self._arbiter.settle(asked_paths, now, quiet=bool(held) or not self._policy.act)
         return [*results, *kept]
+
+    def _say_unprotected(self, tasks: TasksData) -> None:
+        """Once: a label that nobody carries, as one that is misspelt, protects nobody."""
+        if not tasks or self._said:
+            return
+        self._said = True
+        for name in self._envelope.protected:
+            if not any(name in task.labels for task in tasks.values()):
+                log.warning("envelope: protected: no task has the label %s: see its spelling", name)
 
     @property
     def foreign_writes(self) -> Sequence[ForeignWrite]:
@@ -144,17 +163,20 @@ class Performer:
     ) -> Request | None:
         task = tasks.get(result.task_id)
         if task is None:
-            _failed(result, "there is no such task")
+            _refused(result, "there is no such task")
             return None
         try:
             type_ = AllocationType(result.type)
         except ValueError:
-            _failed(result, f"there is no allocation type {result.type[:60]!r}")
+            _refused(result, f"there is no allocation type {result.type[:60]!r}")
             return None
         try:
             request = self._requests.request(task, type_, result.value, entries)
         except Refused as error:
-            _failed(result, str(error))
+            _refused(result, str(error))
+            return None
+        except Exception as error:  # noqa: BLE001 - a plugin's value: it costs no other request
+            _refused(result, f"{type(error).__name__} for {shown(result.value)}")
             return None
         result.before, result.after = request.before, request.after
         return request
@@ -170,6 +192,9 @@ class Performer:
         counted: set[str] = set()
         for result, request in asks:
             if request is None:
+                continue
+            if not self._policy.act and self._wishes.stands(request) and not held:
+                granted.append((result, request))
                 continue
             if not request.changes:  # and yet no other one may change it in this interval
                 granted.append((result, request))
@@ -204,6 +229,7 @@ class Performer:
             tasks[result.task_id].labels,
             request.back,
             self._policy.decides,
+            request.measures,
         )
 
     def _make_room(
@@ -221,9 +247,14 @@ class Performer:
             request.current |= {path: moved[path] for path in moved.keys() & request.current}
 
     def _carry_out(
-        self, granted: Sequence[tuple[Result, Request]], entries: Mapping[str, Entry]
+        self,
+        granted: Sequence[tuple[Result, Request]],
+        results: Sequence[Result],
+        entries: Mapping[str, Entry],
     ) -> None:
-        if self._policy.act:
+        whole = self._policy.all_or_nothing
+        spoilt = whole and any(one.outcome is Outcome.FAILED for one in results)
+        if self._policy.act and not spoilt:
             self._make_room(granted, entries)
         current: dict[str, str] = {}
         for _, request in granted:
@@ -233,17 +264,39 @@ class Performer:
             key: f"{other} wants another value in the same file"
             for key, other in planned.conflicts.items()
         }
+        if spoilt or (whole and failed):
+            # What was there before the agent is given back all the same.
+            planned = plan([one.wanted for _, one in granted if one.back], current)
+            failed = {_key(one): ALL_OR_NONE for one, asked in granted if not asked.back} | failed
+            whole = False
         if self._policy.act:
-            whole = self._policy.all_or_nothing
             failed |= self._gate.apply(planned.writes, whole=whole)
+        planned.share(failed)
         done = Outcome.APPLIED if self._policy.act else Outcome.WOULD
         for result, request in granted:
-            key = (result.task_id, result.type)
+            key = _key(result)
             result.writes = [one for one in planned.writes if (one.task_id, one.type) == key]
             if key in failed:
                 _failed(result, failed[key])
             elif request.changes:
                 result.outcome = done
+                if not self._policy.act:
+                    self._wishes.add(request)
+
+
+def _key(result: Result) -> tuple[str, str]:
+    return result.task_id, result.type
+
+
+def _refused(result: Result, reason: str) -> None:
+    """It failed before it was known whether its value is one."""
+    _failed(result, reason)
+    value = result.value
+    if isinstance(value, RDTAllocation):
+        texts = {one.name: tellable(getattr(value, one.name)) for one in fields(value)}
+        result.value = RDTAllocation(**texts)
+    else:
+        result.value = tellable(value)
 
 
 def _ours(entries: Mapping[str, Entry]) -> dict[str, Entry]:

@@ -1,18 +1,23 @@
 """One request of an allocator: what it means in files, and how much it is."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import contextlib
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wca.allocations.api import Entry
 from wca.allocations.changes import Change, Wanted
 from wca.allocations.contract import Files
 from wca.allocations.devices import with_device
-from wca.allocations.encoding import Texts
+from wca.allocations.encoding import Machine, Texts, period_of
+from wca.allocations.envelope import Measure
 from wca.allocations.gate import reason_of
 from wca.allocations.groups import Groups, Place
 from wca.allocations.idle import AFTER_IDLE, WHILE_IDLE, weight_file
 from wca.allocations.knobs import Knob
+from wca.allocations.measures import measures
+from wca.allocations.quotas import parts_of_quota, quota_of_all
 from wca.allocations.values import key_of
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TaskData
@@ -23,8 +28,6 @@ if TYPE_CHECKING:
     from wca.allocations.resctrl.rdt import Rdt
 
 __all__ = ["Refused", "Request", "Requests", "foreign_of", "is_back"]
-
-_UNLIMITED = "-1"
 
 
 class Refused(WcaError):  # noqa: N818 - named for what the kernel or the value does
@@ -43,6 +46,7 @@ class Request:
         now: how much is in force; None: it cannot be told.
         back: whether it is what was there before the agent.
         foreign: a file of it that somebody else has written since we did; empty: none.
+        measures: how much is asked for, as each type of which bounds hold for it.
         after: the value that would be in force; None: the one that was asked for.
         affects: group of resctrl in which others may be that feel it; None: there is none.
     """
@@ -54,6 +58,7 @@ class Request:
     now: float | None = None
     back: bool = False
     foreign: str = ""
+    measures: Sequence[Measure] = ()
     after: Any = None
     affects: str | None = None
 
@@ -95,48 +100,121 @@ class Requests:
             return self._rdt.request(task, entries)
         try:
             place = self._groups.place(task, type_)
-            texts = place.knob.encode(value, self._groups.machine)
-            before = self._before(place)
-            changes = self._changes(place, texts, entries)
+            if place.divided:
+                return self._divided(task, place, value, entries)
+            found = {folder: self._groups.texts(place, folder) for folder in place.folders}
+            aims = {one: self._aim(place, one, value, found[one], entries) for one in found}
+            changes = self._changes(place, aims, entries)
             current = {one.path: self._files.read(one.path) for one in changes}
         except (NotAvailable, TargetGone, ValidationError, Malformed) as error:
             raise Refused(str(error)) from None
         except OSError as error:
             raise Refused(reason_of(error, str(error.filename))) from None
-        knob = place.knob
-        asked = knob.decode(texts, self._groups.machine)
-        amount = knob.amount(asked)
-        now = None if before is None else knob.amount(_in_question(knob, before, asked))
+        first = place.folders[0]
+        asked = place.knob.decode(aims[first], self._groups.machine)
+        measured = measures(place, aims[first], changes, self._machine(place, found[first]))
+        amount = measured[0].amount
+        now = self._now(place, found.values(), asked)
         grows = now is not None and amount > now
+        written = [self._never_empty(one, current) for one in changes]
         return Request(
-            Wanted(task.task_id, type_.value, changes, grows),
+            Wanted(task.task_id, type_.value, written, grows),
             current,
-            before,
+            self._decoded(place, found[first]),
             amount,
             now,
-            is_back(changes, entries),
+            is_back(changes, entries, current),
             foreign_of(current, entries),
+            measured,
         )
 
-    def _before(self, place: Place) -> Any:
+    def _machine(self, place: Place, texts: Texts) -> Machine:
+        """What the values of a group are relative to.
+
+        One with a limit keeps its period: the kernel compares those of groups and of the groups
+        above them in every moment, also between the writes of period and quota.
+        """
+        machine = self._groups.machine
+        period = period_of(texts) if place.knob.type is AllocationType.QUOTA else None
+        return machine if period is None else replace(machine, period=period)
+
+    def _aim(
+        self, place: Place, folder: str, value: Any, found: Texts, entries: Mapping[str, Entry]
+    ) -> Texts:
+        """What is to be in the files of a folder.
+
+        Where a value is the one from before the agent, or in force, as allocators are shown it,
+        that is exactly what was or is there, however the same value would be written otherwise.
+        """
+        if place.knob.by_device:
+            return place.knob.encode(value, self._groups.machine)
+        texts, problem = None, None
         try:
-            texts = self._groups.texts(place, place.folders[0])
+            texts = place.knob.encode(value, self._machine(place, found))
+        except ValidationError as error:
+            problem = error
+        original = _originals(place.paths(folder), found, entries)
+        for there in (found,) if texts == found else (original, found):
+            if self._says(place, there, value, texts):
+                return there
+        if texts is None:
+            raise problem or ValidationError("no value")
+        return texts
+
+    def _says(self, place: Place, there: Texts, value: Any, texts: Texts | None) -> bool:
+        """Whether what is or was there is a value, or one that is read as the same."""
+        shown = self._decoded(place, there)
+        if shown is None:
+            return False
+        if type(value) is type(shown) and value == shown:
+            return True
+        if texts is None:
+            return False
+        return bool(
+            shown == place.knob.decode(texts, self._groups.machine)
+            or (shown == "" and texts == place.knob.whole(self._groups.machine))
+        )
+
+    def _decoded(self, place: Place, texts: Texts) -> Any:
+        try:
             return place.knob.decode(texts, self._groups.machine)
         except Malformed:
             return None
 
-    def _changes(self, place: Place, texts: Texts, entries: Mapping[str, Entry]) -> list[Change]:
+    def _now(self, place: Place, found: Iterable[Texts], asked: Any) -> float | None:
+        """How much is in force; of several groups the one that is changed most."""
+        knob, values = place.knob, [self._decoded(place, texts) for texts in found]
+        if None in values:
+            return None
+        amount = knob.amount(asked)
+        amounts = [knob.amount(_in_question(knob, one, asked)) for one in values]
+        return min(amounts) if amount > min(amounts) else max(amounts)
+
+    def _changes(
+        self, place: Place, aims: Mapping[str, Texts], entries: Mapping[str, Entry]
+    ) -> list[Change]:
         changes = [
             Change(part, line, self._cgroup(folder))
-            for folder in place.folders
+            for folder, texts in aims.items()
             for path, text in zip(place.paths(folder), texts, strict=True)
             for part, line in _parts(place.knob, path, text)
         ]
-        if place.knob.type is AllocationType.QUOTA and place.version == 1:
-            return changes + self._of_containers(place, texts, entries)
         if place.knob.type is AllocationType.CPU_IDLE:
             return self._idle(place, changes[0], entries)
         return changes
+
+    def _never_empty(self, change: Change, current: Mapping[str, str]) -> Change:
+        """A list that was empty becomes that of the group above, as undo has it.
+
+        Cgroup v2 takes no empty one while there are processes (``validate_change``).
+        """
+        if change.new or not current[change.path]:
+            return change
+        folder, _, name = change.path.rpartition("/")
+        with contextlib.suppress(OSError):
+            above = self._files.read(f"{folder.rpartition('/')[0]}/{name}.effective")
+            return replace(change, new=above)
+        return change
 
     def _cgroup(self, folder: str) -> tuple[str, int]:
         inode = self._files.inode(folder)
@@ -144,28 +222,34 @@ class Requests:
             raise Refused("its cgroup is gone")
         return folder, inode
 
-    def _of_containers(
-        self, place: Place, texts: Texts, entries: Mapping[str, Entry]
-    ) -> list[Change]:
-        """What their limits have to be.
-
-        Cgroup v1 refuses a task less than one of its containers has: those are without a limit of
-        their own as long as it is more than the task's.
-        """
-        machine, decode = self._groups.machine, place.knob.decode
-        changes = []
-        for folder in place.below:
-            try:
-                period, quota = self._groups.texts(place, folder)
-            except OSError:
-                continue
-            path = place.paths(folder)[1]
-            own = entries[path].original if path in entries else quota
-            limited = _UNLIMITED not in (own, texts[1])
-            too_much = limited and decode((period, own), machine) > decode(texts, machine)
-            new = _UNLIMITED if too_much else own
-            changes.append(Change(path, new, self._cgroup(folder)))
-        return changes
+    def _divided(
+        self, task: TaskData, place: Place, value: Any, entries: Mapping[str, Entry]
+    ) -> Request:
+        """A quota that is divided among the containers of the task, see ``quotas``."""
+        machine, own = self._groups.machine, place.folders[0]
+        found = {own: self._groups.texts(place, own), **self._groups.texts_below(place)}
+        first = {one: _originals(place.paths(one), found[one], entries) for one in found}
+        shown, before = _quota(found, own, machine), _quota(first, own, machine)
+        if value == before:
+            aims = first
+        elif value == shown:
+            aims = found
+        else:
+            below = {one: texts for one, texts in first.items() if one != own}
+            whole, parts = parts_of_quota(value, first[own], below, machine)
+            aims = {own: whole, **parts}
+        changes = self._changes(place, aims, entries)
+        current = dict(zip(_paths(place, found), itertools.chain(*found.values()), strict=True))
+        amount = before if aims is first else shown if aims is found else float(value)
+        return Request(
+            Wanted(task.task_id, place.knob.type.value, changes, amount > shown),
+            current,
+            shown,
+            amount,
+            shown,
+            is_back(changes, entries, current),
+            foreign_of(current, entries),
+        )
 
     def _idle(self, place: Place, idle: Change, entries: Mapping[str, Entry]) -> list[Change]:
         """The weight changes along with it, and comes back when the idle class is left."""
@@ -181,6 +265,32 @@ class Requests:
         return [idle, weight]
 
 
+def _originals(paths: Sequence[str], found: Texts, entries: Mapping[str, Entry]) -> Texts:
+    """What was in files before the agent."""
+    return tuple(
+        entries[path].original if path in entries else text
+        for path, text in zip(paths, found, strict=True)
+    )
+
+
+def _paths(place: Place, folders: Iterable[str]) -> Iterable[str]:
+    return itertools.chain.from_iterable(place.paths(folder) for folder in folders)
+
+
+def _quota(texts: Mapping[str, Texts], own: str, machine: Machine) -> float:
+    return quota_of_all(texts[own], {one: texts[one] for one in texts if one != own}, machine)
+
+
+def is_back(
+    changes: Sequence[Change], entries: Mapping[str, Entry], current: Mapping[str, str]
+) -> bool:
+    """Whether all that would be written was there before the agent."""
+    written = [one for one in changes if not one.implied and current[one.path] != one.new]
+    return bool(written) and all(
+        one.path in entries and entries[one.path].original == one.new for one in written
+    )
+
+
 def _parts(knob: Knob, path: str, text: str) -> list[tuple[str, str]]:
     """A file and what is to be in it; of one with a line for each device each line."""
     if not knob.by_device:
@@ -193,12 +303,6 @@ def _in_question(knob: Knob, before: Any, asked: Any) -> Any:
     if not knob.by_device:
         return before
     return {device: limits for device, limits in before.items() if device in asked}
-
-
-def is_back(changes: Sequence[Change], entries: Mapping[str, Entry]) -> bool:
-    """Whether all that was there before the agent comes back."""
-    ours = [one for one in changes if one.path in entries]
-    return bool(ours) and all(entries[one.path].original == one.new for one in ours)
 
 
 def foreign_of(current: Mapping[str, str], entries: Mapping[str, Entry]) -> str:

@@ -48,7 +48,7 @@ class VolatileJournal:
             before = entry.settled if write.implied else ()  # there until the next write is made
             settled = tuple(dict.fromkeys((write.new, *([seen] if seen else []), *before)))
             entry = replace(entry, settled=settled, pending=pending, implied=write.implied)
-        if not entry.values or entry.values == (entry.original,):
+        if not entry.values or (entry.values == (entry.original,) and not entry.implied):
             del self._entries[write.path]
         else:
             self._entries[write.path] = replace(

@@ -2,10 +2,11 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-from wca.allocators.api import Allocator, TasksAllocations
+from wca.allocators.api import AllocationType, Allocator, TasksAllocations
+from wca.allocators.restored import Restored
 from wca.allocators.rules import Rule, Rules, compile_rules
 from wca.config.types import Path
 from wca.config.yaml_text import YamlProblem, plain_document
@@ -27,7 +28,7 @@ class StaticAllocator(Allocator):
     """Grants what rules say, to the tasks that they are about, in every interval.
 
     Later rules win over earlier ones, for each task and each type by itself. A rule about a task
-    that is not there does nothing.
+    that is not there does nothing. What no rule grants any more is given back.
 
     Args:
         rules: ``allocations``: values by type, see docs/allocation.md. Which tasks: ``task_id``;
@@ -52,6 +53,7 @@ class StaticAllocator(Allocator):
         self._of_file: list[Rule] = []
         self._stamp: _Stamp | None = None
         self._problem = ""
+        self._restored = Restored()
         if not self._own and config is None:
             raise ValidationError("there is nothing to grant: write rules, or config with a file")
 
@@ -65,6 +67,21 @@ class StaticAllocator(Allocator):
             return [f"config: {error}"]
         return []
 
+    def granted(self, *, of_file: bool = False) -> list[tuple[str, AllocationType, Any]]:
+        """Every value that its rules grant, with where it stands.
+
+        Args:
+            of_file: of those in the file as it is now, instead of ``rules``.
+        """
+        if not of_file:
+            return list(_values("rules", self._own))
+        if self.config is None:
+            return []
+        try:
+            return list(_values(self.config, _rules_of(self.config, len(self._own))))
+        except ValidationError:  # see check
+            return []
+
     def allocate(
         self,
         platform: Platform,  # noqa: ARG002 - the contract's parameter
@@ -77,6 +94,8 @@ class StaticAllocator(Allocator):
         for rule in (*self._own, *self._of_file):
             for task_id in rule.chosen(tasks_data):
                 granted.setdefault(task_id, {}).update(rule.allocations)
+        for task_id, values in self._restored.of(granted, tasks_data).items():
+            granted.setdefault(task_id, {}).update(values)
         return granted, [], []
 
     def _reload(self, path: str) -> None:
@@ -98,6 +117,12 @@ class StaticAllocator(Allocator):
         elif self._problem and not problem:
             _log.info("%s can be used again", self.config)
         self._problem = problem
+
+
+def _values(place: str, rules: Sequence[Rule]) -> Iterator[tuple[str, AllocationType, Any]]:
+    for number, rule in enumerate(rules):
+        for type_, value in rule.allocations.items():
+            yield f"{place}[{number}].allocations.{type_}", type_, value
 
 
 def _stamp(path: str) -> _Stamp | None:

@@ -24,14 +24,15 @@ from wca.allocations.in_force import InForce
 from wca.allocations.journal import DEFAULT_JOURNAL
 from wca.allocations.knobs import SLOW
 from wca.allocations.lease import Lease
-from wca.allocations.opening import journal_problems, open_journal
+from wca.allocations.opening import journal_problems, open_history, open_journal
 from wca.allocations.ownership import ForeignWrites, Ownership
 from wca.allocations.performer import Performer, Policy
 from wca.allocations.resctrl.files import RdtFiles
 from wca.allocations.resctrl.opening import find_resctrl_files, remove_all_groups
 from wca.allocations.resctrl.options import RdtOptions, reading
 from wca.allocations.resctrl.rdt import Rdt
-from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator
+from wca.allocations.usable import value_problem
+from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator, StaticAllocator
 from wca.allocators.calling import UsableAllocator
 from wca.audit.audit import Audit, LossySink
 from wca.audit.kubernetes_events import KubernetesEvents
@@ -82,7 +83,8 @@ class AllocationRunner(MeasurementRunner):
         all_or_nothing: whether one request that fails takes back those of the same interval.
         hold: a file; while it is there everything is given back and nothing is written.
         journal: the file that knows what has to be undone, for the guardian and the next start,
-            too; used with ``act: true`` only.
+            too; used with ``act: true`` only. Beside it is ``NAME.history``: what was decided in
+            the last day.
         lease: how long values last when the allocator does not answer any more, or when the agent
             is dead and a guardian lives; two intervals at least.
         records: a file that takes one line of JSON for each decision and each anomaly that is new.
@@ -148,12 +150,14 @@ class AllocationRunner(MeasurementRunner):
             )
         self.allocator = NOPAllocator() if allocator is None else allocator
         UsableAllocator().check(self.allocator)
+        self.allocation_configuration = allocation_configuration or AllocationConfiguration()
+        for problem in self._value_problems():
+            raise ValidationError(f"allocator: {problem}")
         self.act = act
         given = options.get("metrics_storage") is not None  # else one standard output
         shared = LogStorage() if given else self.metrics_storage
         self.anomalies_storage = shared if anomalies_storage is None else anomalies_storage
         self.allocations_storage = shared if allocations_storage is None else allocations_storage
-        self.allocation_configuration = allocation_configuration or AllocationConfiguration()
         self.envelope = envelope or Envelope()
         self.all_or_nothing = all_or_nothing
         self.hold = hold
@@ -181,6 +185,7 @@ class AllocationRunner(MeasurementRunner):
         root = self.act and os.geteuid() != 0
         return [
             *super().check(),
+            *(f"allocator: {problem}" for problem in self._value_problems(of_file=True)),
             *(f"records: {problem}" for problem in records),
             *(f"state: {problem}" for problem in state),
             *(f"journal: {problem}" for problem in journal),
@@ -188,6 +193,17 @@ class AllocationRunner(MeasurementRunner):
             *(f"kubernetes_events: {problem}" for problem in events),
             *(["act: true needs root: only root may write to cgroups"] if root else []),
         ]
+
+    def _value_problems(self, *, of_file: bool = False) -> list[str]:
+        """What no machine can grant of what a StaticAllocator is known to ask for."""
+        if not isinstance(self.allocator, StaticAllocator):
+            return []
+        unit = self.allocation_configuration.cpu_shares_unit
+        found = [
+            (place, value_problem(type_, value, unit))
+            for place, type_, value in self.allocator.granted(of_file=of_file)
+        ]
+        return [f"{place}: {problem}" for place, problem in found if problem]
 
     def run(self) -> int:
         """As MeasurementRunner does; 1 where something that was changed is still in force then."""
@@ -221,7 +237,7 @@ class AllocationRunner(MeasurementRunner):
 
     def _stages_of_allocation(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Asking, and doing."""
-        config = self.allocation_configuration
+        config, nodes = self.allocation_configuration, engine.platform.node_cpus
         machine = Machine(
             engine.platform.cpus,
             config.cpu_quota_period,
@@ -229,6 +245,8 @@ class AllocationRunner(MeasurementRunner):
             engine.platform.numa_nodes,
             os.sysconf("SC_PAGESIZE"),
             functools.partial(device_number, engine.kernel),
+            frozenset().union(*nodes.values()) or None,
+            frozenset(nodes) or None,
         )
         groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
         files, mounted = find_resctrl_files(self._files)
@@ -306,13 +324,14 @@ class AllocationRunner(MeasurementRunner):
         if self.act and self.remove_all_resctrl_groups and not lease.held:
             remove_all_groups(files)
         actions = Actions(groups, files, lambda: swap_enabled(engine.kernel))
-        events = Events(actions, self.envelope, act=self.act)
+        history = open_history(self.journal if self.act else None, engine.clock)
+        events = Events(actions, self.envelope, act=self.act, history=history)
         engine.lifecycle.on_close("events", events.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
         arbiter = self._arbiter(files, journal, gate)
         engine.lifecycle.on_close("ownership", lambda _: arbiter.close())
         performer = Performer(
-            groups, files, gate, journal, self.envelope, policy, events, rdt, arbiter
+            groups, files, gate, journal, self.envelope, policy, events, rdt, arbiter, history
         )
         return performer, lease
 

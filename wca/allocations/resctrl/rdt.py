@@ -154,7 +154,7 @@ class Rdt:
             allocation_of(name_of(plan.now, task.task_id), before),
             amount,
             now,
-            is_back(changes, entries),
+            is_back(changes, entries, current),
             foreign_of(current, entries),
             after=allocation_of(name_of(plan.group, task.task_id), after),
             affects=self._affected(plan, current),
