@@ -160,7 +160,7 @@ def test_from_next_to_nothing_a_step_is_a_little(type_, now, amount, too_much):
         ({"minimums": {T.QUOTA: math.nan}}, "minimums: cpu_quota: expected a number"),
         ({"maximums": {T.QUOTA: -1}}, "maximums: cpu_quota: expected a number"),
         ({"minimums": {T.SHARES: True}}, "minimums: cpu_shares: expected a number"),
-        ({"minimums": {T.RDT: 3}}, "minimums: rdt has no amount"),
+        ({"minimums": {T.KILL: 3}}, "minimums: kill has no amount"),
         ({"maximums": {T.PIDS_MAX: 3}}, "maximums: pids_max: 3 is less than its minimum of 8"),
         (
             {"minimums": {T.SHARES: 2}, "maximums": {T.SHARES: 1}},
