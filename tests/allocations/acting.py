@@ -55,8 +55,8 @@ class Acting:
         attempts=None,
         **policy,
     ):
-        self.plain = files or KernelFiles()
-        self.files, options = find_resctrl_files(self.plain)
+        self.kernel = files or KernelFiles()
+        self.files, options = find_resctrl_files(self.kernel)
         self.journal = journal or VolatileJournal()
         self.machine = Machine(cpus, nodes=nodes)
         self.groups = Groups(locate, self.files, self.machine)

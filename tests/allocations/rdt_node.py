@@ -65,7 +65,6 @@ class RdtNode:
         self.journal.open()
         locate = CgroupHierarchies(self.tree.kernel).locate
         self.acting = Acting(locate, files=kernel, journal=self.journal, **options)
-        self.acting.kernel = kernel
         self.acting.tasks = self.tasks
         return self
 

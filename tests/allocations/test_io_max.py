@@ -138,7 +138,7 @@ def test_undo_of_the_guardian_knows_lines_too(acting):
 def test_a_limit_of_another_device_is_no_step_on_the_way(acting):
     """What is in force for the device that is asked for is what steps are measured from."""
     set_by_somebody(acting, OTHER, 1000)
-    acting.performer = Acting(acting.groups._locate, files=acting.plain, decides=True).performer
+    acting.performer = Acting(acting.groups._locate, files=acting.kernel, decides=True).performer
     assert acting.ask({"t": {T.IO_MAX: {EIGHT: {"rbps": 10_000}}}}) == {("t", T.IO_MAX): "applied"}
     acting.now = 1000.0
     grow = {"t": {T.IO_MAX: {OTHER: {"rbps": 9_000}}}}

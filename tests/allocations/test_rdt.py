@@ -331,3 +331,36 @@ def test_threads_leave_a_group_before_it_is_removed_whenever_it_was_made(node):
     node.ask(batch=Rdt("be", "0=f"))
     node.acting.undo()
     assert (node.where("batch"), node.groups()) == ({"gold"}, {"gold"})
+
+
+# -- whose it is
+
+
+def test_a_task_that_was_started_again_goes_back_and_nobody_is_blamed(node):
+    node.ask(batch=Rdt(l3="0=f"))
+    for thread in node.members["batch"]:
+        node.resctrl.move(thread, Place("", ""))
+    assert node.ask(batch=Rdt(l3="0=f")) == {"batch": "applied"}
+    assert not node.acting.performer.foreign_writes
+    assert node.where("batch") == {OWN}
+
+
+def test_a_group_that_somebody_removes_is_theirs_for_an_hour(node):
+    node.ask(batch=Rdt(l3="0=f"))
+    node.resctrl.remove(f"{POINT}/{OWN}")
+    assert node.ask(batch=Rdt(l3="0=f")) == {"batch": "rejected: foreign"}
+    (found,) = node.acting.performer.foreign_writes
+    assert (found.entry.path, found.value) == (f"{POINT}/{OWN}", "absent")
+    assert node.groups() == set()
+    node.acting.now = 3601.0
+    assert node.ask(batch=Rdt(l3="0=f")) == {"batch": "applied"}
+
+
+def test_who_takes_a_task_out_of_a_group_costs_the_others_in_it_nothing(node):
+    shared = Rdt("be", "0=f")
+    node.ask(batch=shared, web=shared)
+    node.resctrl.make(f"{POINT}/gold")
+    for thread in node.members["batch"]:
+        node.resctrl.move(thread, Place("gold", ""))
+    assert node.ask(batch=shared, web=shared) == {"batch": "rejected: foreign", "web": "unchanged"}
+    assert (node.where("web"), node.where("batch")) == ({"wca-group.be"}, {"gold"})

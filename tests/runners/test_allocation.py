@@ -225,7 +225,7 @@ def test_an_answer_that_makes_no_sense_costs_itself(run, tree, answer, caplog):
         ({"batch": {"cpu_qouta": 0.5}}, "there is no allocation type 'cpu_qouta'"),
         ({"batch": {T.QUOTA: 7}}, "expected a number from 0 to 1, got 7"),
         ({"batch": {T.QUOTA: object()}}, "expected a number from 0 to 1, got a object"),
-        ({"batch": {T.RDT: None}}, "not in this release"),
+        ({"batch": {T.RDT: None}}, "resctrl is not mounted"),
         ({"batch": {T.CPU_IDLE: 1}}, "cpu.idle is gone, or not on this kernel"),
     ],
 )

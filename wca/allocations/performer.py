@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError
@@ -21,7 +21,7 @@ from wca.allocations.resctrl.keeper import Keeper
 from wca.allocations.resctrl.rdt import Rdt
 from wca.allocations.results import Outcome, Result
 from wca.allocations.wishes import Wishes
-from wca.allocators.api import AllocationType
+from wca.allocators.api import AllocationType, RDTAllocation
 from wca.detectors.api import TasksData
 from wca.errors import NotAvailable
 
@@ -83,9 +83,9 @@ class Performer:
         self._events = events
         self._history = history or History()
         self._arbiter = arbiter or Arbiter(files, journal, gate, Ownership())
+        self._keeper = Keeper(files, gate, journal, rdt, self._arbiter.is_theirs)
         self._wishes = Wishes()
         self._said = False
-        self._keeper = Keeper(files, gate, journal, rdt, self._arbiter.is_theirs)
 
     def perform(
         self,
@@ -113,10 +113,6 @@ class Performer:
             for task_id, one in (asked or {}).items()
             for type_, value in one.items()
         ]
-        try:
-            entries = self._arbiter.look(tasks, now)
-        except JournalError as error:
-            return [_failed(one, f"the journal cannot be read: {error}") for one in results]
         kept: list[Result] = []
         try:
             entries = self._arbiter.look(tasks, now)
@@ -256,7 +252,9 @@ class Performer:
         results: Sequence[Result],
         entries: Mapping[str, Entry],
     ) -> None:
-        if self._policy.act:
+        whole = self._policy.all_or_nothing
+        spoilt = whole and any(one.outcome is Outcome.FAILED for one in results)
+        if self._policy.act and not spoilt:
             self._make_room(granted, entries)
         current: dict[str, str] = {}
         for _, request in granted:
@@ -266,8 +264,7 @@ class Performer:
             key: f"{other} wants another value in the same file"
             for key, other in planned.conflicts.items()
         }
-        whole = self._policy.all_or_nothing
-        if whole and (failed or any(one.outcome is Outcome.FAILED for one in results)):
+        if spoilt or (whole and failed):
             # What was there before the agent is given back all the same.
             planned = plan([one.wanted for _, one in granted if one.back], current)
             failed = {_key(one): ALL_OR_NONE for one, asked in granted if not asked.back} | failed
@@ -294,7 +291,12 @@ def _key(result: Result) -> tuple[str, str]:
 def _refused(result: Result, reason: str) -> None:
     """It failed before it was known whether its value is one."""
     _failed(result, reason)
-    result.value = tellable(result.value)
+    value = result.value
+    if isinstance(value, RDTAllocation):
+        texts = {one.name: tellable(getattr(value, one.name)) for one in fields(value)}
+        result.value = RDTAllocation(**texts)
+    else:
+        result.value = tellable(value)
 
 
 def _ours(entries: Mapping[str, Entry]) -> dict[str, Entry]:
