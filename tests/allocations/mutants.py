@@ -79,8 +79,8 @@ MUTANTS = [
         "a step in percent taken for a share",
         "Crane",
         "envelope",
-        "step = self.grow_step if ask.grows else self.shrink_step",
-        "step = 100 * (self.grow_step if ask.grows else self.shrink_step)",
+        "step = (self.grow_step if ask.grows else self.shrink_step) * ask.now",
+        "step = 100 * (self.grow_step if ask.grows else self.shrink_step) * ask.now",
         MACHINE,
     ),
     mutant(
