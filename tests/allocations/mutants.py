@@ -129,8 +129,8 @@ MUTANTS = [
         "an age in whole minutes",
         "oomd",
         "envelope",
-        "return now - self._last.get((ask.task_id, ask.type), -math.inf)",
-        "return -((self._last.get((ask.task_id, ask.type), -math.inf) - now) // 60) * 60",
+        "return now - self._last.get(ask.what, -math.inf)",
+        "return -((self._last.get(ask.what, -math.inf) - now) // 60) * 60",
         MACHINE,
     ),
     mutant(

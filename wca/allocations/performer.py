@@ -236,7 +236,11 @@ class Performer:
         self, granted: Sequence[tuple[Result, Request]], entries: Mapping[str, Entry]
     ) -> None:
         """What fails here lets the request fail that needs it."""
-        ids = [result.task_id for result, _ in granted if result.type == AllocationType.RDT]
+        ids = [
+            result.task_id
+            for result, request in granted
+            if result.type == AllocationType.RDT and request.changes
+        ]
         try:
             writes = self._rdt.room(ids, entries) if ids else []
         except NotAvailable:

@@ -107,8 +107,11 @@ class Interval:
         lack = 1 + len(self.state.groups) + len(new) - self.state.control.closids
         places = places_in_force(entries.values())
         writes: list[Write] = []
+        wanted = {plan.group for plan in self.plans.values()}
         for path in sorted(filter(is_group, entries)):
             group = path.removeprefix(self.state.point)
+            if group in wanted:  # others go into it
+                continue
             inside = [place for place, entry in places.items() if entry.ours == group]
             leaving = [id_ for id_, plan in plans.items() if plan.now == group != plan.group]
             if lack > 0 and leaving and {plans[id_].place for id_ in leaving} >= set(inside):
