@@ -11,6 +11,8 @@ from wca.allocations.groups import Groups
 from wca.allocations.knobs import SLOW
 from wca.allocations.ownership import Ownership
 from wca.allocations.performer import Performer, Policy
+from wca.allocations.resctrl.opening import find_resctrl_files
+from wca.allocations.resctrl.rdt import Rdt
 from wca.allocations.slow import SlowWrites
 from wca.allocations.volatile import VolatileJournal
 
@@ -45,6 +47,7 @@ class Acting:
         envelope=None,
         slow=None,
         history=None,
+        root_rows=None,
         expires=lambda: 100.0,
         slow_events=SlowWrites,
         swaps=False,
@@ -52,19 +55,22 @@ class Acting:
         attempts=None,
         **policy,
     ):
-        self.files = files or KernelFiles()
+        self.kernel = files or KernelFiles()
+        self.files, options = find_resctrl_files(self.kernel)
         self.journal = journal or VolatileJournal()
         self.machine = Machine(cpus, nodes=nodes)
         self.groups = Groups(locate, self.files, self.machine)
         self.policy = Policy(**{"act": True, "decides": False, **policy})
         self.gate = Gate(self.files, self.journal, "test", expires, SLOW, slow or SlowWrites())
         envelope = envelope or Envelope()
+        self.rdt = Rdt(self.groups, self.files, options, root_rows)
         actions = Actions(self.groups, self.files, lambda: swaps)
         self.events = Events(actions, envelope, act=self.policy.act, slow=slow_events)
         arbiter = Arbiter(self.files, self.journal, self.gate, ownership or Ownership(), attempts)
         self.performer = Performer(
             *(self.groups, self.files, self.gate, self.journal, envelope, self.policy),
             self.events,
+            self.rdt,
             arbiter,
             history,
         )

@@ -40,6 +40,8 @@ class Kernel:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
         return self.files[path]
 
+    read_all = read
+
     def write(self, path, text):
         self.log.append((path, text))
         self.change(path, text)

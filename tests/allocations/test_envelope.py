@@ -142,11 +142,12 @@ def test_types_of_one_file_have_one_pause():
         (T.CPUSET_CPUS, 1, 2, 3),
         (T.CPUSET_MEMS, 1, 2, 3),
         (T.CPU_WEIGHT, 1, 2, 3),
-        (T.MEMORY_LOW, 4096, 16 << 20, 17 << 20),
+        (T.MEMORY_LOW, 0, 16 << 20, None),
+        (T.PIDS_MAX, 8, 12, 13),
         (T.SHARES, 0.002, 0.028, 0.2),
     ],
 )
-def test_from_next_to_nothing_a_step_is_a_little(type_, now, amount, too_much):
+def test_a_step_is_at_least_one_and_from_nothing_all(type_, now, amount, too_much):
     assert Granting()(ask(amount, now, type_)) is None
     if too_much is not None:
         assert Granting()(ask(too_much, now, type_)) == "grow_step"
@@ -160,7 +161,7 @@ def test_from_next_to_nothing_a_step_is_a_little(type_, now, amount, too_much):
         ({"minimums": {T.QUOTA: math.nan}}, "minimums: cpu_quota: expected a number"),
         ({"maximums": {T.QUOTA: -1}}, "maximums: cpu_quota: expected a number"),
         ({"minimums": {T.SHARES: True}}, "minimums: cpu_shares: expected a number"),
-        ({"minimums": {T.RDT: 3}}, "minimums: rdt has no amount"),
+        ({"minimums": {T.KILL: 3}}, "minimums: kill has no amount"),
         ({"maximums": {T.PIDS_MAX: 3}}, "maximums: pids_max: 3 is less than its minimum of 8"),
         (
             {"minimums": {T.SHARES: 2}, "maximums": {T.SHARES: 1}},

@@ -43,6 +43,8 @@ class FakeKernel:
         self._present(path)
         return self.files[path]
 
+    read_all = read
+
     def write(self, path, text):
         self._present(path)
         if path in self.refuses:

@@ -21,6 +21,7 @@ from tests.allocations.kernel_stand_in import Kernel, Times
 from wca.allocations.encoding import period_of
 from wca.allocations.envelope import Envelope
 from wca.allocations.journal import Journal, recover
+from wca.allocations.ownership import YIELD_FOR
 from wca.allocations.results import Outcome
 from wca.allocators import AllocationType
 from wca.detectors.api import TaskData
@@ -34,7 +35,7 @@ LEAST = {"pids.max": 8, "memory.limit_in_bytes": 16 * MEBIBYTE, "cpu.cfs_quota_u
 MOST = {"pids.max": 1000}
 STEP, SHRINK_PAUSE, GROW_PAUSE, DECISIONS, DAY = 0.5, 10.0, 60.5, 12, 86400.0
 #: Shares are weights to the envelope where a weight was asked for, which is coarser.
-COARSE = {"cpu.shares": 11, "cpu.cfs_quota_us": 1e-9}
+COARSE = {"cpu.shares": 31, "pids.max": 1, "cpu.cfs_quota_us": 1e-9}
 
 FILES = {
     "cpu": {
@@ -444,6 +445,8 @@ class GateMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, 10.2, 61.0, 7200.0, 86401.0]))
     def time_goes_by(self, seconds):
         self.times.go(seconds)
+        if seconds >= YIELD_FOR:
+            self.foreign = {}  # the agent may write these files again
 
     @rule(seconds=st.sampled_from([-1e6, -10.0, 10.0, 1e6]))
     def somebody_sets_the_clock(self, seconds):

@@ -106,6 +106,7 @@ def test_it_knows_the_standard_library_and_the_journal_only():
     names = set(found.stdout.split())
     allowed = {"wca", "wca.version", "wca.errors", "wca.durable", "wca.supervisor", "wca.linux"}
     allowed |= {"wca.linux.parse", "wca.linux.procfs"}
+    allowed |= {"wca.linux.resctrl", "wca.linux.resctrl.schemata"}
     ours = {name for name in names if name.split(".")[0] == "wca"}
     assert {name for name in ours - allowed if not name.startswith("wca.allocations")} == set()
     foreign = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"wca", "__main__"}

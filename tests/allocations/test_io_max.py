@@ -1,5 +1,7 @@
 """Limits at devices: each line of a file by itself, in the kernel and on the way back."""
 
+import errno
+
 import pytest
 
 from tests.allocations.acting import Acting
@@ -136,7 +138,7 @@ def test_undo_of_the_guardian_knows_lines_too(acting):
 def test_a_limit_of_another_device_is_no_step_on_the_way(acting):
     """What is in force for the device that is asked for is what steps are measured from."""
     set_by_somebody(acting, OTHER, 1000)
-    acting.performer = Acting(acting.groups._locate, files=acting.files, decides=True).performer
+    acting.performer = Acting(acting.groups._locate, files=acting.kernel, decides=True).performer
     assert acting.ask({"t": {T.IO_MAX: {EIGHT: {"rbps": 10_000}}}}) == {("t", T.IO_MAX): "applied"}
     acting.now = 1000.0
     grow = {"t": {T.IO_MAX: {OTHER: {"rbps": 9_000}}}}
@@ -186,3 +188,31 @@ def test_a_disk_has_a_name_and_a_part_of_it_is_none(tmp_path):
         with pytest.raises(NotAvailable) as missing:
             device_number(tree.kernel, name)
         assert str(missing.value) == reason
+
+
+class Weights(KernelFiles):
+    """io.weight: a line for all devices, and one for each that has its own."""
+
+    def write(self, path, text):
+        file, _ = divided(path)
+        if "\n" in text or len(text.split()) != 2:
+            raise OSError(errno.EINVAL, "Invalid argument", path)
+        rest = super().read(file).splitlines()[1:]
+        super().write(file, "\n".join([text, *rest]))
+
+
+def test_a_weight_is_that_of_all_devices_and_those_with_their_own_keep_it(tmp_path):
+    tree = KernelTree(tmp_path / "root", layout="v2")
+    tree.add_task("/t")
+    path = f"{tree.groups('/t')['v2']}/io.weight"
+    tree.write(path, "default 100\n8:0 50\n")
+    made = Acting(CgroupHierarchies(tree.kernel).locate, files=Weights(tree.root))
+    made.tasks = {"t": TaskData("t", "t", "/t")}
+    assert made.groups.read(made.tasks["t"])[T.IO_WEIGHT] == 100
+    assert made.ask({"t": {T.IO_WEIGHT: 20}}) == {("t", T.IO_WEIGHT): "applied"}
+    assert made.files.read(path) == "default 20\n8:0 50"
+    assert made.ask({"t": {T.IO_WEIGHT: 20}}) == {("t", T.IO_WEIGHT): "unchanged"}
+    assert made.undo() == ["restored"]
+    assert made.files.read(path) == "default 100\n8:0 50"
+    assert undoable(f"{path}@default")
+    assert not undoable(f"{path}@8:0")

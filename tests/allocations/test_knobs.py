@@ -130,8 +130,8 @@ def test_a_value_that_makes_no_sense_is_refused_in_a_sentence(type_, version, va
 @pytest.mark.parametrize(
     ("type_", "version", "reason"),
     [
-        (T.RDT, 1, "not in this release"),
-        (T.RDT, None, "not in this release"),
+        (T.RDT, 1, "in resctrl, not in a cgroup"),
+        (T.RDT, None, "in resctrl, not in a cgroup"),
         (T.MIGRATE_PAGES, 2, "an event, which is no file"),
         (T.MEMORY_HIGH, 1, "not on cgroup v1: it has memory_max only"),
         (T.MEMORY_LOW, 1, "not on cgroup v1"),

@@ -22,7 +22,7 @@ def acting(version=1, *, names="t", files=None, **options):
 
 
 def shares(made, name="t"):
-    return made.files.files[f"/cg/cpu/{name}/cpu.shares"]
+    return made.kernel.files[f"/cg/cpu/{name}/cpu.shares"]
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,10 @@ def test_a_burst_can_be_set_where_there_is_none_and_a_second_cpu_where_there_is_
 
 def test_two_that_want_the_same_in_one_file_fail_together():
     made = acting(files={"cpu.shares": "512", "cpu.idle": "0"})
-    made.files.refused.add("/cg/cpu/t/cpu.shares")
+    made.kernel.refused.add("/cg/cpu/t/cpu.shares")
     outcomes = made.ask({"t": {T.SHARES: 1.024, T.CPU_WEIGHT: 100}})
     assert set(outcomes.values()) == {"failed: cpu.shares: Invalid argument"}
-    made.files.refused.clear()
+    made.kernel.refused.clear()
     outcomes = made.ask({"t": {T.SHARES: 1.024, T.CPU_WEIGHT: 100}})
     assert set(outcomes.values()) == {"applied"}
 

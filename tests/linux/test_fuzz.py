@@ -109,6 +109,7 @@ SEEDS = {
     "wca.linux.procfs.parse_resident_bytes#0": b"2345 1234 800 1 0 400 0\n",
     "wca.linux.psi.parse_irq_pressure#0": content.irq_pressure(1234).encode(),
     "wca.linux.psi.parse_pressure#0": content.pressure(5678, 1234).encode(),
+    "wca.linux.resctrl.schemata.parse_schemata#0": b"    L3:0=7ff;1=03f\n    MB:0= 90;1=100\n",
     "wca.linux.resctrl.values.parse_counter#0": b"81920\n",
     "wca.linux.resctrl.values.parse_features#0": b"llc_occupancy\nmbm_total_bytes\n",
     "wca.linux.resctrl.values.parse_place#0": b"res:/batch\nmon:wca-job\n",

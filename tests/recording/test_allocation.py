@@ -56,7 +56,7 @@ def test_it_has_what_was_in_force_and_what_was_asked_for(record):
         assert frame.answer.allocations == {
             "batch": {
                 "cpu_weight": 50,
-                "rdt": {"name": "x", "l3": None, "mb": None},
+                "rdt": {"name": "x", "l3": None, "mb": None, "l2": None, "smba": None},
                 "cpuset_cpus": [0],
             }
         }

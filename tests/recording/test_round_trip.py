@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wca.allocators import RDTAllocation
 from wca.metrics import Metric
 from wca.recording import Frame, FrameAnswer, RecordingWriter, read_recording
 from wca.recording.coding import FrameDecoder, FrameEncoder
@@ -188,3 +189,8 @@ def test_a_file_gives_back_its_frames_again_and_again(tmp_path):
     assert (header.interval, header.blocking, header.labels) == (1.0, True, {"host": "h"})
     assert not recording.cut
     assert recording.problems == []
+
+
+def test_what_is_granted_in_resctrl_is_of_its_type_again():
+    value = {"rdt": RDTAllocation("be", "L3:0=f", None)}
+    assert exact(from_json(to_json(value))) == exact(value)

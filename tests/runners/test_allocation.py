@@ -225,7 +225,7 @@ def test_an_answer_that_makes_no_sense_costs_itself(run, tree, answer, caplog):
         ({"batch": {"cpu_qouta": 0.5}}, "there is no allocation type 'cpu_qouta'"),
         ({"batch": {T.QUOTA: 7}}, "expected a number from 0 to 1, got 7"),
         ({"batch": {T.QUOTA: object()}}, "expected a number from 0 to 1, got a object"),
-        ({"batch": {T.RDT: None}}, "not in this release"),
+        ({"batch": {T.RDT: None}}, "resctrl is not mounted"),
         ({"batch": {T.CPU_IDLE: 1}}, "cpu.idle is gone, or not on this kernel"),
     ],
 )
@@ -376,8 +376,9 @@ def test_an_allocator_may_say_why_it_asks(run, tmp_path, reasons, why):
             return reasons
 
     run(Explains({"batch": {T.CPU_WEIGHT: 10}}), records=str(tmp_path / "records"))
-    (record,) = map(json.loads, (tmp_path / "records").read_text().splitlines())
+    record, *undone = map(json.loads, (tmp_path / "records").read_text().splitlines())
     assert record["why"] == why
+    assert {one["type"] for one in undone} <= {"given back"}, undone
 
 
 def test_an_allocator_of_the_first_releases_is_served(run, tree):

@@ -4,6 +4,7 @@ import enum
 from collections.abc import Iterable
 
 from wca.allocations.api import Entry
+from wca.allocations.resctrl.paths import is_group
 
 __all__ = ["Adopted", "AtStart"]
 
@@ -29,6 +30,8 @@ class Adopted:
     def __init__(self, entries: Iterable[Entry] = (), answers: int = ANSWERS) -> None:
         self._paths: dict[tuple[str, str], list[str]] = {}
         for entry in entries:
+            if is_group(entry.path) or is_group(entry.cgroup[0]):
+                continue  # tasks share it; it goes when the last one has left
             self._paths.setdefault((entry.task_id, entry.type), []).append(entry.path)
         self._left = answers
 

@@ -11,7 +11,9 @@ from wca.allocations.contract import Files, Journal
 from wca.allocations.gate import Gate
 from wca.allocations.idle import WHILE_IDLE
 from wca.allocations.ownership import Decision, ForeignWrite, Kind, Ownership, describe
+from wca.allocations.resctrl.paths import began_anew, folder_of, is_group
 from wca.allocations.spec import texts_of_spec
+from wca.allocators.api import AllocationType
 from wca.detectors.api import TasksData
 
 __all__ = ["Arbiter"]
@@ -72,9 +74,11 @@ class Arbiter:
         for one in self.found:
             level = logging.INFO if one.decision is Decision.REASSERT else logging.WARNING
             log.log(level, "%s", describe(one))
-        if self.found:
-            entries = self._in_force()
-        return {**self._ownership.entries(now), **{entry.path: entry for entry in entries}}
+        return self.known(now)
+
+    def known(self, now: float) -> dict[str, Entry]:
+        """What ``look`` gives, without looking again. Raises JournalError."""
+        return self._ownership.entries(now) | {entry.path: entry for entry in self._in_force()}
 
     def is_theirs(self, paths: Iterable[str], now: float) -> bool:
         """Whether one of these files has to be left alone now."""
@@ -115,7 +119,7 @@ class Arbiter:
             if entry.undoing or self._ownership.is_theirs(entry.path, now):
                 continue
             text = self._read(entry.path)
-            if text is None:
+            if text is None or began_anew(entry.path, text):
                 continue
             spec = functools.partial(_spec, entry, tasks)
             one = self._ownership.judge(
@@ -127,13 +131,17 @@ class Arbiter:
         return found
 
     def _give_up(self, found: ForeignWrite, entries: list[Entry]) -> None:
-        """Theirs; and what else belongs to the same allocation is given back."""
+        """Theirs; and what else belongs to the same allocation is given back.
+
+        Not in resctrl, where other tasks may be in the group: one that is empty goes by itself.
+        """
         entry = found.entry
         along = [
             other
             for other in entries
             if (other.task_id, other.type) == (entry.task_id, entry.type)
             and other.path != entry.path
+            and other.type != AllocationType.RDT
         ]
         for other in along:
             self._ownership.along(other, found)
@@ -150,6 +158,8 @@ class Arbiter:
     def _again(self, entry: Entry) -> None:
         """The agent's value, which nobody has asked for since: it is to stay as it was."""
         self._ownership.take(entry.path)
+        if folder_of(entry.path) is not None or is_group(entry.path):
+            return  # by itself it would be a group without its rows, or a place in none
         there = self._read(entry.path)
         if there is None or there == entry.ours or entry.implied or not self._is_there(entry):
             return

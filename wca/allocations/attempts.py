@@ -11,6 +11,7 @@ from typing import Protocol
 
 from wca.allocations.api import Entry
 from wca.allocations.contract import Files
+from wca.allocators.api import AllocationType
 
 __all__ = ["Attempts", "Watcher"]
 
@@ -39,6 +40,9 @@ class Watcher(Protocol):
 
 class Attempts:
     """Tells on which entries somebody else has tried to write in vain.
+
+    Of nothing in resctrl: it is not known by paths of the kernel, and no value of the agent's makes
+    it refuse another.
 
     Args:
         files: how the kernel's files are read.
@@ -75,7 +79,7 @@ class Attempts:
         ours = self._watcher.seen()
         wanted: dict[str, str] = {}
         for entry in entries:
-            if entry.type not in self._slow_types:
+            if entry.type not in self._slow_types and entry.type != AllocationType.RDT:
                 wanted |= {path: entry.path for path in self._beside(entry) if path not in wanted}
                 wanted[entry.path] = entry.path
         self._watched = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from wca.allocations.api import Write
 from wca.allocations.idle import AFTER_IDLE
+from wca.allocations.resctrl.paths import step_of
 
 __all__ = ["Change", "Plan", "Wanted", "inverse", "ordered", "plan"]
 
@@ -24,6 +25,7 @@ _RANK = {
     "cpu_idle": 3,
 }
 _PERIOD, _UNLIMITED = "cpu.cfs_period_us", "-1"
+_RDT = "rdt"
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Change:
     Args:
         path: of the file.
         new: what is to be in it, as the kernel gives it.
-        cgroup: folder of the group and its inode number.
+        cgroup: folder of the group and its inode number; 0: a change before this one makes it.
         old: what will be in it just before; None: what is in it now.
         implied: see ``Write``.
     """
@@ -166,6 +168,8 @@ def _shorter(write: Write) -> bool:
 
 
 def _key(one: Wanted, write: Write, place: int) -> tuple[int, int, int, int]:
+    if one.type == _RDT:
+        return 0, 0, step_of(write.path), place
     depth, rank = write.cgroup[0].count("/"), _RANK.get(one.type, 0)
     if not one.grows:
         return 0, -depth, rank, place

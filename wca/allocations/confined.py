@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from wca.allocations.devices import divided, line_of
+from wca.allocations.resctrl.files import RdtFiles
 from wca.linux.procfs import parse_mountinfo
 
-__all__ = ["ConfinedFiles", "control_roots"]
+__all__ = ["ConfinedFiles", "control_roots", "undo_files"]
 
-_TYPES = ("cgroup", "cgroup2", "resctrl")
+_RESCTRL = "resctrl"
+_TYPES = ("cgroup", "cgroup2", _RESCTRL)
 _MOST_BYTES = 1 << 20
 
 
@@ -23,6 +25,15 @@ def control_roots(types: Sequence[str] = _TYPES) -> list[str]:
     with open("/proc/self/mountinfo", "rb") as file:
         mounts = parse_mountinfo(file.read())
     return sorted({mount.point for mount in mounts if mount.type in types})
+
+
+def undo_files() -> RdtFiles:
+    """What undo writes through: below these mounts only, with what is done in resctrl."""
+    with open("/proc/self/mountinfo", "rb") as file:
+        mounts = parse_mountinfo(file.read())
+    points = [mount.point for mount in mounts if mount.type == _RESCTRL and mount.root == "/"]
+    files = ConfinedFiles(sorted({mount.point for mount in mounts if mount.type in _TYPES}))
+    return RdtFiles(files, points[0] if points else None, proc=False)
 
 
 class ConfinedFiles:
@@ -45,6 +56,14 @@ class ConfinedFiles:
             text = os.read(descriptor, _MOST_BYTES).decode("utf-8", "replace").strip()
         return line_of(text, device, file)
 
+    def read_all(self, path: str) -> str:
+        """The text of a file of any size; the kernel gives a list page by page. Raises OSError."""
+        with (
+            self._opened(path, os.O_RDONLY | os.O_NONBLOCK) as descriptor,
+            open(descriptor, "rb", buffering=0, closefd=False) as file,
+        ):
+            return file.read().decode("utf-8", "replace").strip()
+
     def write(self, path: str, text: str) -> None:
         """Write to a file that is there, in one call. Raises OSError."""
         file, _ = divided(path)
@@ -63,6 +82,24 @@ class ConfinedFiles:
                 return os.fstat(descriptor).st_ino
         except FileNotFoundError:
             return None
+
+    def subfolders(self, path: str) -> list[str]:
+        """Names of the folders in a folder, sorted. Raises OSError."""
+        if path in self._roots:
+            return _folders(path)
+        with self._opened(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+            return _folders(descriptor)
+
+    def make(self, path: str) -> None:
+        """Undo makes no folder."""
+        raise PermissionError(errno.EACCES, "undo makes nothing", path)
+
+    def remove(self, path: str) -> None:
+        """Remove a folder right below one of the roots. Raises OSError."""
+        above, _, name = path.rpartition("/")
+        if above not in self._roots or name in ("", ".", ".."):
+            raise PermissionError(errno.EACCES, "lies outside of what undo may write", path)
+        os.rmdir(path)
 
     @contextmanager
     def _opened(self, path: str, flags: int) -> Iterator[int]:
@@ -87,3 +124,8 @@ class ConfinedFiles:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def _folders(place: str | int) -> list[str]:
+    with os.scandir(place) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))

@@ -20,7 +20,7 @@ _STEP = Numeric(0, 1)
 N = TypeVar("N", int, float)
 _COUNT = Numeric(0, 10_000)
 _BOUND = Numeric(0, None)
-_WITHOUT_AMOUNT = (AllocationType.RDT, AllocationType.MIGRATE_PAGES, AllocationType.KILL)
+_WITHOUT_AMOUNT = (AllocationType.MIGRATE_PAGES, AllocationType.KILL)
 
 #: What every task keeps, unless the file says otherwise.
 _MINIMUMS = {
@@ -28,6 +28,7 @@ _MINIMUMS = {
     AllocationType.MEMORY_MAX: 16 * _MEBIBYTE,
     AllocationType.MEMORY_HIGH: 16 * _MEBIBYTE,
     AllocationType.PIDS_MAX: 8,
+    AllocationType.RDT: 0.05,
 }
 #: How many of each type there may be in an hour: nobody is killed unless the file says so.
 _EVENTS_PER_HOUR = {
@@ -41,20 +42,15 @@ _SHRINK_PAUSE, _GROW_PAUSE = 10.0, 60.0
 _SHRINK_STEP, _GROW_STEP = 1.0, 0.5
 
 
-#: How much may be added at least where a share of what there is would be nothing: from zero,
-#: or in whole numbers. The kernel takes no burst beyond the quota.
+#: How much may be added at least where a share of what there is would be less than one: from a CPU
+#: to the second, from the least weight to the next one. From 0 anything is one step.
 _LEAST_STEPS = {
-    AllocationType.CPU_BURST: 1.0,
-    AllocationType.SHARES: 0.03,  # one step of cpu.weight
+    AllocationType.SHARES: 0.03,  # one of cpu.weight
     AllocationType.CPU_WEIGHT: 1,
     AllocationType.IO_WEIGHT: 1,
     AllocationType.CPUSET_CPUS: 1,
     AllocationType.CPUSET_MEMS: 1,
-    AllocationType.CPUSET_MEMORY_MIGRATE: 1,
-    AllocationType.MEMORY_LOW: 16 * _MEBIBYTE,
-    AllocationType.MEMORY_HIGH: 16 * _MEBIBYTE,
-    AllocationType.MEMORY_MAX: 16 * _MEBIBYTE,
-    AllocationType.PIDS_MAX: 8,
+    AllocationType.PIDS_MAX: 1,
 }
 #: Types that are the weight of a group, whichever name it is changed by.
 _WEIGHTS = (AllocationType.SHARES, AllocationType.CPU_WEIGHT, AllocationType.CPU_IDLE)
@@ -217,12 +213,13 @@ class Envelope:
             left alone.
         minimums: by type the least that a task keeps, of cpusets the number of CPUs; those that are
             left out have their defaults: ``cpu_quota`` 0.01, ``memory_max`` and ``memory_high``
-            16 MiB, ``pids_max`` 8.
+            16 MiB, ``pids_max`` 8, ``rdt`` 0.05. The amount of ``rdt`` is the smallest share of a
+            cache's ways, or of the bandwidth where that is in percent, in any domain.
         maximums: by type the most that a task is granted.
         shrink_step: how much of a value may be taken in one step, as a share of it; not of
             ``cpu_idle``.
-        grow_step: how much may be added in one step, as a share of it; where that is next to
-            nothing, a little: one CPU, 16 MiB, a burst up to the quota.
+        grow_step: how much may be added in one step, as a share of it; where that is less than
+            one, one: a CPU, a step of the weight, a process.
         shrink_pause: how long a change holds before the same is shrunk again.
         grow_pause: how long a change holds before the same is grown again.
         decisions_per_day: tasks at most for which something is decided within 24 hours; several
@@ -282,6 +279,13 @@ class Envelope:
             return None
         return self._bound(ask) or (self._pace(ask, history, now, counted) if ask.decided else None)
 
+    def protects(self, labels: Mapping[str, str]) -> bool:
+        """Whether a task with these labels is left alone."""
+        return any(
+            name in labels and pattern.fullmatch(labels[name])
+            for name, pattern in self.protected.items()
+        )
+
     def refuses_event(self, ask: Ask, history: History, now: float) -> str | None:
         """As ``refuses``, for an event: steps and pauses are of states, and so are decisions.
 
@@ -294,9 +298,8 @@ class Envelope:
         return self._bound(ask) or ("events_per_hour" if spent else None)
 
     def _bound(self, ask: Ask) -> str | None:
-        for name, pattern in self.protected.items():
-            if name in ask.labels and pattern.fullmatch(ask.labels[name]):
-                return "protected"
+        if self.protects(ask.labels):
+            return "protected"
         measures = ask.measures or [Measure(ask.type, ask.amount)]
         if any(m.amount < m.rounded(self.minimums.get(m.type, -math.inf)) for m in measures):
             return "minimums"

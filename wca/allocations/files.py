@@ -39,6 +39,11 @@ class KernelFiles:
             os.close(descriptor)
         return line_of(text, device, file)
 
+    def read_all(self, path: str) -> str:
+        """The content of a file of any size; the kernel gives a list page by page."""
+        with open(self._prefix + path, "rb", buffering=0) as file:
+            return file.read().decode("utf-8", "replace").strip()
+
     def write(self, path: str, text: str) -> None:
         """Write in one call, without making a file that is not there. Raises OSError."""
         file, _ = divided(path)
@@ -57,3 +62,16 @@ class KernelFiles:
             return os.stat(self._prefix + path).st_ino
         except OSError:
             return None
+
+    def subfolders(self, path: str) -> list[str]:
+        """Names of the folders in a folder, sorted. Raises OSError."""
+        with os.scandir(self._prefix + path) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+
+    def make(self, path: str) -> None:
+        """Make a folder. Raises OSError."""
+        os.mkdir(self._prefix + path)
+
+    def remove(self, path: str) -> None:
+        """Remove a folder. Raises OSError."""
+        os.rmdir(self._prefix + path)

@@ -73,9 +73,10 @@ class Gate:
             key = (write.task_id, write.type)
             if key in failed or (whole and failed):
                 continue
-            reason = self._make(write)
+            known = self._identified(write)
+            reason = self._make(known)
             if reason is None:
-                done.append(write)
+                done.append(known)
             else:
                 failed[key] = reason
                 mine = [one for one in done if whole or (one.task_id, one.type) == key]
@@ -148,6 +149,17 @@ class Gate:
             self._settle(write, APPLIED)
             return None
         return self._write(write)
+
+    def _identified(self, write: Write) -> Write:
+        """With the group, and what is in its file, where an earlier write has made that group."""
+        folder, inode = write.cgroup
+        try:
+            found = None if inode else self._files.inode(folder)
+            if found is None:
+                return write
+            return replace(write, old=self._files.read(write.path), cgroup=(folder, found))
+        except OSError:
+            return write
 
     def _not_now(self, write: Write) -> str | None:
         """Why a write would not do what was planned."""
@@ -231,6 +243,7 @@ def reason_of(error: OSError, path: str) -> str:
     """The kernel's answer in words."""
     if error.errno == errno.ENODEV and divided(path)[1]:
         return f"{posixpath.basename(path)}: there is no such disk"
-    if error.errno in _GONE:
+    usual = os.strerror(error.errno or 0)
+    if error.errno in _GONE and error.strerror in (usual, None):
         return f"{posixpath.basename(path)} is gone, or not on this kernel"
-    return f"{posixpath.basename(path)}: {os.strerror(error.errno or 0)}"
+    return f"{posixpath.basename(path)}: {error.strerror or usual}"

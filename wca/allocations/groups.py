@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from wca.allocations.contract import Files
+from wca.allocations.devices import divided
 from wca.allocations.encoding import Machine, Texts
 from wca.allocations.knobs import READ, Knob, controllers_of, knob_of
 from wca.allocations.quotas import quota_of_all
@@ -17,6 +18,8 @@ from wca.linux.parse import Malformed
 
 __all__ = ["Groups", "Place"]
 
+#: Hierarchies in which the processes of a task are looked up, the first that has a group.
+_PROCESSES = ("cpu", "cpuacct", "memory", "psi")
 #: On cgroup v1.
 _OF_CONTAINERS = (
     AllocationType.CPUSET_CPUS,
@@ -91,6 +94,15 @@ class Groups:
             return Place(knob, version, below)
         return Place(knob, version, (folder,), below)
 
+    def folder(self, task: TaskData) -> str:
+        """The folder of a cgroup that has all processes of a task. Raises TargetGone."""
+        whole = self._group(task.cgroup_path)
+        for controller in _PROCESSES:
+            folder = whole.directory(controller)
+            if folder is not None:
+                return folder
+        raise TargetGone(f"there is no cgroup {task.cgroup_path}")
+
     def of_task(self, task: TaskData) -> list[Cgroup]:
         """The group of a task, then those of its containers. Raises ValidationError."""
         return [self._group(path) for path in (task.cgroup_path, *task.subcgroups_paths)]
@@ -135,7 +147,7 @@ class Groups:
         """The first one of which the kernel has the file; where it has none, the first of all."""
         one: Knob | None = knob
         while one is not None:
-            if self._files.inode(f"{folder}/{one.files[0]}") is not None:
+            if self._files.inode(divided(f"{folder}/{one.files[0]}")[0]) is not None:
                 return one
             one = one.instead
         return knob

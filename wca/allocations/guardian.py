@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from wca.allocations.api import JournalError, Undone
-from wca.allocations.confined import ConfinedFiles, control_roots
+from wca.allocations.confined import undo_files
 from wca.allocations.hold import DEFAULT_HOLD, Hold
 from wca.allocations.journal import DEFAULT_JOURNAL, Journal
 from wca.allocations.patience import Patience
@@ -103,9 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with contextlib.suppress(PermissionError):  # it is one already
         os.setsid()
     supervisor = Supervisor.from_environment(os.environ)
-    guardian = Guardian(
-        Journal(args.journal), Hold(args.hold), lambda: ConfinedFiles(control_roots()), _say
-    )
+    guardian = Guardian(Journal(args.journal), Hold(args.hold), undo_files, _say)
     supervisor.ready(f"guards {args.journal}")
     while True:
         guardian.look()

@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError, Undone, Write
-from wca.allocations.devices import DEVICE_FILES
+from wca.allocations.devices import LINES
 from wca.allocations.hold import Hold
 from wca.allocations.journal_file import JournalFile, boot_id
 from wca.allocations.ledger import Key, key_of_write, record_of_entry
-from wca.allocations.undo import LEFT, UndoFiles, in_turns, restore, still_ours
+from wca.allocations.resctrl.paths import UNDOABLE as RESCTRL
+from wca.allocations.undo import LEFT, UndoFiles, in_turns, newest_first, restore, still_ours
 from wca.allocations.values import may_take_time, same_value
 
 __all__ = ["DEFAULT_JOURNAL", "Journal", "recover", "undoable"]
@@ -25,7 +26,7 @@ DEFAULT_JOURNAL = "/run/wca/journal"
 #: group, what the kernel runs when a group is empty, events such as memory.reclaim.
 _UNDOABLE = re.compile(
     r"(/[^/\0\n]+)+/((cpu|cpuset|memory|io|blkio|pids)\.[a-z0-9_.]+|schemata|mode|"
-    rf"{DEVICE_FILES}@[0-9]+:[0-9]+)"
+    rf"{LINES}|{RESCTRL})"
 )
 _EVENTS = {"memory.reclaim", "memory.force_empty"}
 
@@ -284,7 +285,7 @@ class Journal:
             undone = self._undo_one(key, entries, files, alone=nobody_writes)
             return self._noted(key, undone, entries, keep=not nobody_writes)
 
-        due = [key for key in reversed(entries) if is_due(entries[key])]
+        due = [key for key in newest_first(entries) if is_due(entries[key])]
         quick_first = sorted(due, key=lambda key: may_take_time(key[0]))
         done = in_turns(quick_first, undo_one)
         return [replace(one, entry=self._told(one.entry)) for one in done]

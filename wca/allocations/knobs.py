@@ -83,7 +83,7 @@ def _weight(controller: str, file: str, encode: Any, decode: Any, instead: Knob 
 
 
 _CFQ = _weight("blkio", "blkio.weight", io.encode_cfq_weight, io.decode_cfq_weight, None)
-_BFQ = _weight("io", "io.bfq.weight", io.encode_bfq_weight_v2, io.decode_bfq_weight, None)
+_BFQ = _weight("io", "io.bfq.weight@default", io.encode_bfq_weight_v2, io.decode_bfq_weight, None)
 _COMMON = (
     Knob(_T.CPU_IDLE, "cpu", ("cpu.idle",), v.encode_switch, v.decode_number, _burden),
     _cpuset(_T.CPUSET_CPUS, "cpuset.cpus", v.encode_cpus),
@@ -125,7 +125,7 @@ _V2 = (
     _memory(_T.MEMORY_MAX, "memory.max", v.encode_memory),
     _memory(_T.MEMORY_HIGH, "memory.high", v.encode_memory),
     _memory(_T.MEMORY_LOW, "memory.low", v.encode_memory, slow=False),
-    _weight("io", "io.weight", v.encode_io_weight, v.decode_io_weight, _BFQ),
+    _weight("io", "io.weight@default", v.encode_io_weight, v.decode_io_weight, _BFQ),
     Knob(
         _T.IO_MAX,
         "io",
@@ -143,7 +143,7 @@ _CONTROLLERS = {
     for type_ in dict.fromkeys(one.type for one in (*_V1, *_V2))
 }
 _WHY_NOT = {
-    _T.RDT: _LATER,
+    _T.RDT: "in resctrl, not in a cgroup",
     **dict.fromkeys(EVENTS, "an event, which is no file"),
     _T.CPUSET_MEMORY_MIGRATE: "not on cgroup v2: pages always move with cpuset.mems",
     _T.MEMORY_HIGH: "not on cgroup v1: it has memory_max only",

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from wca.allocations.api import Entry, JournalError
 from wca.allocations.arbiter import Arbiter
 from wca.allocations.changes import plan
-from wca.allocations.contract import Files, Journal
+from wca.allocations.contract import Journal
 from wca.allocations.encoding import printable, shown, tellable
 from wca.allocations.envelope import Ask, Envelope, History
 from wca.allocations.events import Events, is_event
@@ -16,10 +16,14 @@ from wca.allocations.gate import ALL_OR_NONE, Gate
 from wca.allocations.groups import Groups
 from wca.allocations.ownership import ForeignWrite, Ownership
 from wca.allocations.requests import Refused, Request, Requests
+from wca.allocations.resctrl.files import RdtFiles
+from wca.allocations.resctrl.keeper import Keeper
+from wca.allocations.resctrl.rdt import Rdt
 from wca.allocations.results import Outcome, Result
 from wca.allocations.wishes import Wishes
-from wca.allocators.api import AllocationType
+from wca.allocators.api import AllocationType, RDTAllocation
 from wca.detectors.api import TasksData
+from wca.errors import NotAvailable
 
 __all__ = ["Performer", "Policy"]
 
@@ -52,6 +56,7 @@ class Performer:
         envelope: the bounds.
         policy: what may be done.
         events: what is done that is no state.
+        rdt: what is asked for in resctrl.
         arbiter: says what somebody else has written; one that yields when left out.
         history: what was done before; nothing when left out.
     """
@@ -59,16 +64,18 @@ class Performer:
     def __init__(
         self,
         groups: Groups,
-        files: Files,
+        files: RdtFiles,
         gate: Gate,
         journal: Journal,
         envelope: Envelope,
         policy: Policy,
         events: Events,
+        rdt: Rdt,
         arbiter: Arbiter | None = None,
         history: History | None = None,
     ) -> None:
-        self._requests = Requests(groups, files)
+        self._requests = Requests(groups, files, rdt)
+        self._rdt = rdt
         self._gate = gate
         self._journal = journal
         self._envelope = envelope
@@ -76,6 +83,7 @@ class Performer:
         self._events = events
         self._history = history or History()
         self._arbiter = arbiter or Arbiter(files, journal, gate, Ownership())
+        self._keeper = Keeper(files, gate, journal, rdt, self._arbiter.is_theirs)
         self._wishes = Wishes()
         self._said = False
 
@@ -95,7 +103,7 @@ class Performer:
             held: why nothing may be written now; empty: it may.
 
         Returns:
-            One result for each request.
+            One result for each request, and what has failed without one.
         """
         self._history.keep(tasks, now - self._envelope.longest_pause)
         self._wishes.keep(tasks)
@@ -105,10 +113,15 @@ class Performer:
             for task_id, one in (asked or {}).items()
             for type_, value in one.items()
         ]
+        kept: list[Result] = []
         try:
             entries = self._arbiter.look(tasks, now)
+            if self._policy.act and not held:
+                kept = self._keeper.keep(_ours(entries), now)
+                entries = self._arbiter.known(now)
         except JournalError as error:
             return [_failed(one, f"the journal cannot be read: {error}") for one in results]
+        self._rdt.begin(asked or {}, tasks, _ours(entries))
         asks = [
             (one, self._understood(one, tasks, entries))
             for one in results
@@ -116,7 +129,7 @@ class Performer:
         ]
         granted = self._granted(asks, tasks, now, held)
         self._history.save()
-        self._carry_out(granted, results)
+        self._carry_out(granted, results, _ours(entries))
         if asked is not None:  # else what is not asked for now would be new the next time
             events = [one for one in results if is_event(one.type)]
             self._events.perform(events, tasks, now, held)
@@ -124,7 +137,7 @@ class Performer:
                 one.value = tellable(one.value)
         asked_paths = {path for _, request in asks if request for path in request.current}
         self._arbiter.settle(asked_paths, now, quiet=bool(held) or not self._policy.act)
-        return results
+        return [*results, *kept]
 
     def _say_unprotected(self, tasks: TasksData) -> None:
         """Once: a label that nobody carries, as one that is misspelt, protects nobody."""
@@ -150,18 +163,22 @@ class Performer:
     ) -> Request | None:
         task = tasks.get(result.task_id)
         if task is None:
-            return _refused(result, "there is no such task")
+            _refused(result, "there is no such task")
+            return None
         try:
             type_ = AllocationType(result.type)
         except ValueError:
-            return _refused(result, f"there is no allocation type {result.type[:60]!r}")
+            _refused(result, f"there is no allocation type {result.type[:60]!r}")
+            return None
         try:
             request = self._requests.request(task, type_, result.value, entries)
         except Refused as error:
-            return _refused(result, str(error))
+            _refused(result, str(error))
+            return None
         except Exception as error:  # noqa: BLE001 - a plugin's value: it costs no other request
-            return _refused(result, f"{type(error).__name__} for {shown(result.value)}")
-        result.before = request.before
+            _refused(result, f"{type(error).__name__} for {shown(result.value)}")
+            return None
+        result.before, result.after = request.before, request.after
         return request
 
     def _granted(
@@ -185,6 +202,7 @@ class Performer:
             ask = self._ask(result, request, tasks)
             theirs = request.foreign or self._arbiter.is_theirs(request.current, now)
             clause = held or ("foreign" if theirs else None)
+            clause = clause or self._protected(request, tasks)
             clause = clause or self._envelope.refuses(ask, self._history, now, counted)
             if clause is not None:
                 result.outcome, result.reason = Outcome.REJECTED, clause
@@ -193,6 +211,14 @@ class Performer:
             self._history.record(ask, now, counted)
             granted.append((result, request))
         return granted
+
+    def _protected(self, request: Request, tasks: TasksData) -> str | None:
+        """Whether a protected task would feel what is asked for another one."""
+        if request.affects is None or request.back or not self._envelope.protected:
+            return None
+        inside = self._rdt.inside(request.affects, tasks)
+        felt = any(self._envelope.protects(tasks[task_id].labels) for task_id in inside)
+        return "protected" if felt else None
 
     def _ask(self, result: Result, request: Request, tasks: TasksData) -> Ask:
         return Ask(
@@ -206,9 +232,34 @@ class Performer:
             request.measures,
         )
 
-    def _carry_out(
-        self, granted: Sequence[tuple[Result, Request]], results: Sequence[Result]
+    def _make_room(
+        self, granted: Sequence[tuple[Result, Request]], entries: Mapping[str, Entry]
     ) -> None:
+        """What fails here lets the request fail that needs it."""
+        ids = [
+            result.task_id
+            for result, request in granted
+            if result.type == AllocationType.RDT and request.changes
+        ]
+        try:
+            writes = self._rdt.room(ids, entries) if ids else []
+        except NotAvailable:
+            return
+        failed = self._gate.apply(writes)
+        moved = {one.path: one.new for one in writes if (one.task_id, one.type) not in failed}
+        for _, request in granted:
+            request.current |= {path: moved[path] for path in moved.keys() & request.current}
+
+    def _carry_out(
+        self,
+        granted: Sequence[tuple[Result, Request]],
+        results: Sequence[Result],
+        entries: Mapping[str, Entry],
+    ) -> None:
+        whole = self._policy.all_or_nothing
+        spoilt = whole and any(one.outcome is Outcome.FAILED for one in results)
+        if self._policy.act and not spoilt:
+            self._make_room(granted, entries)
         current: dict[str, str] = {}
         for _, request in granted:
             current |= request.current
@@ -217,8 +268,7 @@ class Performer:
             key: f"{other} wants another value in the same file"
             for key, other in planned.conflicts.items()
         }
-        whole = self._policy.all_or_nothing
-        if whole and (failed or any(one.outcome is Outcome.FAILED for one in results)):
+        if spoilt or (whole and failed):
             # What was there before the agent is given back all the same.
             planned = plan([one.wanted for _, one in granted if one.back], current)
             failed = {_key(one): ALL_OR_NONE for one, asked in granted if not asked.back} | failed
@@ -245,7 +295,17 @@ def _key(result: Result) -> tuple[str, str]:
 def _refused(result: Result, reason: str) -> None:
     """It failed before it was known whether its value is one."""
     _failed(result, reason)
-    result.value = tellable(result.value)
+    value = result.value
+    if isinstance(value, RDTAllocation):
+        texts = {one.name: tellable(getattr(value, one.name)) for one in fields(value)}
+        result.value = RDTAllocation(**texts)
+    else:
+        result.value = tellable(value)
+
+
+def _ours(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """What is in force, without what is somebody else's now."""
+    return {path: entry for path, entry in entries.items() if entry.values}
 
 
 def _failed(result: Result, reason: str) -> Result:

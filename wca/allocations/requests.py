@@ -4,7 +4,7 @@ import contextlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wca.allocations.api import Entry
 from wca.allocations.changes import Change, Wanted
@@ -24,7 +24,10 @@ from wca.detectors.api import TaskData
 from wca.errors import NotAvailable, TargetGone, ValidationError, WcaError
 from wca.linux.parse import Malformed
 
-__all__ = ["Refused", "Request", "Requests", "is_back"]
+if TYPE_CHECKING:
+    from wca.allocations.resctrl.rdt import Rdt
+
+__all__ = ["Refused", "Request", "Requests", "foreign_of", "is_back"]
 
 
 class Refused(WcaError):  # noqa: N818 - named for what the kernel or the value does
@@ -44,6 +47,8 @@ class Request:
         back: whether it is what was there before the agent.
         foreign: a file of it that somebody else has written since we did; empty: none.
         measures: how much is asked for, as each type of which bounds hold for it.
+        after: the value that would be in force; None: the one that was asked for.
+        affects: group of resctrl in which others may be that feel it; None: there is none.
     """
 
     wanted: Wanted
@@ -54,6 +59,8 @@ class Request:
     back: bool = False
     foreign: str = ""
     measures: Sequence[Measure] = ()
+    after: Any = None
+    affects: str | None = None
 
     @property
     def changes(self) -> bool:
@@ -67,11 +74,13 @@ class Requests:
     Args:
         groups: where files are.
         files: how they are read.
+        rdt: makes those for resctrl.
     """
 
-    def __init__(self, groups: Groups, files: Files) -> None:
+    def __init__(self, groups: Groups, files: Files, rdt: "Rdt") -> None:
         self._groups = groups
         self._files = files
+        self._rdt = rdt
 
     def request(
         self, task: TaskData, type_: AllocationType, value: Any, entries: Mapping[str, Entry]
@@ -87,6 +96,8 @@ class Requests:
         Raises:
             Refused: it cannot be made.
         """
+        if type_ is AllocationType.RDT:
+            return self._rdt.request(task, entries)
         try:
             place = self._groups.place(task, type_)
             if place.divided:
@@ -113,7 +124,7 @@ class Requests:
             amount,
             now,
             is_back(changes, entries, current),
-            _foreign(current, entries),
+            foreign_of(current, entries),
             measured,
         )
 
@@ -237,7 +248,7 @@ class Requests:
             amount,
             shown,
             is_back(changes, entries, current),
-            _foreign(current, entries),
+            foreign_of(current, entries),
         )
 
     def _idle(self, place: Place, idle: Change, entries: Mapping[str, Entry]) -> list[Change]:
@@ -294,7 +305,8 @@ def _in_question(knob: Knob, before: Any, asked: Any) -> Any:
     return {device: limits for device, limits in before.items() if device in asked}
 
 
-def _foreign(current: Mapping[str, str], entries: Mapping[str, Entry]) -> str:
+def foreign_of(current: Mapping[str, str], entries: Mapping[str, Entry]) -> str:
+    """A file that somebody else has written since we did; empty: there is none."""
     return next(
         (
             path

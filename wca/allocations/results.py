@@ -31,6 +31,7 @@ class Result:
         outcome: what became of it.
         reason: why it failed, or the clause that it broke; of an event what came of it.
         before: what was in force, decoded; None: not known.
+        after: what is in force where it was applied; None: the value that was asked for.
         writes: of the kernel's files.
     """
 
@@ -40,4 +41,5 @@ class Result:
     outcome: Outcome = Outcome.UNCHANGED
     reason: str = ""
     before: Any = None
+    after: Any = None
     writes: Sequence[Write] = field(default_factory=list)

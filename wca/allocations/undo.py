@@ -1,14 +1,15 @@
 """Giving one file of the kernel its value back, and only where the value there is ours."""
 
 import errno
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from wca.allocations.api import Entry, Undone
 from wca.allocations.idle import AFTER_IDLE
+from wca.allocations.resctrl.paths import folder_of
 from wca.allocations.values import current_value, same_value
 
-__all__ = ["LEFT", "UndoFiles", "in_turns", "is_ours", "restore", "still_ours"]
+__all__ = ["LEFT", "UndoFiles", "in_turns", "is_ours", "newest_first", "restore", "still_ours"]
 
 _GONE = (errno.ENOENT, errno.ENODEV)
 #: Outcomes after which an entry stays in force, and is tried again.
@@ -28,6 +29,16 @@ class UndoFiles(Protocol):
 
     def inode(self, path: str) -> int | None:
         """The inode number of a folder; None: it is not there."""
+
+
+def newest_first(entries: Mapping[K, Entry]) -> list[K]:
+    """In which order things are undone.
+
+    Threads leave a group of resctrl before it is removed, whenever it was made: the kernel gives
+    what is left in it to the root group.
+    """
+    newest = list(entries)[::-1]
+    return sorted(newest, key=lambda key: folder_of(entries[key].path) is None)
 
 
 def in_turns(keys: Iterable[K], undo_one: Callable[[K], Undone]) -> list[Undone]:

@@ -10,7 +10,7 @@ from wca.errors import NotAvailable, ValidationError
 __all__ = ["value_problem"]
 
 #: More than any machine has.
-_GENEROUS = {"cpus": 1 << 16, "nodes": 1 << 10}
+_CPUS, _NODES = 1 << 16, 1 << 10
 
 
 def value_problem(type_: AllocationType, value: Any, shares_unit: int = 1000) -> str:
@@ -21,7 +21,7 @@ def value_problem(type_: AllocationType, value: Any, shares_unit: int = 1000) ->
         value: that is to be granted.
         shares_unit: see ``Machine``.
     """
-    machine = Machine(**_GENEROUS, shares_unit=shares_unit)
+    machine = Machine(_CPUS, shares_unit=shares_unit, nodes=_NODES)
     problems = []
     for version in (1, 2):
         try:

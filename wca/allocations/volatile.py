@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from wca.allocations.api import APPLIED, FAILED, Entry, Undone, Write
 from wca.allocations.contract import Files
-from wca.allocations.undo import LEFT, in_turns, restore
+from wca.allocations.undo import LEFT, in_turns, newest_first, restore
 
 __all__ = ["VolatileJournal"]
 
@@ -84,9 +84,9 @@ class VolatileJournal:
     ) -> Sequence[Undone]:
         """Restore, the newest first, where the group is the same and nobody else has written."""
         chosen = [
-            e
-            for e in reversed(self.entries())
-            if (not only_expired or e.expires <= now) and (paths is None or e.path in paths)
+            entry
+            for entry in map(self._entries.__getitem__, newest_first(self._entries))
+            if (not only_expired or entry.expires <= now) and (paths is None or entry.path in paths)
         ]
 
         def undo_one(entry: Entry) -> Undone:

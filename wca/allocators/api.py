@@ -59,15 +59,23 @@ EVENTS = frozenset(
 class RDTAllocation:
     """Cache and memory bandwidth, through resctrl.
 
+    A row says what a group may use in each domain; domains that it leaves out stay as they are, and
+    in a new group have all. Where resctrl is mounted with ``cdp``, a field of a cache may hold two
+    rows, with a comma or the end of a line between them: ``L3CODE:0=f,L3DATA:0=ff``.
+
     Args:
         name: of the group that tasks share; None: the task has its own; empty: the root group.
         l3: a row such as ``L3:0=fff;1=fff``; None: as it is.
         mb: a row such as ``MB:0=50;1=50``; None: as it is.
+        l2: a row such as ``L2:0=ff;1=ff``; None: as it is.
+        smba: a row such as ``SMBA:0=2048;1=2048``; None: as it is.
     """
 
     name: str | None = None
     l3: str | None = None
     mb: str | None = None
+    l2: str | None = None
+    smba: str | None = None
 
 
 TaskAllocations = dict[AllocationType, Any]
@@ -81,7 +89,8 @@ class AllocationConfiguration:
         cpu_quota_period: of the CPU bandwidth control, in microseconds. With one that is too short
             a task cannot be held below one CPU.
         cpu_shares_unit: ``cpu.shares`` of a task with 1.0 of ``cpu_shares``.
-        default_rdt_l3: row of the root group of resctrl; nothing uses it yet.
+        default_rdt_l3: row that the root group of resctrl has while the agent acts, such as
+            ``L3:0=fff;1=fff``; as it is when left out.
         default_rdt_mb: the same for memory bandwidth.
     """
 

@@ -34,6 +34,8 @@ class _Rdt(TypedDict, total=False):
     name: str | None
     l3: str | None
     mb: str | None
+    l2: str | None
+    smba: str | None
 
 
 #: Of ``io_max``: by device and limit.

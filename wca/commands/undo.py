@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 
 from wca.allocations.api import Entry
-from wca.allocations.confined import ConfinedFiles, control_roots
+from wca.allocations.confined import undo_files
 from wca.allocations.journal import DEFAULT_JOURNAL, Journal
 from wca.allocations.patience import Patience
-from wca.allocations.undo import LEFT, still_ours
+from wca.allocations.undo import LEFT, UndoFiles, still_ours
 from wca.errors import UsageError
 
 __all__ = ["add_arguments", "run"]
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     journal, patience = Journal(path), Patience(deadline=PATIENCE)
     try:
         entries = journal.entries()
-        files = ConfinedFiles(control_roots())
+        files = undo_files()
         _say(*journal.problems())
         _say(*(_described(entry, files) for entry in entries))
         if not entries:
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     return int(any(one.outcome in LEFT for one in undone))
 
 
-def _described(entry: Entry, files: ConfinedFiles) -> str:
+def _described(entry: Entry, files: UndoFiles) -> str:
     now = "" if still_ours(entry, files) is not None else ", by now another value or group"
     left = entry.expires - time.time()
     lease = f"lease ends in {left:.0f} s" if left > 0 else "expired"

@@ -24,6 +24,13 @@ def _entry(
     return MetricMetadata(name, type_, unit, granularity, help_, source, levels, needs)
 
 
+_OF_GROUPS = ("allocation_type", "group_name", "domain_id")
+
+
+def _of_groups(name: str, help_: str) -> MetricMetadata:
+    return _entry(f"allocation_rdt_{name}", _G, _N, help_, "resctrl", _OF_GROUPS)
+
+
 ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
     _entry("allocation_cpu_quota", _G, _N, "Share of all CPUs that a task may use at most."),
     _entry("allocation_cpu_shares", _G, _N, "CPU shares of a task, in cpu_shares_unit."),
@@ -64,6 +71,12 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         levels=("allocation_type", "device", "limit"),
     ),
     _entry("allocation_pids_max", _G, _N, "Processes and threads that a task may have at most."),
+    _of_groups("l3_cache_ways", "Ways of an L3 cache that a task may fill."),
+    _of_groups("l3_mask", "The same as a mask."),
+    _of_groups("l2_cache_ways", "Ways of an L2 cache that a task may fill."),
+    _of_groups("l2_mask", "The same as a mask."),
+    _of_groups("mb", "Memory bandwidth of a task, in the unit of resctrl."),
+    _of_groups("smba", "Bandwidth to memory of other kinds (AMD), in units of 1/8 GB/s."),
     _entry(
         "allocation_requests",
         _G,

@@ -7,7 +7,10 @@ for something else. An object of a class that is not known here becomes its text
 import math
 import struct
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
+
+from wca.allocators.api import RDTAllocation
 
 __all__ = ["from_json", "to_json"]
 
@@ -54,6 +57,8 @@ def _composed(value: Any, depth: int) -> Any:
         if all(type(key) is str for key in value):
             return {"d": {key: to_json(one, depth) for key, one in value.items()}}
         return {"m": [[to_json(key, depth), to_json(one, depth)] for key, one in value.items()]}
+    if type(value) is RDTAllocation:
+        return {"r": {key: to_json(one, depth) for key, one in asdict(value).items()}}
     return {"x": _text(value)}
 
 
@@ -84,5 +89,6 @@ _MARKS: Mapping[str, Any] = {
     "s": lambda inner: {from_json(one) for one in inner},
     "z": lambda inner: frozenset(from_json(one) for one in inner),
     "d": lambda inner: {key: from_json(one) for key, one in inner.items()},
+    "r": lambda inner: RDTAllocation(**{key: from_json(one) for key, one in inner.items()}),
     "m": lambda inner: {from_json(key): from_json(one) for key, one in inner},
 }

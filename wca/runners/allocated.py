@@ -3,17 +3,19 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from wca.allocations.api import Entry, Undone
 from wca.allocations.encoding import Machine, decode_list, encode_cpus
 from wca.allocations.ownership import ForeignWrite
 from wca.allocations.results import Outcome, Result
-from wca.allocators.api import AllocationType
+from wca.allocators.api import AllocationType, RDTAllocation
 from wca.detectors.api import TaskData, TasksData
 from wca.errors import ValidationError
 from wca.metrics import Metric
 from wca.runners.columns import catalogued
+from wca.runners.rdt_metrics import rdt_metrics
 
 __all__ = [
     "RECORD_VERSION",
@@ -46,23 +48,32 @@ def metrics_in_force(tasks: TasksData, results: Iterable[Result]) -> list[Metric
         results: of this interval.
     """
     applied = {
-        (one.task_id, one.type): one.value for one in results if one.outcome is Outcome.APPLIED
+        (one.task_id, one.type): one.value if one.after is None else one.after
+        for one in results
+        if one.outcome is Outcome.APPLIED
     }
     moved = {
         task_id: {_T.MIGRATE_PAGES: node}
         for (task_id, type_), node in applied.items()
         if type_ == _T.MIGRATE_PAGES
     }
-    return [
+    in_force = [
+        (task, type_, applied.get((task.task_id, str(type_)), value))
+        for task in tasks.values()
+        for type_, value in (task.allocations | moved.get(task.task_id, {})).items()
+    ]
+    rdt = [metric for task, _, value in in_force for metric in rdt_metrics(task, value)]
+    limits = [limit for task in tasks.values() for limit in _limits_at_devices(task)]
+    numbers = [
         catalogued(
             _NAMES.get(type_, f"allocation_{type_}"),
             number,
             {**task.labels, "allocation_type": str(type_)},
         )
-        for task in tasks.values()
-        for type_, value in (task.allocations | moved.get(task.task_id, {})).items()
-        if (number := _number(type_, applied.get((task.task_id, str(type_)), value))) is not None
-    ] + [limit for task in tasks.values() for limit in _limits_at_devices(task)]
+        for task, type_, value in in_force
+        if (number := _number(type_, value)) is not None
+    ]
+    return [*rdt, *numbers, *limits]
 
 
 def metrics_of_requests(results: Sequence[Result]) -> list[Metric]:
@@ -210,13 +221,17 @@ def record_of_result(
         "task_id": result.task_id,
         "task_labels": {} if task is None else task.labels,
         "allocation_type": result.type,
-        "from": result.before,
-        "to": result.value,
+        "from": _plain(result.before),
+        "to": _plain(result.value),
         "outcome": result.outcome.value,
         "reason": result.reason or None,
         "why": why,
         "writes": [{"path": one.path, "from": one.old, "to": one.new} for one in result.writes],
     }
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if isinstance(value, RDTAllocation) else value
 
 
 def _limits_at_devices(task: TaskData) -> list[Metric]:

@@ -27,6 +27,10 @@ from wca.allocations.lease import Lease
 from wca.allocations.opening import journal_problems, open_history, open_journal
 from wca.allocations.ownership import ForeignWrites, Ownership
 from wca.allocations.performer import Performer, Policy
+from wca.allocations.resctrl.files import RdtFiles
+from wca.allocations.resctrl.opening import find_resctrl_files, remove_all_groups
+from wca.allocations.resctrl.options import RdtOptions, reading
+from wca.allocations.resctrl.rdt import Rdt
 from wca.allocations.usable import value_problem
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator, StaticAllocator
 from wca.allocators.calling import UsableAllocator
@@ -97,6 +101,10 @@ class AllocationRunner(MeasurementRunner):
             ``adopt``: what is as it was left stays; what the allocator has not asked for in its
             first ten answers is given back.
         granularity: as of MeasurementRunner, but not ``container``.
+        rdt_cache_control_required: whether to refuse to start where resctrl controls no L3 cache.
+        rdt_mb_control_required: the same for memory bandwidth.
+        remove_all_resctrl_groups: whether to begin with removing all groups of resctrl whose names
+            begin with ``wca-``; with ``act: true`` only. Those of others stay.
         files: for tests: what the kernel's files are written through.
     """
 
@@ -121,6 +129,9 @@ class AllocationRunner(MeasurementRunner):
         foreign_writes: ForeignWrites = ForeignWrites.YIELD,
         at_start: AtStart = AtStart.UNDO,
         granularity: Granularity = Granularity.POD,
+        rdt_cache_control_required: bool = False,
+        rdt_mb_control_required: bool = False,
+        remove_all_resctrl_groups: bool = False,
         *,
         files: Annotated[KernelFiles | None, Injected()] = None,
         **options: Any,
@@ -155,6 +166,9 @@ class AllocationRunner(MeasurementRunner):
         self.records = records
         self.records_size = records_size
         self.state = state
+        self.rdt_cache_control_required = rdt_cache_control_required
+        self.rdt_mb_control_required = rdt_mb_control_required
+        self.remove_all_resctrl_groups = remove_all_resctrl_groups
         self.system_journal = act if system_journal is None else system_journal
         self.kubernetes_events = kubernetes_events
         self.foreign_writes = ForeignWrites(foreign_writes)
@@ -175,6 +189,7 @@ class AllocationRunner(MeasurementRunner):
             *(f"records: {problem}" for problem in records),
             *(f"state: {problem}" for problem in state),
             *(f"journal: {problem}" for problem in journal),
+            *self._rdt_options().problems(self._files),
             *(f"kubernetes_events: {problem}" for problem in events),
             *(["act: true needs root: only root may write to cgroups"] if root else []),
         ]
@@ -234,14 +249,16 @@ class AllocationRunner(MeasurementRunner):
             frozenset(nodes) or None,
         )
         groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
-        performer, lease = self._acting(engine, groups)
+        files, mounted = find_resctrl_files(self._files)
+        rdt = Rdt(groups, files, mounted, self._rdt_options().root_rows)
+        performer, lease = self._acting(engine, groups, files, rdt)
         labels = self.common_labels(engine)
         options = PluginOptions(
             self.interval, labels, self.state, self.recording, self.recording_size
         )
         asked = start_plugin(engine, self.allocator, options)
         records = start_records(engine, self.records, self.records_size)
-        in_force = InForce(groups.read, engine.clock.monotonic)
+        in_force = InForce(reading(groups, rdt), engine.clock.monotonic)
         detect = asked.stage(views_of(engine, measuring, in_force.of), records)
         allocate = Allocate(
             detect,
@@ -259,6 +276,17 @@ class AllocationRunner(MeasurementRunner):
         engine.lifecycle.before_close("allocations", allocate.close)
         return [detect, allocate]
 
+    def _rdt_options(self) -> RdtOptions:
+        config = self.allocation_configuration
+        return RdtOptions(
+            self.act,
+            self.rdt_cache_control_required,
+            self.rdt_mb_control_required,
+            self.remove_all_resctrl_groups,
+            config.default_rdt_l3,
+            config.default_rdt_mb,
+        )
+
     def _audit(self, engine: Engine, records: Records | None) -> Audit:
         others: dict[str, LossySink] = {}
         if self.system_journal:
@@ -271,7 +299,11 @@ class AllocationRunner(MeasurementRunner):
             others["kubernetes_events"] = events
         return Audit(records, others)
 
-    def _acting(self, engine: Engine, groups: Groups) -> tuple[Performer, Lease]:
+    def _acting(
+        self, engine: Engine, groups: Groups, files: RdtFiles, rdt: Rdt
+    ) -> tuple[Performer, Lease]:
+        for problem in self._rdt_options().problems(self._files):
+            raise StartError(problem)
         hold = Hold(self.hold)
         try:
             journal = open_journal(
@@ -284,26 +316,27 @@ class AllocationRunner(MeasurementRunner):
         def expires() -> float:
             return now() + self.lease
 
-        gate = Gate(self._files, journal, name, expires, SLOW)
-        lease = self._acted = Lease(journal, self._files, gate, hold, expires, now, self.at_start)
+        gate = Gate(files, journal, name, expires, SLOW)
+        lease = self._acted = Lease(journal, files, gate, hold, expires, now, self.at_start)
         if self.act:
             engine.lifecycle.start(Claim(control_roots(("cgroup", "cgroup2"))), "claim")
         engine.lifecycle.start(lease, "allocations")
-        actions = Actions(groups, self._files, lambda: swap_enabled(engine.kernel))
+        if self.act and self.remove_all_resctrl_groups and not lease.held:
+            remove_all_groups(files)
+        actions = Actions(groups, files, lambda: swap_enabled(engine.kernel))
         history = open_history(self.journal if self.act else None, engine.clock)
         events = Events(actions, self.envelope, act=self.act, history=history)
         engine.lifecycle.on_close("events", events.close)
         policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
-        arbiter = self._arbiter(journal, gate)
+        arbiter = self._arbiter(files, journal, gate)
         engine.lifecycle.on_close("ownership", lambda _: arbiter.close())
         performer = Performer(
-            groups, self._files, gate, journal, self.envelope, policy, events, arbiter, history
+            groups, files, gate, journal, self.envelope, policy, events, rdt, arbiter, history
         )
         return performer, lease
 
-    def _arbiter(self, journal: Journal, gate: Gate) -> Arbiter:
-        files, attempts = self._files, None
+    def _arbiter(self, files: RdtFiles, journal: Journal, gate: Gate) -> Arbiter:
+        attempts, root = None, self._files.root
         if self.act:
-            watcher = ClosedAfterWriting(files.root)
-            attempts = Attempts(files, watcher, files.root, SLOW)
+            attempts = Attempts(files, ClosedAfterWriting(root), root, SLOW)
         return Arbiter(files, journal, gate, Ownership(self.foreign_writes), attempts)

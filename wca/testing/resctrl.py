@@ -18,6 +18,7 @@ from wca.errors import TargetGone
 from wca.linux.files import OpenFile
 from wca.linux.resctrl.files import ResctrlFiles
 from wca.linux.resctrl.values import EVENTS, Place
+from wca.testing.schemata import Resource, Schemata
 
 __all__ = ["ResctrlTree"]
 
@@ -69,6 +70,7 @@ class ResctrlTree(ResctrlFiles):
         assignable: whether counters of bandwidth are assigned to groups (AMD ABMC, Linux 6.18).
         code_and_data: mounted with ``cdp``: two resources L3CODE and L3DATA instead of L3.
         limbo: whether the number of a removed group is usable again only after ``drain``.
+        resources: what is controlled, and how; L3 with eleven ways when left out.
     """
 
     def __init__(
@@ -84,9 +86,10 @@ class ResctrlTree(ResctrlFiles):
         assignable: bool = False,
         code_and_data: bool = False,
         limbo: bool = False,
+        resources: Sequence[Resource] = (),
     ) -> None:
         super().__init__(os.fspath(root))
-        self._root = os.fspath(root)
+        self.root = self._root = os.fspath(root)
         self._domains = tuple(domains)
         self._events = tuple(events)
         self._clusters = clusters
@@ -96,10 +99,13 @@ class ResctrlTree(ResctrlFiles):
         self._limbo: list[int] | None = [] if limbo else None
         self._threads: dict[int, _Group] = {}
         self._shown: dict[str, str] = {}
+        plain = [Resource(name) for name in (("L3CODE", "L3DATA") if code_and_data else ("L3",))]
+        self._schemata = Schemata(resources or plain, self._domains)
         self._groups = {_ROOT: _Group(_ROOT, 0, 0)}
         #: Every number that was written to a ``tasks`` file, with the file's path.
         self.written: list[tuple[str, int]] = []
-        self._write_machine(num_rmids, num_closids, code_and_data, assignable)
+        self._write_machine(num_rmids, assignable)
+        self._write_resources(num_closids, "rw,cdp" if code_and_data else "rw")
         self._add_files(self._groups[_ROOT])
         self._show_threads()
 
@@ -186,6 +192,7 @@ class ResctrlTree(ResctrlFiles):
         if place.monitoring and parent is None:
             raise self._error(errno.ENOENT)
         if parent is None and not self._free_closids:
+            self._status("Out of CLOSIDs")
             raise self._error(errno.ENOSPC)
         if not self._free_rmids:
             raise self._error(errno.EBUSY if self._limbo else errno.ENOSPC)
@@ -212,6 +219,16 @@ class ResctrlTree(ResctrlFiles):
                 self._threads[thread] = above
         shutil.rmtree(self._root + path)
         self._show_threads()
+
+    def set_rows(self, control: str, text: str) -> None:
+        """Write to the schemata of a control group; OSError where the kernel refuses."""
+        if Place(control, "") not in self._groups:
+            raise self._error(errno.ENOENT)
+        problem = self._schemata.write(control, text)
+        self._status(problem or "ok")
+        if problem:
+            raise self._error(errno.EINVAL)
+        self._show_schemata(control)
 
     def write_each(self, path: str, items: Iterable[int]) -> list[OSError]:
         """Move threads as writing to ``tasks`` does."""
@@ -257,13 +274,20 @@ class ResctrlTree(ResctrlFiles):
         self._show(f"{folder}/tasks", "")
         if not group.place.monitoring:
             os.makedirs(f"{self._root}{folder}/mon_groups", exist_ok=True)
-            rows = ";".join(f"{domain}=7ff" for domain in self._domains)
-            self._write(f"{folder}/schemata", f"    L3:{rows}\n")
+            self._schemata.make(group.place.control)
+            self._show_schemata(group.place.control)
         for event in self._events:
             self.count(group.place, event, 0)
 
     def _cluster_folders(self, folder: str) -> list[str]:
         return [f"{folder}/mon_sub_L3_{cluster:02d}" for cluster in range(self._clusters)]
+
+    def _show_schemata(self, control: str) -> None:
+        folder = self._folder(Place(control, ""))
+        self._write(f"{folder}/schemata", self._schemata.text(control))
+
+    def _status(self, text: str) -> None:
+        self._write(f"{_POINT}/info/last_cmd_status", f"{text}\n")
 
     def _show_threads(self) -> None:
         """Write every ``tasks`` and every cpu_resctrl_groups anew."""
@@ -279,9 +303,7 @@ class ResctrlTree(ResctrlFiles):
             text = f"res:{place.control or '/'}\nmon:{place.monitoring}\n"
             self._show(f"/proc/{name}/cpu_resctrl_groups", text)
 
-    def _write_machine(
-        self, num_rmids: int, num_closids: int, code_and_data: bool, assignable: bool
-    ) -> None:
+    def _write_machine(self, num_rmids: int, assignable: bool) -> None:
         info = f"{_POINT}/info"
         if self._events:
             names = "".join(f"{event}\n" for event in self._events)
@@ -290,11 +312,14 @@ class ResctrlTree(ResctrlFiles):
             self._write(f"{info}/L3_MON/max_threshold_occupancy", "65536\n")
         if assignable:
             self._write(f"{info}/L3_MON/mbm_assign_mode", "[mbm_event]\ndefault\n")
-        for resource in ("L3CODE", "L3DATA") if code_and_data else ("L3",):
-            self._write(f"{info}/{resource}/num_closids", f"{num_closids}\n")
-        self._write(f"{info}/last_cmd_status", "ok\n")
         self._write("/proc/filesystems", "nodev\tsysfs\nnodev\tresctrl\n")
-        options = "rw,cdp" if code_and_data else "rw"
+
+    def _write_resources(self, num_closids: int, options: str) -> None:
+        for name, text in self._schemata.info(num_closids).items():
+            self._write(f"{_POINT}/info/{name}", f"{text}\n")
+        self._write(f"{_POINT}/info/last_cmd_status", "ok\n")
+        if any(one.mbps for one in self._schemata.resources.values()):
+            options += ",mba_MBps"
         line = f"42 23 0:42 / {_POINT} rw,nosuid shared:10 - resctrl resctrl {options}\n"
         self._write("/proc/self/mountinfo", line, mode="a")
 

@@ -1,0 +1,1 @@
+"""Cache and memory bandwidth, through control groups of resctrl."""
