@@ -33,6 +33,11 @@ ELSEWHERE = {
     "make bench ARGS=discovery": "tests/benchmarks",
     "make bench ARGS=containers": "tests/benchmarks",
     "socat - tcp4-listen:8000,fork": "test_seed_commands.py",
+    "wca cloudwatch-agent --namespace TestNamespace --service FooService --period 60": "tests/aws",
+    "wca cloudwatch-agent --namespace TestNamespace --service FooService --period 60 --dry-run": (
+        "tests/aws"
+    ),
+    "wca exec --namespace TestNamespace --service FooService -- python job.py": "tests/aws",
     "sqlite3 -readonly /var/lib/wca/kafka.spool \"SELECT number, datetime(created, 'unixepoch'), "
     'samples, bytes, kind FROM parcels LIMIT 10"': "tests/storage/test_spool_files.py",
     'make bench-detection ARGS="record --out corpus/mine --episodes-per-kind 20 --for 60m"': (

@@ -147,8 +147,7 @@ class MeasurementRunner(Runner):
         DISCOVERY_INTERVAL.check(discovery_interval)
         self.node = node
         self.metrics_storage = LogStorage() if metrics_storage is None else metrics_storage
-        self.interval = interval
-        self.discovery_interval = discovery_interval
+        self.interval, self.discovery_interval = interval, discovery_interval
         self.extra_labels = dict(extra_labels or {})
         self.task_label_generators = dict(task_label_generators or {})
         self.include_optional_labels = include_optional_labels
@@ -173,11 +172,9 @@ class MeasurementRunner(Runner):
         )
         self.enable_derived_metrics = enable_derived_metrics
         self.granularity = Granularity(granularity)
-        self.budget = budget
-        self.series_limit = series_limit
+        self.budget, self.series_limit = budget, series_limit
         SHUTDOWN.check(shutdown_timeout)
-        self.shutdown_timeout = shutdown_timeout
-        self.http = http
+        self.shutdown_timeout, self.http = shutdown_timeout, http
         self.recording, self.recording_size = recording, recording_size
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock

@@ -1,9 +1,10 @@
 """What a configuration says of names, units and dimensions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, TypedDict
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, TypedDict
 
-from wca.config.types import Numeric, Str
+from wca.config.types import Constraint, Numeric, Str
 from wca.errors import ValidationError
 from wca.storage.cloudwatch_client.datums import Naming
 from wca.storage.cloudwatch_client.limits import UNITS, check_dimension, check_metric_name
@@ -13,11 +14,23 @@ __all__ = ["MetricName", "naming"]
 _NAME = Str(255)
 
 
+@dataclass(frozen=True)
+class UnitName(Constraint):
+    """A unit of CloudWatch: ``Percent``, ``Megabytes``."""
+
+    base: ClassVar[Any] = str
+
+    def check(self, value: Any) -> None:
+        """Refuse what is none."""
+        if value not in UNITS:
+            raise ValidationError(f"{value!r} is no unit: {', '.join(UNITS)}")
+
+
 class MetricName(TypedDict, total=False):
     """What a metric is called there, its unit, and what its values are multiplied by."""
 
     name: Annotated[str, _NAME]
-    unit: Annotated[str, _NAME]
+    unit: Annotated[str, UnitName()]
     factor: Annotated[float, Numeric(None, None)]
 
 
@@ -48,8 +61,6 @@ def naming(
         if "factor" in options:
             factors[metric] = options["factor"]
         if "unit" in options:
+            UnitName().check(options["unit"])
             units[names[metric]] = options["unit"]
-    for name, unit in units.items():
-        if unit not in UNITS:
-            raise ValidationError(f"metrics: {name}: {unit!r} is no unit: {', '.join(UNITS)}")
     return Naming(names, units, factors, dimensions or {}, labels, tuple(statistic_sets or ()))
