@@ -141,6 +141,29 @@ def test_a_dry_run_needs_no_variables_and_makes_no_call():
     assert "CPUUtilization{" in out
 
 
+@pytest.mark.parametrize("dry", [False, True])
+def test_the_commands_of_the_document_run_as_printed(aws, dry):
+    command = "cloudwatch_metrics_agent --namespace TestNamespace --service FooService --period 60"
+    if dry:
+        command = f"RUST_LOG=info {command} --dry-run"
+    folder = os.path.dirname(sys.executable)
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec env {command}"],
+        env={**environment, **({} if dry else aws.environment())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: ticked(process))
+    time.sleep(2.5)
+    process.send_signal(signal.SIGTERM)
+    code, out, errors = ended(process)
+    assert code == 0, errors
+    assert ("MemoryUtilization{ServiceName=FooService}" in out) == dry
+    assert bool(aws.data("MemoryUtilization")) != dry
+
+
 def test_the_spellings_of_the_reference_work(aws):
     options = ("-n", "Test", "--service-name", "web", "-p", "60", "-d", "--iterations", "1")
     for program in ("cloudwatch_metrics_agent", "cloudwatch-metrics-agent"):
