@@ -411,6 +411,11 @@ def test_a_lease_that_ends_between_two_intervals_is_refused():
         AllocationRunner(node=Tasks(), interval=30.0)
 
 
+def test_groups_are_not_both_kept_and_removed():
+    with pytest.raises(ValidationError, match="leave one out"):
+        AllocationRunner(node=Tasks(), at_start="adopt", remove_all_resctrl_groups=True)
+
+
 def test_what_somebody_else_has_written_is_counted_and_recorded(run, tree, tmp_path):
     groups = tree.groups("/batch")
     path = f"{groups['cpu']}/cpu.shares" if "cpu" in groups else f"{groups['v2']}/cpu.weight"

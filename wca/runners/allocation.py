@@ -142,11 +142,10 @@ class AllocationRunner(MeasurementRunner):
                 "granularity: container leaves the allocator without the numbers of tasks that "
                 "have containers: write both"
             )
-        _LEASE.check(lease)
-        if lease < 2 * self.interval:
+        _check_lease(lease, self.interval)
+        if remove_all_resctrl_groups and AtStart(at_start) is AtStart.ADOPT:
             raise ValidationError(
-                f"lease: {lease:g} s is less than two intervals of {self.interval:g} s, so that "
-                f"values would be given back in between: write {2 * self.interval:g}s or more"
+                "remove_all_resctrl_groups removes what at_start: adopt keeps: leave one out"
             )
         self.allocator = NOPAllocator() if allocator is None else allocator
         UsableAllocator().check(self.allocator)
@@ -340,3 +339,12 @@ class AllocationRunner(MeasurementRunner):
         if self.act:
             attempts = Attempts(files, ClosedAfterWriting(root), root, SLOW)
         return Arbiter(files, journal, gate, Ownership(self.foreign_writes), attempts)
+
+
+def _check_lease(lease: float, interval: float) -> None:
+    _LEASE.check(lease)
+    if lease < 2 * interval:
+        raise ValidationError(
+            f"lease: {lease:g} s is less than two intervals of {interval:g} s, so that values "
+            f"would be given back in between: write {2 * interval:g}s or more"
+        )
