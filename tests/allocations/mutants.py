@@ -206,8 +206,14 @@ MUTANTS = [
         "a request that cannot be made ends the agent",
         "A3",
         "performer",
-        "except Refused as error:",
-        "except ZeroDivisionError as error:",
+        """except Refused as error:
+            _refused(result, str(error))
+            return None
+        except Exception as error:""",
+        """except ZeroDivisionError as error:
+            _refused(result, str(error))
+            return None
+        except ZeroDivisionError as error:""",
         MACHINE,
     ),
     mutant(
