@@ -5,7 +5,7 @@ Each is a replacement in the source of one module, made while it is imported (``
 
 from dataclasses import dataclass
 
-__all__ = ["CONTROL", "MUTANTS", "NO_CODE_YET", "Mutant"]
+__all__ = ["CONTROL", "MUTANTS", "Mutant"]
 
 MACHINE = "test_gate_machine.py"
 GATE = "test_gate.py"
@@ -249,6 +249,64 @@ MUTANTS = [
         "if True:",
         GATE,
     ),
+    # resctrl: R1, R2, R3, R5, R6, R8 and R9 of the register.
+    mutant(
+        "a rounded number of resctrl is thrown away",
+        "R1",
+        "resctrl.control",
+        "            return base | {domain: kind.checked(domain, asked[domain]) for domain in asked}",
+        "            {domain: kind.checked(domain, asked[domain]) for domain in asked}\n"
+        "            return base | dict(asked)",
+        "test_rdt.py",
+    ),
+    mutant(
+        "groups are counted without those that are there",
+        "R2",
+        "resctrl.rules",
+        "if len(others | {*(dict(current) | granted).values()}) <= most or not news:",
+        "if len(set(granted.values())) <= most or not news:",
+        "test_rdt_rows.py",
+    ),
+    mutant(
+        "two that want different rows of one group are both served",
+        "R3",
+        "resctrl.rules",
+        "                return other\n",
+        "                pass\n",
+        "test_rdt_rows.py",
+    ),
+    mutant(
+        "groups of others are removed with ours",
+        "R5",
+        "resctrl.opening",
+        ".startswith(PREFIX)",
+        '.startswith("")',
+        "test_rdt.py",
+    ),
+    mutant(
+        "100 is no limit whatever the unit",
+        "R6",
+        "resctrl.control",
+        'return 100 if self.unit == "percent" else root',
+        "return 100",
+        "test_rdt_machines.py",
+    ),
+    mutant(
+        "the first thread that is refused keeps the others",
+        "R8",
+        "resctrl.threads",
+        "failure = explained(",
+        "raise explained(",
+        "test_rdt.py",
+    ),
+    mutant(
+        "a mask with a gap is refused where it is taken",
+        "R9",
+        "resctrl.control",
+        "if not self.sparse and value",
+        "if value",
+        "test_rdt_rows.py",
+    ),
     # What the promises of docs/safety.md rest on.
     mutant(
         "written before it is in the journal",
@@ -340,8 +398,3 @@ MUTANTS = [
         JOURNAL,
     ),
 ]
-
-#: Rows of the register that are about code which is not there yet, or not in ``wca.allocations``.
-NO_CODE_YET = {
-    "R2": "the number of classes of resctrl, counted on what will be there",
-}
