@@ -1,5 +1,6 @@
 """The kernel's own tables of events, from Debian's package of the kernel's source."""
 
+import fcntl
 import functools
 import glob
 import json
@@ -68,9 +69,12 @@ def pmu_events(cache):
     folder = cache.mkdir(PACKAGE)
     done = folder / "unpacked"
     state = str(Path(archive).stat().st_mtime_ns)
-    if not done.exists() or done.read_text() != state:
-        tar = services.program("tar", package="tar")
-        members = [f"{PACKAGE}/{_ARCH}/{one}/*" for one in ("x86", "arm64")]
-        subprocess.run([tar, "-xJf", archive, "-C", folder, "--wildcards", *members], check=True)
-        done.write_text(state)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run beside each other
+        if not done.exists() or done.read_text() != state:
+            tar = services.program("tar", package="tar")
+            members = [f"{PACKAGE}/{_ARCH}/{one}/*" for one in ("x86", "arm64")]
+            command = [tar, "-xJf", archive, "-C", folder, "--wildcards", *members]
+            subprocess.run(command, check=True)
+            done.write_text(state)
     return PmuEvents(folder / PACKAGE / _ARCH)

@@ -31,7 +31,7 @@ def types(node):
 
 
 def stage(node):
-    (found,) = [one.value for one in node.metrics[-1] if one.name == "suppress_stage"]
+    (found,) = [one.value for one in node.metrics[-1] if one.name == "allocation_suppress_stage"]
     return found
 
 

@@ -130,7 +130,11 @@ def blamed(tasks, outside=0.03, begin=("guilty", "decoy"), kind=spinner, **optio
 
 
 def outcomes(node):
-    return {one.labels["outcome"] for one in node.metrics[-1] if one.name == "contention_actions"}
+    return {
+        one.labels["outcome"]
+        for one in node.metrics[-1]
+        if one.name == "allocation_contention_actions"
+    }
 
 
 def test_of_two_that_began_together_the_one_that_disturbs_is_held_back():

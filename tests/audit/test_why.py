@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shlex
+import tempfile
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -123,11 +124,18 @@ def test_who_suffers_has_a_story_too(why):
     assert "anomaly: cpu neighbour; suspects id-1" in out
 
 
-def test_the_journal_tells_what_is_in_force(why, tmp_path):
+@pytest.fixture
+def folder():
+    """One whose path fits on the screen."""
+    with tempfile.TemporaryDirectory(prefix="wca-", dir="/tmp") as path:
+        yield path
+
+
+def test_the_journal_tells_what_is_in_force(why, folder):
     journal = Journal(why.journal)
     journal.open()
-    folder = (str(tmp_path), os.stat(tmp_path).st_ino)
-    write = Write(f"{tmp_path}/cpu.shares", "1024", "2", "id-1", "cpu_shares", folder)
+    group = (folder, os.stat(folder).st_ino)
+    write = Write(f"{folder}/cpu.shares", "1024", "2", "id-1", "cpu_shares", group)
     journal.intend(write, "Contention", journal._now() + 10)
     journal.settle(write, APPLIED)
     journal.close()

@@ -222,7 +222,7 @@ class SuppressAllocator(Allocator):
         self._experiment = None
 
     def _metrics(self) -> Iterator[Metric]:
-        yield catalogued("suppress_stage", self._stages.stage.value)
+        yield catalogued("allocation_suppress_stage", self._stages.stage.value)
         types = {Stage.WEIGHT: self._weight[0], Stage.CPUS: _T.CPUSET_CPUS, Stage.QUOTA: _T.QUOTA}
         for stage, (task_id, effect) in sorted(self._effects.items()):
             labels = {"contended_task_id": task_id, "allocation_type": str(types[stage])}

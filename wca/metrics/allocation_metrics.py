@@ -166,7 +166,7 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "ContentionAllocator or SuppressAllocator",
     ),
     _entry(
-        "contention_actions",
+        "allocation_contention_actions",
         _C,
         _N,
         "Actions by the verdict that they were for and by what became of them.",
@@ -211,7 +211,7 @@ ALLOCATION_METRICS: tuple[MetricMetadata, ...] = (
         "OOMAllocator",
     ),
     _entry(
-        "suppress_stage",
+        "allocation_suppress_stage",
         _G,
         _N,
         "How far best-effort tasks are held back: 0 not, 1 by weight, 2 in their CPUs, 3 by quota.",

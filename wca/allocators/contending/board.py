@@ -70,7 +70,9 @@ class Board:
     def metrics(self) -> Iterator[Metric]:
         """What was done, and what that did."""
         for (verdict, outcome), count in sorted(self._outcomes.items()):
-            yield catalogued("contention_actions", count, {"verdict": verdict, "outcome": outcome})
+            yield catalogued(
+                "allocation_contention_actions", count, {"verdict": verdict, "outcome": outcome}
+            )
         for action, effect in self._effects():
             labels = {
                 "contended_task_id": action.victim,
