@@ -478,7 +478,7 @@ class TestForReal:
         said = []
         one = replace(options, scenarios=("E1",), seconds=0.5, learning=0.1)
         kept = [each["name"] for each in record(one, said.append).results]
-        strict = replace(one, repetitions=2, most_outside=-9.0, seconds=3.0)
+        strict = replace(one, repetitions=2, most_outside=-9.0, seconds=10.0)
         runs = record(strict, said.append)
         assert [each["name"] for each in runs.results] == kept
         assert runs.rejected
