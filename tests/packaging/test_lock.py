@@ -28,7 +28,7 @@ def pins(name):
 
 
 def canonical(requirement):
-    return re.sub(r"[-_.]+", "-", re.split(r"[<>=!~ ]", requirement)[0]).lower()
+    return re.sub(r"[-_.]+", "-", re.split(r"[<>=!~ [;]", requirement)[0]).lower()
 
 
 @pytest.fixture
