@@ -9,21 +9,39 @@ __all__ = ["TcpOutput", "UdpOutput"]
 _TIMEOUT = 2.0
 
 
-class TcpOutput:
-    """A connection that is made when something is written, and anew after it broke.
+class _SocketOutput:
+    """What both have in common: a socket that is made when something is written.
 
     Args:
         host: of the agent.
         port: likewise.
     """
 
+    scheme: str
+
     def __init__(self, host: str, port: int) -> None:
         self._address = (host, port)
-        self.name = f"tcp://{host}:{port}"
+        self.name = f"{self.scheme}://{host}:{port}"
         self._socket: socket.socket | None = None
 
     def open(self) -> None:
         """Nothing to do: the agent may come later."""
+
+    def close(self) -> None:
+        """Close the socket; safe twice."""
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.close()
+
+    def problems(self) -> list[str]:
+        """Nothing that this machine could know."""
+        return []
+
+
+class TcpOutput(_SocketOutput):
+    """A connection, made anew after it broke."""
+
+    scheme = "tcp"
 
     def write(self, chunks: Iterable[bytes]) -> None:
         """Send all of it, on a new connection if the old one is broken. Raises OSError."""
@@ -37,37 +55,16 @@ class TcpOutput:
                 raise
             self._send(data)
 
-    def close(self) -> None:
-        """Close the connection; safe twice."""
-        sock, self._socket = self._socket, None
-        if sock is not None:
-            sock.close()
-
-    def problems(self) -> list[str]:
-        """Nothing that this machine could know."""
-        return []
-
     def _send(self, data: bytes) -> None:
         if self._socket is None:
             self._socket = socket.create_connection(self._address, _TIMEOUT)
         self._socket.sendall(data)
 
 
-class UdpOutput:
-    """A datagram for each chunk.
+class UdpOutput(_SocketOutput):
+    """A datagram for each chunk."""
 
-    Args:
-        host: of the agent.
-        port: likewise.
-    """
-
-    def __init__(self, host: str, port: int) -> None:
-        self._address = (host, port)
-        self.name = f"udp://{host}:{port}"
-        self._socket: socket.socket | None = None
-
-    def open(self) -> None:
-        """Nothing to do: nobody answers."""
+    scheme = "udp"
 
     def write(self, chunks: Iterable[bytes]) -> None:
         """Send them. Raises OSError, where nobody listens on this machine."""
@@ -80,13 +77,3 @@ class UdpOutput:
             self._socket.connect(address)
         for chunk in chunks:
             self._socket.send(chunk)
-
-    def close(self) -> None:
-        """Close the socket; safe twice."""
-        sock, self._socket = self._socket, None
-        if sock is not None:
-            sock.close()
-
-    def problems(self) -> list[str]:
-        """Nothing that this machine could know."""
-        return []
