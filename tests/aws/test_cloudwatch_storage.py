@@ -253,6 +253,11 @@ def test_what_is_missing_is_said_at_the_start(aws, monkeypatch, missing, said):
         CloudWatchStorage("Test").start()
 
 
+def test_a_region_that_is_none_is_said_at_the_start(aws):
+    with pytest.raises(StartError, match="AWS cannot be used: .*'not a region'"):
+        CloudWatchStorage("Test", region="not a region").start()
+
+
 def test_without_any_credentials_it_says_where_they_may_come_from(aws, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
