@@ -254,7 +254,7 @@ def test_what_is_missing_is_said_at_the_start(aws, monkeypatch, missing, said):
 
 
 def test_a_region_that_is_none_is_said_at_the_start(aws):
-    with pytest.raises(StartError, match="AWS cannot be used: .*'not a region'"):
+    with pytest.raises(StartError, match=r"AWS cannot be used: .*'not a region'"):
         CloudWatchStorage("Test", region="not a region").start()
 
 
