@@ -1,0 +1,1 @@
+"""What was found of workers, kept longer than they live."""

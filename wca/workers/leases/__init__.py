@@ -1,0 +1,1 @@
+"""Who of several agents may poll a shard."""

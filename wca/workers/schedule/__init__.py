@@ -1,0 +1,1 @@
+"""When shards are polled, and how that survives a restart."""

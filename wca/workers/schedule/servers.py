@@ -1,0 +1,122 @@
+"""Job stores of servers that several agents may share."""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+from wca.config.types import Duration, Secret, Str, Url
+from wca.workers.connections.failures import begin
+from wca.workers.connections.mongo import MongoDatabase, check_mongo_url
+from wca.workers.connections.redis import RedisDatabase
+from wca.workers.schedule.api import Job, JobStore
+from wca.workers.stores.codec import decoded_all, encoded
+
+__all__ = ["MongoJobStore", "RedisJobStore"]
+
+
+class RedisJobStore(JobStore):
+    """Keeps jobs in a hash of Redis, as JSON.
+
+    Agents may share it: each works from its own memory, and the store only follows. Needs the
+    package redis (``pip install 'wca[redis]'``).
+
+    Args:
+        url: such as ``redis://:password@host:6379/0``, or ``rediss://`` for TLS.
+        prefix: begins the name of the key.
+        timeout: to wait for a connection, and for each answer.
+    """
+
+    def __init__(
+        self,
+        url: Annotated[str, Url(supported_schemes=("redis", "rediss")), Secret()],
+        prefix: Annotated[str, Str(100)] = "wca",
+        timeout: Annotated[float, Duration(0.1, 60)] = 2.0,
+    ) -> None:
+        self._key = f"{prefix}:jobs"
+        self._redis = RedisDatabase("RedisJobStore", url, timeout)
+
+    def start(self) -> None:
+        """Connect; raises StartError where that will never work."""
+        begin(self.load)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Close the connections.
+
+        Args:
+            timeout: not needed, closing waits for nothing.
+        """
+        del timeout
+        self._redis.close()
+
+    def load(self) -> Sequence[Job]:
+        """All jobs."""
+        with self._redis.client() as client:
+            return decoded_all(Job, client.hvals(self._key), "RedisJobStore")
+
+    def save(self, jobs: Iterable[Job]) -> None:
+        """Keep these."""
+        texts = {job.key: encoded(job) for job in jobs}
+        if texts:
+            with self._redis.client() as client:
+                client.hset(self._key, mapping=texts)
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Keep these no longer."""
+        names = list(keys)
+        if names:
+            with self._redis.client() as client:
+                client.hdel(self._key, *names)
+
+
+class MongoJobStore(JobStore):
+    """Keeps jobs in the collection ``jobs`` of MongoDB, as JSON.
+
+    Agents may share it, as ``RedisJobStore``. Needs the package pymongo
+    (``pip install 'wca[mongodb]'``).
+
+    Args:
+        url: such as ``mongodb://user:password@host:27017/wca``; the database is ``wca`` where the
+            address names none.
+        timeout: to wait for a server, and for each answer.
+
+    Raises:
+        ValidationError: ``url`` is no address of MongoDB.
+    """
+
+    def __init__(
+        self,
+        url: Annotated[str, Str(2000), Secret()],
+        timeout: Annotated[float, Duration(0.1, 60)] = 5.0,
+    ) -> None:
+        check_mongo_url(url)
+        self._mongo = MongoDatabase("MongoJobStore", url, timeout)
+
+    def start(self) -> None:
+        """Connect; raises StartError where that will never work."""
+        begin(self.load)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Close the connections.
+
+        Args:
+            timeout: not needed, closing waits for nothing.
+        """
+        del timeout
+        self._mongo.close()
+
+    def load(self) -> Sequence[Job]:
+        """All jobs."""
+        with self._mongo.database() as database:
+            texts = [one.get("value", "") for one in database.jobs.find()]
+        return decoded_all(Job, texts, "MongoJobStore")
+
+    def save(self, jobs: Iterable[Job]) -> None:
+        """Keep these."""
+        with self._mongo.database() as database:
+            for job in jobs:
+                one = {"_id": job.key, "value": encoded(job)}
+                database.jobs.replace_one({"_id": job.key}, one, upsert=True)
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Keep these no longer."""
+        with self._mongo.database() as database:
+            database.jobs.delete_many({"_id": {"$in": list(keys)}})

@@ -1,0 +1,1 @@
+"""Where states of workers, alerts and actions survive a restart."""
