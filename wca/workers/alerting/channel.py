@@ -79,6 +79,10 @@ class Channel:
         """Alerts that wait."""
         return len(self._mailbox)
 
+    def untold(self) -> set[str]:
+        """Ids of workers of whom the receiver has not been told all."""
+        return self._mailbox.untold()
+
     @property
     def failing(self) -> str | None:
         """Why what waits is not taken; None: it is, or nothing was tried."""
@@ -177,12 +181,14 @@ class Channel:
         return pause < left and not self._clock.wait(self._ended, pause)
 
     def _taken(self, alerts: Sequence[Alert]) -> None:
+        self._mailbox.settled()
         self.counts.sent += len(alerts)
         if self._patience.open:
             log.info("%s takes alerts again", self.name)
         self._patience.succeed()
 
     def _give_up(self, alerts: Sequence[Alert], reason: str) -> None:
+        self._mailbox.settled()
         self.counts.refused += len(alerts)
         for alert in alerts:
             log.error(
