@@ -98,7 +98,7 @@ class FakeSchedule(Schedule):
         self.jobs: dict[str, tuple[float, float]] = {}
         self.fire: Callable[[str], Awaitable[None]] | None = None
 
-    def start(self, fire: Callable[[str], Awaitable[None]]) -> None:
+    def begin(self, fire: Callable[[str], Awaitable[None]]) -> None:
         """Remember what to call."""
         self.fire = fire
 

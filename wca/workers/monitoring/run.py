@@ -150,7 +150,7 @@ class MonitoringRun:
         """
         chores = Chores(self._engine.telemetry)
         chores.every(_BEAT, "loop", self._pulse.beat)
-        self._options.schedule.start(self._monitor.poll)
+        self._options.schedule.begin(self._monitor.poll)
         try:
             await self._begin()
             self._supervisor.ready("watching")
