@@ -147,7 +147,9 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.workers.aws.cloud:AwsCloud", "states and metrics of EC2 instances", "beta"),
     Entry("wca.workers.aws.account:AwsAccount", "an AWS account that is watched", "beta"),
     Entry("wca.workers.schedule.aps:ApsSchedule", "when shards are due, by APScheduler", "beta"),
-    Entry("wca.workers.schedule.stores:MemoryJobStore", "a schedule that a restart forgets", "beta"),
+    Entry(
+        "wca.workers.schedule.stores:MemoryJobStore", "a schedule that a restart forgets", "beta"
+    ),
     Entry("wca.workers.schedule.stores:SqliteJobStore", "a schedule in a file", "beta"),
     Entry("wca.workers.schedule.servers:RedisJobStore", "a schedule in Redis", "beta"),
     Entry("wca.workers.schedule.servers:MongoJobStore", "a schedule in MongoDB", "beta"),
