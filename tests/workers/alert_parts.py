@@ -92,7 +92,7 @@ class Inbox(Notifier):
             raise answer
         self.calls.append(list(alerts))
 
-    def close(self):
+    def close(self, timeout):
         self.closed = True
 
     @property

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.workers.alert_model import NAMES, RULES, WORKERS, Model
 from tests.workers.alert_parts import NOW, WORKER, known, sample, unasked
 from wca.errors import ValidationError
 from wca.testing.clock import FakeClock
@@ -20,7 +21,6 @@ from wca.workers.model import (
     Gone,
     ScheduledEvent,
     Severity,
-    Verdict,
     Worker,
 )
 
@@ -241,7 +241,6 @@ def test_a_rule_of_a_plugin_that_breaks_is_said_once_and_keeps_nobody_from_judgi
 
 # Against a model
 
-WORKERS = [Worker(f"w-{number}", "eu-west-1", f"i-{number}") for number in range(2)]
 VALUES = st.sampled_from([0, 50, 79, 80, 85, 90, 91, 100, "no data", "stale", "throttled"])
 STATES = st.sampled_from(["running"] * 6 + ["pending", "stopping", "stopped", "terminated"])
 WORDS = st.sampled_from(["ok", "impaired", "initializing", "not-applicable"])
@@ -257,84 +256,6 @@ SAMPLES = st.builds(
     VALUES,
     VALUES,
 )
-RULES = [
-    HOT,
-    StatusCheckRule(**{"for": 2}),
-    STOPPED,
-    NoDataRule("memory", after=3),
-]
-
-
-class Model:
-    """What receivers must hear, in the plainest words: counts how often in a row a rule held."""
-
-    def __init__(self):
-        self.counts = {}
-        self.fires = set()
-        self.heard = []
-
-    def poll(self, one, before):
-        for name, needed in (("hot", 2), ("checks", 2), ("stopped", 1), ("silent", 3)):
-            self.settle((name, one.worker.id), needed, getattr(self, name)(one, before))
-        if isinstance(one.status, Gone):
-            self.forget(one.worker.id)
-
-    def forget(self, worker_id):
-        for key in [key for key in [*self.counts] if key[1] == worker_id]:
-            self.settle(key, 1, False)
-
-    def settle(self, key, needed, holds):
-        if holds:
-            self.counts[key] = self.counts.get(key, 0) + 1
-            if self.counts[key] >= needed and key not in self.fires:
-                self.fires.add(key)
-                self.heard.append((*key, "firing"))
-        elif holds is False:
-            self.counts.pop(key, None)
-            if key in self.fires:
-                self.fires.remove(key)
-                self.heard.append((*key, "resolved"))
-
-    def off(self, one):
-        gone = isinstance(one.status, Gone)
-        return not gone and str(one.status.state) in ("stopping", "stopped", "terminated")
-
-    def hot(self, one, before):
-        value = one.readings["cpu"].value if one.readings else None
-        if self.off(one):
-            return False
-        if value is None or one.readings["cpu"].verdict is Verdict.STALE or 80 <= value <= 90:
-            return None
-        return value > 90
-
-    def checks(self, one, before):
-        if isinstance(one.status, Gone):
-            return None
-        word = one.status.checks.instance
-        if word == "impaired":
-            maintained = any(event.not_after is None for event in one.status.events)
-            return None if maintained else True
-        return None if word == "initializing" else False
-
-    def stopped(self, one, before):
-        if not isinstance(one.status, Gone) and not self.off(one):
-            return False
-        return True if before is not None and str(before.state) == "running" else None
-
-    def silent(self, one, before):
-        if self.off(one):
-            return False
-        if isinstance(one.status, Gone) or str(one.status.state) != "running":
-            return None
-        verdict = one.readings["memory"].verdict
-        if verdict in (Verdict.NO_DATA, Verdict.STALE):
-            return True
-        return False if verdict in (Verdict.VALUE, Verdict.ZERO) else None
-
-
-NAMES = dict(zip([one.name for one in RULES], ["hot", "checks", "stopped", "silent"], strict=True))
-
-
 class Life(RuleBasedStateMachine):
     """Polls, restarts with what was kept, and ends of workers, in any order."""
 
@@ -346,8 +267,17 @@ class Life(RuleBasedStateMachine):
         self.heard = []
         self.book = AlertBook(RULES)
 
+    @rule(worker=st.sampled_from(WORKERS), cpu=st.sampled_from([91, 95, 100]))
+    def poll_trouble(self, worker, cpu):
+        """What chance alone would hardly make several times in a row."""
+        impaired = sample(checks=IMPAIRED, worker=worker, cpu=cpu, memory="no data")
+        self.poll_one(impaired)
+
     @rule(one=SAMPLES)
     def poll(self, one):
+        self.poll_one(one)
+
+    def poll_one(self, one):
         before = self.states.get(one.worker.id)
         self.keep(self.book.judge(one, before))
         self.model.poll(one, before)
@@ -399,5 +329,5 @@ class Life(RuleBasedStateMachine):
             assert states == (["firing", "resolved"] * len(states))[: len(states)]
 
 
-Life.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Life.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 TestLife = Life.TestCase

@@ -94,8 +94,10 @@ def test_alerts_that_are_sent_together_and_again_are_each_there_once(alertmanage
     notifier.send(many)
     notifier.send(many)
     alertmanager.wait_for(
-        lambda: sum(one["labels"]["alertname"].startswith("rule ") for one in alertmanager.alerts())
-        == 200
+        lambda: (
+            sum(one["labels"]["alertname"].startswith("rule ") for one in alertmanager.alerts())
+            == 200
+        )
     )
 
 

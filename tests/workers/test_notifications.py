@@ -26,7 +26,7 @@ class Paused(Notifier):
         assert self.may_go.wait(10)
         self.told += [(one.rule, str(one.state)) for one in alerts]
 
-    def close(self):
+    def close(self, timeout):
         self.may_go.set()
 
 
@@ -162,7 +162,7 @@ def test_what_is_left_at_the_end_is_counted_and_logged(caplog):
     notifications.tell([alert(rule="0")])
     assert hanging.entered.wait(10)
     notifications.tell([alert(rule="1"), alert(rule="2")])
-    hanging.close = lambda: None
+    hanging.close = lambda timeout: None
     notifications.close(0)
     assert notifications.counts()["Paused"].dropped == 2
     assert caplog.messages == ["Paused: 2 alerts were not sent before the end"]

@@ -187,17 +187,10 @@ def test_alertmanager_gets_an_array_in_which_what_fires_does_so_for_four_more_mi
 def test_the_log_has_one_line_for_each_alert(caplog):
     with caplog.at_level(logging.INFO, "wca.workers.alerts"):
         LogNotifier().send([FIRES, OVER])
+    said = "(warning) cpu above 90: cpu of web is 95.5, above 90"
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
-        (
-            "WARNING",
-            "FIRING (warning) cpu above 90: cpu of web is 95.5, above 90 "
-            f"[worker w-1, alert {FIRES.key}]",
-        ),
-        (
-            "INFO",
-            "RESOLVED (warning) cpu above 90: cpu of web is 95.5, above 90 "
-            f"[worker w-1, alert {FIRES.key}]",
-        ),
+        ("WARNING", f"FIRING {said} [worker w-1, alert {FIRES.key}]"),
+        ("INFO", f"RESOLVED {said} [worker w-1, alert {FIRES.key}]"),
     ]
 
 
@@ -208,7 +201,7 @@ def test_the_log_has_one_line_for_each_alert(caplog):
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_what_may_pass_is_to_be_sent_again_when_the_receiver_says(make, status, receiver):
     receiver.reply(Reply(status, headers={"Retry-After": "7"}))
-    with pytest.raises(TryLaterError, match=f"127.0.0.1:{receiver.port} answers {status}") as caught:
+    with pytest.raises(TryLaterError, match=rf":{receiver.port} answers {status}") as caught:
         make(receiver.url).send([FIRES])
     assert caught.value.after == 7
 
@@ -217,7 +210,7 @@ def test_what_may_pass_is_to_be_sent_again_when_the_receiver_says(make, status, 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422])
 def test_any_other_refusal_is_for_good_and_says_why(make, status, receiver):
     receiver.reply(Reply(status, body=b"because of this"))
-    with pytest.raises(RefusedError, match=f"answers {status} .*: because of this"):
+    with pytest.raises(RefusedError, match=rf"answers {status} .*: because of this"):
         make(receiver.url).send([FIRES])
 
 
@@ -255,7 +248,7 @@ def test_a_connection_is_kept_and_opened_anew_when_it_was_closed(receiver):
 
 def test_nothing_is_sent_after_the_end(receiver):
     notifier = webhook(receiver.url)
-    notifier.close()
+    notifier.close(1)
     with pytest.raises(TryLaterError, match="no message is sent after the end"):
         notifier.send([FIRES])
 

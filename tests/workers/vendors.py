@@ -67,7 +67,7 @@ def pagerduty(request):
         known = {"summary", "source", "severity", "timestamp", "component", "group", "class"}
         assert set(payload) <= known | {"custom_details"}
         text(payload, "summary", 1024)
-        text(payload, "source", 255)
+        text(payload, "source", 10_000)
         assert payload["severity"] in SEVERITIES
         assert RFC3339.fullmatch(payload["timestamp"])
         assert isinstance(payload.get("custom_details", {}), dict)

@@ -195,8 +195,12 @@ class Notifier(ABC):
             RefusedError: it will never be taken; it is logged and counted.
         """
 
-    def close(self) -> None:  # noqa: B027 - most have nothing to end
-        """End a call that waits; called by another thread, after which nothing is sent."""
+    def close(self, timeout: float) -> None:  # noqa: B027 - most have nothing to end
+        """End a call that waits; called by another thread, after which nothing is sent.
+
+        Args:
+            timeout: seconds it may take.
+        """
 
 
 # What is kept

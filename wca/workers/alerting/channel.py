@@ -24,7 +24,7 @@ _MOST_DEFECTS = 3
 _HURRIED = 0.2
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What became of alerts that one notifier was to tell.
 
@@ -61,8 +61,8 @@ class Channel:
         random: Callable[[], float],
     ) -> None:
         self.name = name
-        #: What became of alerts; written by this channel only.
-        self.counts = Counts()
+        self._counts = Counts()
+        self._counting = threading.Lock()
         self._notifier = notifier
         self._clock = clock
         self._mailbox = Mailbox(most_waiting)
@@ -73,6 +73,11 @@ class Channel:
         self._sent_again: float | None = None
         self._dropping = False
         self._thread: threading.Thread | None = None
+
+    @property
+    def counts(self) -> Counts:
+        """What became of alerts until now."""
+        return self._counts
 
     @property
     def waiting(self) -> int:
@@ -101,7 +106,7 @@ class Channel:
     def tell(self, alerts: Sequence[Alert]) -> None:
         """Take news; never waits."""
         dropped = self._mailbox.put(alerts)
-        self.counts.dropped += len(dropped)
+        self._count(dropped=len(dropped))
         if dropped and not self._dropping:
             log.error("%s: too many alerts wait, the oldest are dropped", self.name)
         self._dropping = bool(dropped)
@@ -128,12 +133,12 @@ class Channel:
         if thread is not None:
             thread.join(max(0.0, self._end - self._clock.monotonic()))
         self._ended.set()
-        self._notifier.close()
+        self._notifier.close(_HURRIED)
         if thread is not None:
             thread.join(_HURRIED)
         left = self._mailbox.clear()
         if left:
-            self.counts.dropped += left
+            self._count(dropped=left)
             log.error("%s: %d alerts were not sent before the end", self.name, left)
 
     def _run(self) -> None:
@@ -160,10 +165,10 @@ class Channel:
                 return self._taken(alerts)
             self._put_off(reason, after)
             if not self._wait(after):
-                self.counts.dropped += len(alerts)
+                self._count(dropped=len(alerts))
                 log.error("%s: %d alerts were not sent: %s", self.name, len(alerts), reason)
                 return None
-            self.counts.retried += 1
+            self._count(retried=1)
 
     def _put_off(self, reason: str, after: float | None) -> None:
         if not self._patience.open:
@@ -180,16 +185,26 @@ class Channel:
         pause = _HURRIED if after is None else after
         return pause < left and not self._clock.wait(self._ended, pause)
 
+    def _count(self, sent: int = 0, retried: int = 0, refused: int = 0, dropped: int = 0) -> None:
+        with self._counting:
+            now = self._counts
+            self._counts = Counts(
+                now.sent + sent,
+                now.retried + retried,
+                now.refused + refused,
+                now.dropped + dropped,
+            )
+
     def _taken(self, alerts: Sequence[Alert]) -> None:
         self._mailbox.settled()
-        self.counts.sent += len(alerts)
+        self._count(sent=len(alerts))
         if self._patience.open:
             log.info("%s takes alerts again", self.name)
         self._patience.succeed()
 
     def _give_up(self, alerts: Sequence[Alert], reason: str) -> None:
         self._mailbox.settled()
-        self.counts.refused += len(alerts)
+        self._count(refused=len(alerts))
         for alert in alerts:
             log.error(
                 "%s will not take that %r is %s for %s (%s): %s",

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from wca.clock import Clock, SystemClock
 from wca.workers.alerting.channel import Channel, Counts
@@ -85,7 +84,7 @@ class Notifications:
 
     def counts(self) -> Mapping[str, Counts]:
         """What became of alerts, by the name of the notifier."""
-        return {channel.name: replace(channel.counts) for channel in self._channels}
+        return {channel.name: channel.counts for channel in self._channels}
 
     def waiting(self) -> Mapping[str, int]:
         """How many alerts wait, by the name of the notifier."""

@@ -73,8 +73,9 @@ class AlertmanagerNotifier(Notifier):
         documents = [_document(alert, self._labels, until) for alert in alerts]
         self._poster.post(encoded(documents), path=_PATH)
 
-    def close(self) -> None:
-        """End a message that waits for its answer."""
+    def close(self, timeout: float) -> None:
+        """End a message that waits for its answer, and send no other."""
+        del timeout  # nothing is waited for
         self._poster.close()
 
 

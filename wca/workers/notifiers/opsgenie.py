@@ -16,6 +16,8 @@ __all__ = ["OpsgenieNotifier"]
 
 #: Characters that Opsgenie takes.
 _MOST_MESSAGE, _MOST_DESCRIPTION = 130, 15_000
+#: Characters of one detail, so that all of them stay below Opsgenie's 8000.
+_MOST_DETAIL = 400
 _PRIORITIES = {
     Severity.CRITICAL: "P1",
     Severity.ERROR: "P2",
@@ -68,8 +70,9 @@ class OpsgenieNotifier(Notifier):
             else:
                 self._poster.post(encoded(_document(alert)), self._headers, "/v2/alerts")
 
-    def close(self) -> None:
-        """End a request that waits for its answer."""
+    def close(self, timeout: float) -> None:
+        """End a request that waits for its answer, and send no other."""
+        del timeout  # nothing is waited for
         self._poster.close()
 
 
@@ -85,5 +88,9 @@ def _document(alert: Alert) -> dict[str, Any]:
         "priority": _PRIORITIES[alert.severity],
         "source": "WCA",
         "entity": alert.worker.id,
-        "details": {name: str(value) for name, value in flat.items() if value not in (None, "")},
+        "details": {
+            name: cut(str(value), _MOST_DETAIL)
+            for name, value in flat.items()
+            if value not in (None, "")
+        },
     }

@@ -59,8 +59,9 @@ class PagerDutyNotifier(Notifier):
         for alert in alerts:
             self._poster.post(encoded(_event(alert, self._routing_key)))
 
-    def close(self) -> None:
-        """End an event that waits for its answer."""
+    def close(self, timeout: float) -> None:
+        """End an event that waits for its answer, and send no other."""
+        del timeout  # nothing is waited for
         self._poster.close()
 
 

@@ -28,6 +28,8 @@ _MOST_ANSWER = 64 * 1024
 _LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 #: A shorter text would be found in half of all answers, and masked in all of them.
 _SHORTEST_SECRET = 4
+#: A shorter part of a path is a word such as "services".
+_SHORTEST_PART = 10
 
 
 class Poster:
@@ -74,6 +76,7 @@ class Poster:
         self._timeout = timeout
         self._credentials = None if auth is None else Credentials(auth)
         secrets = {*hidden, url, parts.path.strip("/"), parts.query, parts.password or ""}
+        secrets |= {part for part in parts.path.split("/") if len(part) >= _SHORTEST_PART}
         if self._credentials is not None:
             secrets |= self._credentials.hidden
         self._hidden = {text for text in secrets if len(text) >= _SHORTEST_SECRET}

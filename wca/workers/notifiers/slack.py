@@ -59,8 +59,9 @@ class SlackNotifier(Notifier):
         """Post one message of a line for each."""
         self._poster.post(encoded({"text": "\n".join(map(_line, alerts))}))
 
-    def close(self) -> None:
-        """End a message that waits for its answer."""
+    def close(self, timeout: float) -> None:
+        """End a message that waits for its answer, and send no other."""
+        del timeout  # nothing is waited for
         self._poster.close()
 
 

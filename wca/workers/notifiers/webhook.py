@@ -73,8 +73,9 @@ class WebhookNotifier(Notifier):
                 headers["X-WCA-Signature"] = f"sha256={digest}"
             self._poster.post(body, headers, content=_CONTENT)
 
-    def close(self) -> None:
-        """End a message that waits for its answer."""
+    def close(self, timeout: float) -> None:
+        """End a message that waits for its answer, and send no other."""
+        del timeout  # nothing is waited for
         self._poster.close()
 
 
