@@ -4,7 +4,6 @@ import json
 import signal
 import time
 import urllib.request
-from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -40,28 +39,18 @@ runner: !WorkerMonitoringRunner
 @pytest.fixture
 def site(aws, run_instances, receiver, tmp_path):
     (instance,) = run_instances(role="worker", Name="one")
-    use_cpu(instance, 95.0)
+    use_cpu(aws, instance, 95.0)
     port = free_port()
     text = CONFIG.format(hook=receiver.url + "/hook", folder=tmp_path, port=port)
     return instance, write_config(tmp_path, text), f"http://127.0.0.1:{port}"
 
 
-def use_cpu(instance, percent):
-    """As EC2 would write it: the last whole periods of five minutes."""
-    client = boto3.client("cloudwatch", region_name="eu-west-1")
-    now = int(time.time())
-    data = [
-        {
-            "MetricName": "CPUUtilization",
-            "Dimensions": [{"Name": "InstanceId", "Value": instance}],
-            "Timestamp": datetime.fromtimestamp(now - now % 300 - 300 * back, UTC),
-            "Value": percent,
-            "Unit": "Percent",
-        }
-        for back in (0, 1, 2)
-    ]
-    client.put_metric_data(Namespace="AWS/EC2", MetricData=data)
-    client.close()
+def use_cpu(aws, instance, percent):
+    """As EC2 writes it: whole periods of five minutes."""
+    begin = time.time() // 300 * 300
+    points = [(begin - 300 * back, percent) for back in range(3)]
+    dimensions = {"InstanceId": instance}
+    aws.cloudwatch.seed("eu-west-1", "AWS/EC2", "CPUUtilization", dimensions, points)
 
 
 def told(receiver):
