@@ -97,6 +97,10 @@ class Unsaved:
             ),
         )
 
+    def copy(self) -> "Unsaved":
+        """The same, for another thread."""
+        return Unsaved(set(self.removed), dict(self.states), dict(self.alerts), list(self.actions))
+
     def put_back(self, failed: "Unsaved") -> None:
         """What was not taken is to be kept still, unless there is something newer."""
         self.states = {
@@ -189,10 +193,12 @@ class Keeper:
             unsaved, self._unsaved = self._unsaved.split(self._untold())
             if not unsaved:
                 return True
+            handed = unsaved.copy()
             try:
-                await self._store_lane.call(_save, self._store, unsaved, patience=PATIENCE)
+                await self._store_lane.call(_save, self._store, handed, patience=PATIENCE)
             except PLUGIN_ERRORS as error:
-                self._unsaved.put_back(unsaved)
+                # After a timeout the store's thread may still be at it.
+                self._unsaved.put_back(unsaved if isinstance(error, TimeoutError) else handed)
                 self._telemetry.failure(STORE, error)
                 return False
             self._telemetry.success(STORE)
