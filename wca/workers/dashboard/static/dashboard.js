@@ -50,6 +50,7 @@ function useOf(worker, metric, label) {
   const cell = make("td");
   const reading = worker.readings[metric];
   if (!reading) return cell;
+  cell.dataset.label = label;
   const use = make("div", "", "use");
   const known = reading.value !== null && (reading.verdict === "value" || reading.verdict === "zero");
   const text = known ? `${reading.value.toFixed(1)} %` : reading.verdict;
@@ -124,7 +125,7 @@ function drawAlerts(workers) {
 function draw() {
   drawing = false;
   const workers = [...shards.values()].flat();
-  workers.sort((a, b) => b.alerts.length - a.alerts.length || a.name.localeCompare(b.name));
+  workers.sort((a, b) => b.alerts.length - a.alerts.length || a.name.localeCompare(b.name, undefined, { numeric: true }));
   const found = matching(workers);
   drawCounts(workers);
   drawAlerts(workers);
