@@ -256,6 +256,8 @@ SAMPLES = st.builds(
     VALUES,
     VALUES,
 )
+
+
 class Life(RuleBasedStateMachine):
     """Polls, restarts with what was kept, and ends of workers, in any order."""
 
