@@ -216,6 +216,18 @@ def test_an_alert_whose_rule_is_not_configured_any_more_is_resolved_with_the_nex
     assert (over.state, over.summary) == (AlertState.RESOLVED, "there is no such rule any more")
 
 
+def test_what_another_agent_watches_is_its_business_until_it_is_taken_over_as_it_was_kept():
+    here, there = AlertBook([CHECKS]), AlertBook([CHECKS])
+    (fired,) = here.judge(sample(checks=IMPAIRED), None)
+    here.let_go(["w-1"])
+    assert here.firing() == []
+    there.take_over(["w-1"], [fired])
+    assert polled(there, sample(checks=IMPAIRED), sample()) == [[], [("status check", "resolved")]]
+    here.judge(sample(checks=IMPAIRED), None)
+    here.take_over(["w-1"], [])
+    assert here.firing() == []
+
+
 def test_two_rules_of_one_name_are_refused():
     with pytest.raises(ValidationError, match="another rule is called 'status check'"):
         AlertBook([CHECKS, StatusCheckRule()])
@@ -256,6 +268,8 @@ SAMPLES = st.builds(
     VALUES,
     VALUES,
 )
+
+
 class Life(RuleBasedStateMachine):
     """Polls, restarts with what was kept, and ends of workers, in any order."""
 

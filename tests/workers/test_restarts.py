@@ -1,6 +1,5 @@
 """From polls to a receiver over a hundred restarts: every alert arrives once, and so does its end."""
 
-import json
 import random
 
 from tests.workers.alert_model import NAMES, RULES, WORKERS, Model
@@ -63,8 +62,7 @@ def test_over_a_hundred_restarts_no_alert_is_lost_or_doubled():
             agent.close()
         events = receiver.documents
     heard = [
-        (NAMES[event["data"]["rule"]], event["subject"], event["data"]["state"])
-        for event in events
+        (NAMES[event["data"]["rule"]], event["subject"], event["data"]["state"]) for event in events
     ]
     assert len(heard) > RUNS
     assert heard == model.heard

@@ -81,7 +81,8 @@ class AutoRemediation(Remediation):
 
     Args:
         dry_run: whether actions are only recorded; a start that an earlier stop needs is done.
-        rules: names of the rules whose alerts are acted on.
+        rules: names of the rules whose alerts are acted on; left out, ``status check``, which a
+            StatusCheckRule is called that was given no name.
         cooldown: how long nothing more is done to a worker after an action.
         max_per_hour: actions within an hour on the whole fleet; a stop and its start are one.
         max_per_day: actions within a day on one worker, after which a person has to look.

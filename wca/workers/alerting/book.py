@@ -41,9 +41,27 @@ class AlertBook:
         self._lock = threading.Lock()
         self._broken: set[str] = set()
         self._by_worker: dict[str, dict[str, Alert]] = {}
-        for alert in alerts:
-            if alert.state is not AlertState.RESOLVED:
-                self._by_worker.setdefault(alert.worker.id, {})[alert.key] = alert
+        self.take_over((), alerts)
+
+    def take_over(self, worker_ids: Iterable[str], alerts: Iterable[Alert]) -> None:
+        """Workers are watched here from now on, as when a lease was taken.
+
+        Args:
+            worker_ids: of these workers.
+            alerts: what a store has of them, in place of what was known here.
+        """
+        with self._lock:
+            for worker_id in worker_ids:
+                self._by_worker.pop(worker_id, None)
+            for alert in alerts:
+                if alert.state is not AlertState.RESOLVED:
+                    self._by_worker.setdefault(alert.worker.id, {})[alert.key] = alert
+
+    def let_go(self, worker_ids: Iterable[str]) -> None:
+        """Workers are watched by another agent, which tells of their alerts: none is resolved."""
+        with self._lock:
+            for worker_id in worker_ids:
+                self._by_worker.pop(worker_id, None)
 
     def judge(self, sample: Sample, before: WorkerState | None) -> list[Alert]:
         """Apply every rule to a sample.

@@ -50,7 +50,7 @@ class AlertmanagerNotifier(Notifier):
     def __init__(
         self,
         url: Annotated[str, Url()],
-        labels: Mapping[Annotated[str, LabelName()], Annotated[str, Str(200)]] | None = None,
+        labels: dict[Annotated[str, LabelName()], Annotated[str, Str(200)]] | None = None,
         timeout: Annotated[float, Duration(0.1, 60)] = 10.0,
         auth: HttpAuth | None = None,
         ssl: SSL | None = None,
