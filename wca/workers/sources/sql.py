@@ -116,14 +116,14 @@ class SqlWorkers(WorkerSource):
                 execution_options={"postgresql_readonly": True},
                 hide_parameters=True,
             )
-        except (ArgumentError, ValueError):
-            raise StartError(
-                "SqlWorkers: url is not one of SQLAlchemy's: write DIALECT+DRIVER://USER@HOST/NAME"
-            ) from None
         except (ImportError, NoSuchModuleError) as error:
             raise StartError(
                 f"SqlWorkers: {self._where} needs a driver that is missing ({error}): install it, "
                 "for PostgreSQL wca[postgresql]"
+            ) from None
+        except (ArgumentError, ValueError):
+            raise StartError(
+                "SqlWorkers: url is not one of SQLAlchemy's: write DIALECT+DRIVER://USER@HOST/NAME"
             ) from None
 
     def _rows(self) -> tuple[list[str], list[Any]]:
