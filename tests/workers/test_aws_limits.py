@@ -31,11 +31,9 @@ def test_no_span_of_time_has_more_calls_than_rate_and_burst_allow(pauses, rate, 
 def test_nobody_waits_longer_than_the_rate_demands(pauses, rate, burst):
     clock = FakeClock(monotonic=0.0)
     bucket = TokenBucket(rate, burst, clock.monotonic)
-    taken = 0
-    for pause in pauses:
+    for taken, pause in enumerate(pauses, 1):
         clock.advance(pause)
         wait = bucket.reserve(1e9)
-        taken += 1
         assert wait <= taken / rate + 1e-6
         assert wait == 0 or taken > burst or wait < 1e-9
 

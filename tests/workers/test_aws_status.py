@@ -1,6 +1,8 @@
 """States and status checks of EC2, against moto behind a proxy that is as strict as AWS."""
 
 import logging
+import threading
+import time
 
 import boto3
 import pytest
@@ -14,7 +16,9 @@ from wca.testing.clock import FakeClock
 from wca.workers import AwsAccount
 from wca.workers.api import CloudError
 from wca.workers.aws.batches import batches_of, halves_of
-from wca.workers.aws.status import named_ids, status_of
+from wca.workers.aws.errors import AwsError, Kind
+from wca.workers.aws.sessions import ClientOptions, Sessions
+from wca.workers.aws.status import StatusReader, named_ids, status_of
 from wca.workers.model import Action, Checks, Gone, InstanceState, ScheduledEvent, Shard, Status
 
 STATUS = "DescribeInstanceStatus"
@@ -22,7 +26,7 @@ MISSING = "i-0123456789abcdef0"
 
 
 def test_a_hundred_instances_are_asked_for_in_one_call(aws, run_instances):
-    ids = run_instances(230)
+    ids = run_instances(105)
     with cloud() as aws_cloud:
         answer = aws_cloud.status(HERE, ids)
     assert set(answer.by_id) == set(ids)
@@ -32,7 +36,7 @@ def test_a_hundred_instances_are_asked_for_in_one_call(aws, run_instances):
         for request in aws.requests
         if request.action == STATUS
     ]
-    assert sorted(asked) == [30, 100, 100]
+    assert asked == [100, 5]
     assert aws.refused == []
 
 
@@ -120,8 +124,8 @@ def test_a_bad_id_that_is_not_named_is_found(aws, run_instances):
     assert nameless.calls < 16
 
 
-def test_ids_that_are_all_refused_without_a_name_do_not_cost_a_call_each(aws, run_instances):
-    ids = run_instances(100)
+def test_ids_that_are_all_refused_without_a_name_do_not_cost_a_call_each(aws):
+    ids = [f"i-{number:017x}" for number in range(100)]
     aws.down = Fault(400, "InvalidParameterValue", message="no")
     with cloud() as aws_cloud:
         answer = aws_cloud.status(HERE, ids)
@@ -131,15 +135,15 @@ def test_ids_that_are_all_refused_without_a_name_do_not_cost_a_call_each(aws, ru
 
 
 def test_a_batch_that_fails_costs_its_own_instances_only(aws, run_instances):
-    ids = run_instances(210)
+    ids = run_instances(105)
     with cloud() as aws_cloud:
-        aws.faults += [Fault(delay=0, answers=True), Fault(500, "InternalError")]
+        aws.faults += [Fault(answers=True), Fault(500, "InternalError")]
         answer = aws_cloud.status(HERE, ids)
-    assert len(answer.by_id) in (110, 200)
+    assert set(answer.by_id) == set(ids[:100])
     assert answer.problems == (
         (
-            "eu-west-1, DescribeInstanceStatus: InternalError: injected; it is tried again with the "
-            "next poll"
+            "eu-west-1, DescribeInstanceStatus: InternalError: injected; it is tried again with "
+            "the next poll"
         ),
     )
 
@@ -247,20 +251,89 @@ def test_a_region_that_does_not_answer_is_left_alone_for_a_while(aws, run_instan
 
 def test_calls_beyond_the_rate_wait_for_their_turn(aws, run_instances):
     clock = FakeClock()
-    ids = run_instances(1)
+    (id_,) = run_instances()
     with cloud(clock=clock) as aws_cloud:
-        for _ in range(53):
-            aws_cloud.status(HERE, ids)
-    assert clock.waits == pytest.approx([0.1, 0.1, 0.1], abs=0.01)
+        for _ in range(8):
+            aws_cloud.act(HERE, id_, Action.REBOOT)
+    assert clock.waits == pytest.approx([1.0, 1.0, 1.0])
 
 
-def test_clients_are_made_once(aws, run_instances):
-    ids = run_instances(1)
+def test_so_many_calls_are_made_at_once_and_no_more(aws):
+    lock, now, peak = threading.Lock(), 0, 0
+
+    def ask(_):
+        nonlocal now, peak
+        with lock:
+            now += 1
+            peak = max(peak, now)
+        time.sleep(0.01)
+        with lock:
+            now -= 1
+
+    with cloud(max_concurrency=3) as aws_cloud:
+        aws_cloud.calls.each(ask, range(20))
+    assert peak == 3
+
+
+def test_a_closed_cloud_says_so(aws):
     with cloud() as aws_cloud:
-        aws_cloud.status(HERE, ids)
-        headers = [dict(request.headers) for request in aws.requests]
-        aws_cloud.status(HERE, ids)
-    assert headers
+        pass
+    with pytest.raises(CloudError, match="AwsCloud is closed"):
+        aws_cloud.status(HERE, [MISSING])
+
+
+def test_clients_are_made_once_for_a_region_and_a_service(aws):
+    sessions = Sessions({"": None}, ClientOptions(), lambda *_: None)
+    client = sessions.client(HERE, "ec2")
+    assert sessions.client(HERE, "ec2") is client
+    assert sessions.client(HERE, "cloudwatch") is not client
+    assert sessions.client(Shard("", "us-east-1"), "ec2") is not client
+    sessions.close()
+
+
+class PickyEc2:
+    """EC2 that refuses a batch with a bad id in one of three ways; AWS' own cannot be had."""
+
+    def __init__(self, bad, naming):
+        self.bad = bad
+        self.naming = naming
+        self.count = 0
+
+    def each(self, ask, batches):
+        return [ask(batch) for batch in batches]
+
+    def call(self, shard, api, **arguments):
+        self.count += 1
+        ids = arguments["InstanceIds"]
+        assert 0 < len(ids) <= 100
+        bad = [id_ for id_ in ids if id_ in self.bad]
+        if bad:
+            named = {"all": bad, "one": bad[:1], "none": []}[self.naming]
+            told = f"The instance IDs '{', '.join(named)}' do not exist"
+            raise AwsError("refused", Kind.INVALID, "InvalidInstanceID.NotFound", told)
+        return {"InstanceStatuses": [{"InstanceId": id_} for id_ in ids]}
+
+
+@given(
+    st.integers(1, 250).flatmap(
+        lambda count: st.tuples(st.just(count), st.sets(st.integers(0, count - 1)))
+    ),
+    st.sampled_from(["all", "one", "none"]),
+)
+def test_bad_ids_are_gone_and_no_good_one_ever_is(instances, naming):
+    count, positions = instances
+    ids = [f"i-{number:017x}" for number in range(count)]
+    bad = {ids[position] for position in positions}
+    calls = PickyEc2(bad, naming)
+    answer = StatusReader(calls).read(HERE, ids)
+    gone = {id_ for id_, status in answer.by_id.items() if isinstance(status, Gone)}
+    assert gone <= bad
+    assert calls.count <= 51 * 3
+    left_out = set(ids) - set(answer.by_id)
+    assert bool(left_out) == bool(answer.problems)
+    if naming == "all" or (naming == "one" and len(bad) < 50) or len(bad) <= 4:
+        assert left_out == set()
+        assert gone == bad
 
 
 class TestAccounts:

@@ -172,6 +172,8 @@ class Calls:
 
     def _threads(self) -> ThreadPoolExecutor:
         with self._lock:
+            if self._closing.is_set():
+                raise AwsError("AwsCloud is closed", Kind.FAILED)
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._concurrency, "wca-aws")
             return self._pool

@@ -168,7 +168,10 @@ def _kind_of_class(error: Exception) -> Kind:
                 exceptions.UnknownRegionError,
             ),
         ),
-        (Kind.UNREACHABLE, (exceptions.HTTPClientError, OSError)),
+        (
+            Kind.UNREACHABLE,
+            (exceptions.HTTPClientError, exceptions.ConnectionError, OSError),
+        ),
         (Kind.INVALID, (exceptions.ParamValidationError, ValueError)),
     )
     for kind, classes in kinds:

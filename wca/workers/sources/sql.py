@@ -30,7 +30,7 @@ class SqlWorkers(WorkerSource):
     PostgreSQL), and that is rolled back.
 
     Args:
-        url: of SQLAlchemy, such as ``postgresql+psycopg://wca:PASSWORD@db/fleet`` or
+        url: of SQLAlchemy, such as ``postgresql://wca:PASSWORD@db/fleet`` or
             ``sqlite:////var/lib/fleet.sqlite``.
         query: a SELECT.
         timeout: seconds for the connection, and in PostgreSQL for the query.
@@ -105,6 +105,8 @@ class SqlWorkers(WorkerSource):
             url = make_url(self._url)
             self._where = url.render_as_string(hide_password=True)
             backend = url.get_backend_name()
+            if url.drivername == "postgresql":
+                url = url.set(drivername="postgresql+psycopg")
             if backend == "sqlite" and url.database and not url.database.startswith("file:"):
                 # Otherwise SQLite makes an empty file where there is none.
                 url = url.set(database=f"file:{quote(url.database)}")
@@ -116,14 +118,14 @@ class SqlWorkers(WorkerSource):
                 execution_options={"postgresql_readonly": True},
                 hide_parameters=True,
             )
-        except (ArgumentError, ValueError):
-            raise StartError(
-                "SqlWorkers: url is not one of SQLAlchemy's: write DIALECT+DRIVER://USER@HOST/NAME"
-            ) from None
         except (ImportError, NoSuchModuleError) as error:
             raise StartError(
                 f"SqlWorkers: {self._where} needs a driver that is missing ({error}): install it, "
                 "for PostgreSQL wca[postgresql]"
+            ) from None
+        except (ArgumentError, ValueError):
+            raise StartError(
+                "SqlWorkers: url is not one of SQLAlchemy's: write DIALECT+DRIVER://USER@HOST/NAME"
             ) from None
 
     def _rows(self) -> tuple[list[str], list[Any]]:
