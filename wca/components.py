@@ -139,6 +139,20 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.collectors.node_zoneinfo:NodeZoneinfoCollector", "numbers of /proc/zoneinfo"),
     Entry("wca.collectors.node_topology:NodeTopologyCollector", "sockets, cores and CPUs"),
     Entry("wca.collectors.node_uncore:NodeUncoreCollector", "memory controllers and links", "beta"),
+    Entry("wca.workers.schedule.aps:ApsSchedule", "when shards are polled, by APScheduler", "beta"),
+    Entry("wca.workers.schedule.stores:MemoryJobStore", "jobs, as long as the agent runs", "beta"),
+    Entry("wca.workers.schedule.stores:SqliteJobStore", "jobs in an SQLite file", "beta"),
+    Entry("wca.workers.schedule.servers:RedisJobStore", "jobs in Redis", "beta"),
+    Entry("wca.workers.schedule.servers:MongoJobStore", "jobs in MongoDB", "beta"),
+    Entry("wca.workers.leases.sqlite:SqliteLease", "who polls a shard, on one machine", "beta"),
+    Entry("wca.workers.leases.redis:RedisLease", "who polls a shard, on several machines", "beta"),
+    Entry("wca.workers.stores.sql:SqliteWorkerStore", "states and alerts in an SQLite file", "beta"),
+    Entry("wca.workers.stores.sql:PostgresWorkerStore", "states and alerts in PostgreSQL", "beta"),
+    Entry("wca.workers.stores.redis:RedisWorkerStore", "states and alerts in Redis", "beta"),
+    Entry("wca.workers.stores.mongo:MongoWorkerStore", "states and alerts in MongoDB", "beta"),
+    Entry("wca.workers.history.sql:SqliteHistory", "what was found of workers, in SQLite", "beta"),
+    Entry("wca.workers.history.sql:PostgresHistory", "the same in PostgreSQL or TimescaleDB", "beta"),
+    Entry("wca.workers.history.remote_write:RemoteWriteHistory", "the same to Prometheus", "beta"),
 )
 
 
