@@ -14,7 +14,7 @@ class Schedule(ABC):
     """
 
     @abstractmethod
-    def start(self, fire: Callable[[str], Awaitable[None]]) -> None:
+    def begin(self, fire: Callable[[str], Awaitable[None]]) -> None:
         """Begin, with what is left of an earlier run. Called on the running event loop.
 
         Args:

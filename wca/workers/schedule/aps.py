@@ -58,7 +58,7 @@ class ApsSchedule(Schedule):
         self._scheduler: Any = None
         self._fire: Callable[[str], Awaitable[None]] | None = None
 
-    def start(self, fire: Callable[[str], Awaitable[None]]) -> None:
+    def begin(self, fire: Callable[[str], Awaitable[None]]) -> None:
         """Recover what an earlier run has left, and begin; see ``Schedule``.
 
         Raises:

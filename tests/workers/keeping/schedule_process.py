@@ -13,7 +13,7 @@ async def main(path, seconds):
     async def fire(key):
         print(key, flush=True)
 
-    schedule.start(fire)
+    schedule.begin(fire)
     for key in sys.argv[3:]:
         schedule.every(key, seconds, 0.0)
     await asyncio.sleep(0.5)

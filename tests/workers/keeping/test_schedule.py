@@ -15,7 +15,7 @@ from wca.workers.schedule.aps import ApsSchedule
 from wca.workers.schedule.servers import RedisJobStore
 from wca.workers.schedule.stores import MemoryJobStore, SqliteJobStore
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DAY = 86_400.0
 #: Seconds in which anything that is due has happened.
 LONG = 10.0
@@ -42,7 +42,7 @@ class Fired:
 @contextlib.asynccontextmanager
 async def running(fire, store=None, clock=None):
     schedule = ApsSchedule(store, clock=clock)
-    schedule.start(fire)
+    schedule.begin(fire)
     try:
         yield schedule
     finally:
@@ -244,7 +244,7 @@ def test_stop_waits_for_what_runs_and_then_cancels_it():
                 raise
 
         schedule = ApsSchedule()
-        schedule.start(fire)
+        schedule.begin(fire)
         schedule.every("short", 0.5, 0.0)
         schedule.every("long", DAY, 0.0)
         await asyncio.sleep(0.05)
@@ -322,7 +322,7 @@ def lines_until_killed(path, *keys):
         "KILL",
         sys.executable,
         "-m",
-        "tests.workers.schedule_process",
+        "tests.workers.keeping.schedule_process",
     ]
     process = subprocess.Popen(
         [*command, path, "3600", *keys], cwd=ROOT, stdout=subprocess.PIPE, text=True

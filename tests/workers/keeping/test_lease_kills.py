@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.lease_holder import SHARE
+from tests.workers.keeping.lease_holder import SHARE
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TTL = 1.0
 #: What a machine that is busy with other things may add.
 PATIENCE = 5.0
@@ -33,7 +33,7 @@ class Holder:
             "KILL",
             sys.executable,
             "-m",
-            "tests.workers.lease_holder",
+            "tests.workers.keeping.lease_holder",
         ]
         command += [kind, place, f"owner {next(self.names)}", str(TTL)]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
