@@ -17,19 +17,25 @@ if TYPE_CHECKING:
     from wca.testing.pmus import PmuCounters, PmuTree
     from wca.testing.replaying import check_replay
     from wca.testing.storage import RecordingStorage, StorageContract
+    from wca.testing.worker_stores import HistoryContract, WorkerStoreContract
+    from wca.testing.workers import JobStoreContract, LeaseContract
 
 __all__ = [
     "AllocatorContract",
     "DatabaseContract",
     "DetectorContract",
     "FakeClock",
+    "HistoryContract",
+    "JobStoreContract",
     "KernelTree",
+    "LeaseContract",
     "NodeContract",
     "PmuCounters",
     "PmuTree",
     "RecordingStorage",
     "StorageContract",
     "VolatileJournal",
+    "WorkerStoreContract",
     "check_exposition",
     "check_openmetrics",
     "check_replay",
@@ -42,13 +48,17 @@ __getattr__ = lazy_names(
         "DatabaseContract": "wca.testing.databases",
         "DetectorContract": "wca.testing.detectors",
         "FakeClock": "wca.testing.clock",
+        "HistoryContract": "wca.testing.worker_stores",
+        "JobStoreContract": "wca.testing.workers",
         "KernelTree": "wca.testing.kernel",
+        "LeaseContract": "wca.testing.workers",
         "NodeContract": "wca.testing.nodes",
         "PmuCounters": "wca.testing.pmus",
         "PmuTree": "wca.testing.pmus",
         "RecordingStorage": "wca.testing.storage",
         "StorageContract": "wca.testing.storage",
         "VolatileJournal": "wca.allocations.volatile",
+        "WorkerStoreContract": "wca.testing.worker_stores",
         "check_exposition": "wca.testing.exposition",
         "check_openmetrics": "wca.testing.openmetrics",
         "check_replay": "wca.testing.replaying",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wca.workers.rules.status_check import StatusCheckRule
     from wca.workers.rules.threshold import ThresholdRule
     from wca.workers.runner import WorkerMonitoringRunner
+    from wca.workers.schedule.api import Job, JobStore, Schedule
     from wca.workers.schedule.aps import ApsSchedule
     from wca.workers.schedule.servers import MongoJobStore, RedisJobStore
     from wca.workers.schedule.stores import MemoryJobStore, SqliteJobStore
@@ -47,6 +48,8 @@ __all__ = [
     "AwsCloud",
     "AwsEc2Client",
     "Ec2TagWorkers",
+    "Job",
+    "JobStore",
     "LogNotifier",
     "MemoryJobStore",
     "MongoJobStore",
@@ -61,6 +64,7 @@ __all__ = [
     "RedisWorkerStore",
     "Remediation",
     "RemoteWriteHistory",
+    "Schedule",
     "ScheduledEventRule",
     "SlackNotifier",
     "SqlWorkers",
@@ -86,6 +90,8 @@ _PLACES: dict[str, str] = {
     "AwsCloud": "wca.workers.aws.cloud",
     "AwsEc2Client": "wca.workers.ec2_client",
     "Ec2TagWorkers": "wca.workers.sources.ec2_tags",
+    "Job": "wca.workers.schedule.api",
+    "JobStore": "wca.workers.schedule.api",
     "LogNotifier": "wca.workers.notifiers.log",
     "MemoryJobStore": "wca.workers.schedule.stores",
     "MongoJobStore": "wca.workers.schedule.servers",
@@ -100,6 +106,7 @@ _PLACES: dict[str, str] = {
     "RedisWorkerStore": "wca.workers.stores.redis",
     "Remediation": "wca.workers.remediation",
     "RemoteWriteHistory": "wca.workers.history.remote_write",
+    "Schedule": "wca.workers.schedule.api",
     "ScheduledEventRule": "wca.workers.rules.scheduled_event",
     "SlackNotifier": "wca.workers.notifiers.slack",
     "SqlWorkers": "wca.workers.sources.sql",

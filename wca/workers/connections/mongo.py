@@ -84,7 +84,7 @@ class MongoDatabase:
                         connectTimeoutMS=milliseconds,
                         socketTimeoutMS=milliseconds,
                     )
-                except (PyMongoError, ValueError) as error:
+                except (PyMongoError, ValueError, OSError) as error:
                     raise LastingError(self._sentence(error)) from None
             return self._client
 

@@ -53,10 +53,7 @@ class SqlDatabase(ABC):
             LastingError: a package is missing, or the tables are of a newer version.
             OSError: it cannot be reached now.
         """
-        with self._lock:
-            if self._engine is None:
-                with self._named_errors():
-                    self._engine = self._opened()
+        self._ready()
 
     @contextlib.contextmanager
     def transaction(self, *, reading: bool = False) -> "Iterator[Connection]":
@@ -68,9 +65,8 @@ class SqlDatabase(ABC):
         Raises:
             OSError: see ``open``, or the database refuses something.
         """
-        self.open()
+        engine = self._ready()
         with self._named_errors():
-            engine = self._engine or self._opened()
             options = {_READING: reading}
             with engine.connect().execution_options(**options) as connection, connection.begin():
                 yield connection
@@ -81,6 +77,13 @@ class SqlDatabase(ABC):
             engine, self._engine = self._engine, None
         if engine is not None:
             engine.dispose()
+
+    def _ready(self) -> "Engine":
+        with self._lock:
+            if self._engine is None:
+                with self._named_errors():
+                    self._engine = self._opened()
+            return self._engine
 
     def _opened(self) -> "Engine":
         from wca.workers.connections.schema import make_ready

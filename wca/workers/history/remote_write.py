@@ -11,6 +11,7 @@ from wca.storage.delivery.options import QueueOptions, SpoolOptions
 from wca.storage.http_client import HttpAuth
 from wca.storage.remote_write import RemoteWriteStorage
 from wca.workers.api import History
+from wca.workers.connections.failures import shown
 from wca.workers.history.points import point_of
 from wca.workers.model import HistoryPoint, Sample, Worker
 
@@ -69,9 +70,8 @@ class RemoteWriteHistory(History):
         try:
             self.storage.store([metric for sample in samples for metric in _metrics(sample)])
         except FailedDeliveryException as error:
-            raise OSError(
-                f"RemoteWriteHistory cannot write to {self.storage.url}: {error}"
-            ) from None
+            place = shown(self.storage.url)
+            raise OSError(f"RemoteWriteHistory cannot write to {place}: {error}") from None
 
     def query(self, worker_id: str, since: float, until: float) -> Sequence[HistoryPoint]:
         """Nothing: Prometheus is asked where it is."""

@@ -61,7 +61,7 @@ def decoded_all(kind: type[_T], texts: Iterable[str | bytes], place: str) -> lis
 
 
 def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {name: _plain(getattr(value, name)) for name in _fields(type(value))}
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
@@ -105,16 +105,19 @@ def _container(origin: Any, hints: tuple[Any, ...], data: Any) -> Any:
         if not isinstance(data, list):
             raise ValueError(f"expected a list, got {type(data).__name__}")
         return tuple(_built(hints[0], one) for one in data)
-    if not isinstance(data, dict):
-        raise ValueError(f"expected an object, got {type(data).__name__}")
-    return {key: _built(hints[1], one) for key, one in data.items()}
+    return {key: _built(hints[1], one) for key, one in _object(data).items()}
+
+
+def _object(data: Any) -> dict[str, Any]:
+    if isinstance(data, dict):
+        return data
+    raise ValueError(f"expected an object, got {type(data).__name__}")
 
 
 def _instance(kind: Any, data: Any) -> Any:
-    if not isinstance(data, dict):
-        raise ValueError(f"expected an object, got {type(data).__name__}")
     fields = _fields(kind)
-    values = {name: _built(fields[name], one) for name, one in data.items() if name in fields}
+    given = _object(data)
+    values = {name: _built(fields[name], one) for name, one in given.items() if name in fields}
     try:
         return kind(**values)
     except TypeError as error:
