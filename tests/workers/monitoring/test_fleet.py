@@ -36,7 +36,7 @@ def test_changes_add_up_to_the_fleet(steps):
         if fleet.workers():
             gone = fleet.workers()[index % len(fleet)]
             changes.append(fleet.end(gone))
-            fleet.update(fleet.workers() + [gone])  # listed still, and it stays out
+            fleet.update([*fleet.workers(), gone])  # listed still, and it stays out
             assert not fleet.watches(gone)
         for change in changes:
             for one in change.left:
