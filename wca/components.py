@@ -139,6 +139,18 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.collectors.node_zoneinfo:NodeZoneinfoCollector", "numbers of /proc/zoneinfo"),
     Entry("wca.collectors.node_topology:NodeTopologyCollector", "sockets, cores and CPUs"),
     Entry("wca.collectors.node_uncore:NodeUncoreCollector", "memory controllers and links", "beta"),
+    Entry("wca.workers.rules.threshold:ThresholdRule", "a metric beyond a bound", "beta"),
+    Entry("wca.workers.rules.status_check:StatusCheckRule", "status checks of EC2", "beta"),
+    Entry("wca.workers.rules.state_change:StateChangeRule", "an instance has stopped", "beta"),
+    Entry("wca.workers.rules.no_data:NoDataRule", "a metric does not come in any more", "beta"),
+    Entry("wca.workers.rules.scheduled_event:ScheduledEventRule", "events of EC2", "beta"),
+    Entry("wca.workers.notifiers.log:LogNotifier", "alerts in the agent's log", "beta"),
+    Entry("wca.workers.notifiers.webhook:WebhookNotifier", "alerts as CloudEvents", "beta"),
+    Entry("wca.workers.notifiers.slack:SlackNotifier", "alerts in a channel of Slack", "beta"),
+    Entry("wca.workers.notifiers.pagerduty:PagerDutyNotifier", "alerts for PagerDuty", "beta"),
+    Entry("wca.workers.notifiers.alertmanager:AlertmanagerNotifier", "for Alertmanager", "beta"),
+    Entry("wca.workers.notifiers.opsgenie:OpsgenieNotifier", "ends in April 2027", "compat"),
+    Entry("wca.workers.remediation:AutoRemediation", "reboots, stops and starts workers", "beta"),
 )
 
 
