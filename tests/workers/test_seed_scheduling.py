@@ -237,7 +237,7 @@ def test_a_store_that_fails_for_once_stops_nothing(monkeypatch):
     """A stand-in for a store that breaks while APScheduler writes, at the moment that matters."""
     from apscheduler.jobstores.memory import MemoryJobStore
 
-    monkeypatch.setattr(task_scheduler, "_LOOK_INTERVAL", 0.05)
+    monkeypatch.setattr(task_scheduler, "_MEND_INTERVAL", 0.05)
     update, broken = MemoryJobStore.update_job, []
 
     def breaks(self, job):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from wca.errors import PLUGIN_ERRORS, StartError, ValidationError
@@ -19,15 +19,15 @@ from wca.workers.cml.task_bus import BackgroundTasksBus
 
 if TYPE_CHECKING:
     from wca.workers.cml.executor import TaskExecutor
+    from wca.workers.cml.stored_tasks import StoredTasks
 
 __all__ = ["BackgroundTaskScheduler"]
 
 log = logging.getLogger(__name__)
 
 _INSTALL = "the package apscheduler is missing: install wca[workers]"
-#: Seconds after which the scheduler looks for due tasks anyway: APScheduler sets no timer when its
-#: store fails while it writes.
-_LOOK_INTERVAL = 10.0
+#: Seconds after which the store is compared with what is wanted.
+_MEND_INTERVAL = 10.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,16 @@ class _Type:
 
     job: type[RecurrentBackgroundJob]
     dependencies: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Started:
+    """What there is between a start and a stop."""
+
+    scheduler: Any
+    executor: "TaskExecutor"
+    tasks: "StoredTasks"
+    mending: asyncio.Task[None]
 
 
 class BackgroundTaskScheduler:
@@ -66,14 +76,12 @@ class BackgroundTaskScheduler:
         self._services = service_provider
         self._stop_timeout = stop_timeout
         self._types: dict[str, _Type] = {}
-        self._scheduler: Any = None
-        self._executor: TaskExecutor | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._now: _Started | None = None
 
     @property
     def running(self) -> bool:
         """Whether it is started."""
-        return self._scheduler is not None
+        return self._now is not None
 
     def register_task_type(self, job: type[RecurrentBackgroundJob], **dependencies: Any) -> None:
         """Let tasks with the name of this class be run by it.
@@ -102,76 +110,63 @@ class BackgroundTaskScheduler:
         Raises:
             StartError: a package is missing, or the store does not answer.
         """
-        if self._scheduler is not None:
+        if self._now is not None:
             return
         try:
             from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
             from wca.workers.cml.executor import TaskExecutor
+            from wca.workers.cml.stored_tasks import StoredTasks
         except ImportError:
             raise StartError(_INSTALL) from None
         store = await asyncio.to_thread(self._options.open)
-        self._executor = TaskExecutor(self._run)
-        self._scheduler = AsyncIOScheduler(
+        executor = TaskExecutor(self._run)
+        scheduler = AsyncIOScheduler(
             jobstores={"default": store},
-            executors={"default": self._executor},
+            executors={"default": executor},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone=UTC,
         )
-        self._scheduler.start()
+        scheduler.start()
+        tasks = StoredTasks(scheduler, self._options.where)
+        self._now = _Started(scheduler, executor, tasks, asyncio.create_task(_mend(tasks)))
         self._bus.subscribe(self.enqueue_task)
-        self._looking = asyncio.create_task(self._look_again())
         log.info("Background tasks are kept in %s", self._options.where)
 
     async def stop_async(self) -> None:
         """Wait for jobs that run, then end; tasks stay in a store that outlives the process."""
-        scheduler, looking, executor = self._scheduler, self._looking, self._executor
-        if scheduler is None or looking is None or executor is None:
+        now = self._now
+        if now is None:
             return
         self._bus.unsubscribe(self.enqueue_task)
-        looking.cancel()
-        scheduler.pause()
-        late = await executor.wait(self._stop_timeout)
+        now.mending.cancel()
+        now.scheduler.pause()
+        late = await now.executor.wait(self._stop_timeout)
         if late:
             log.warning(
                 "%d background jobs did not end within %g seconds and were cancelled",
                 late,
                 self._stop_timeout,
             )
-        scheduler.shutdown(wait=False)
+        now.scheduler.shutdown(wait=False)
         await asyncio.sleep(0)  # APScheduler does it in the next turn of the loop
-        self._scheduler = self._looking = self._executor = None
+        self._now = None
 
     async def wait_async(self) -> None:
         """Wait for jobs that run now."""
-        if self._executor is not None:
-            await self._executor.wait(self._stop_timeout)
+        if self._now is not None:
+            await self._now.executor.wait(self._stop_timeout)
 
     def enqueue_task(self, task: RecurrentTaskDescriptor) -> None:
         """Schedule a task, in place of one with the same id.
 
-        A new one runs at once; one that has the same interval as before keeps its time.
+        A new one runs at once; one that has the same interval as before keeps its time. While the
+        store cannot be written, that is tried again.
 
         Raises:
             StartError: the scheduler is not started.
         """
-        scheduler = self._started()
-        kwargs = {"name": task.name, "data": dict(task.data), "interval": task.interval}
-        known = scheduler.get_job(task.id)
-        if known is not None and known.kwargs.get("interval") == task.interval:
-            known.modify(kwargs=kwargs)
-            return
-        from wca.workers.cml.executor import FUNCTION
-
-        scheduler.add_job(
-            FUNCTION,
-            "interval",
-            seconds=task.interval,
-            id=task.id,
-            kwargs=kwargs,
-            replace_existing=True,
-            next_run_time=datetime.now(UTC),
-        )
+        self._started().tasks.put(task)
 
     def stop_task(self, task_id: str) -> bool:
         """Remove a task; whether there was one. A run of it goes on to its end.
@@ -179,11 +174,7 @@ class BackgroundTaskScheduler:
         Raises:
             StartError: the scheduler is not started.
         """
-        scheduler = self._started()
-        if scheduler.get_job(task_id) is None:
-            return False
-        scheduler.remove_job(task_id)
-        return True
+        return self._started().tasks.remove(task_id)
 
     def list_tasks(self) -> list[RecurrentTaskDescriptor]:
         """All tasks that are scheduled.
@@ -191,14 +182,12 @@ class BackgroundTaskScheduler:
         Raises:
             StartError: the scheduler is not started.
         """
-        return [
-            RecurrentTaskDescriptor(id=job.id, **job.kwargs) for job in self._started().get_jobs()
-        ]
+        return self._started().tasks.all()
 
-    def _started(self) -> Any:
-        if self._scheduler is None:
+    def _started(self) -> _Started:
+        if self._now is None:
             raise StartError("the background task scheduler is not started: await start_async()")
-        return self._scheduler
+        return self._now
 
     async def _run(self, task_id: str, kwargs: Mapping[str, Any]) -> None:
         """Build a job anew, give it what it needs, and run it once."""
@@ -226,7 +215,8 @@ class BackgroundTaskScheduler:
             return True
         return False
 
-    async def _look_again(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_INTERVAL)
-            self._scheduler.wakeup()
+
+async def _mend(tasks: "StoredTasks") -> None:
+    while True:
+        await asyncio.sleep(_MEND_INTERVAL)
+        tasks.mend()
