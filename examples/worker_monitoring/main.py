@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from application.services import (
-    BackgroundTaskScheduler,
     BackgroundTasksBus,
+    BackgroundTaskScheduler,
     WorkerMonitoringScheduler,
 )
 from application.settings import app_settings

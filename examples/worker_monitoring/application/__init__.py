@@ -1,1 +1,1 @@
-"""The application layer, with the import paths of the document that WCA's worker monitoring is from."""
+"""The application layer, with the import paths of the document that worker monitoring is from."""

@@ -1,8 +1,8 @@
 """The services of worker monitoring, as ``from application.services import ...``."""
 
 from wca.workers import (
-    BackgroundTaskScheduler,
     BackgroundTasksBus,
+    BackgroundTaskScheduler,
     WorkerMetricsCollectionJob,
     WorkerMonitoringScheduler,
     WorkerNotificationHandler,
