@@ -21,7 +21,7 @@ from wca.workers import (
     WorkerTerminatedError,
     backgroundjob,
 )
-from wca.workers.ec2_client import FIVE_MIN_AGO, AwsEc2Client
+from wca.workers.ec2_client import FIVE_MIN_AGO, AwsEc2Client, NoSuchInstanceError
 
 JOB_LOGGER = "wca.workers.cml.metrics_job"
 
@@ -173,6 +173,22 @@ def test_when_ec2_does_not_answer_the_error_is_logged_and_nothing_is_changed(cap
     assert "Failed to get EC2 status: throttled" in caplog.messages
     assert "❌ Failed to collect metrics for worker w1: throttled" in caplog.messages
     assert (run.saved, run.data) == (0, [])
+
+
+def test_an_instance_that_ec2_has_forgotten_has_ended(caplog):
+    worker, gone = a_worker(), {"i-w1": NoSuchInstanceError("no instance i-w1", lasting=True)}
+    worker.update_status(CMLWorkerStatus.STOPPED)
+    run = Run(RecordedClient(states=gone), worker)
+    assert run.state.status is CMLWorkerStatus.TERMINATED
+    assert run.data[0]["status"] == "terminated"
+
+
+def test_an_instance_that_ec2_does_not_know_yet_is_asked_about_again(caplog):
+    gone = {"i-w1": NoSuchInstanceError("no instance i-w1", lasting=True)}
+    run = Run(RecordedClient(states=gone))
+    assert isinstance(run.error, NoSuchInstanceError)
+    assert run.state.status is CMLWorkerStatus.PENDING
+    assert "Failed to get EC2 status: no instance i-w1" in caplog.messages
 
 
 def test_when_cloudwatch_does_not_answer_the_status_is_kept_and_told(caplog):

@@ -3,13 +3,109 @@
 Names are imported when they are used, so that none of them brings in a library that is not needed.
 """
 
+from typing import TYPE_CHECKING
+
 from wca.lazy import lazy_names
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from wca.workers.aws.account import AwsAccount
+    from wca.workers.aws.cloud import AwsCloud
+    from wca.workers.cml.background import (
+        JobFinishedError,
+        RecurrentBackgroundJob,
+        RecurrentTaskDescriptor,
+        backgroundjob,
+    )
+    from wca.workers.cml.domain_events import (
+        CMLWorkerCreatedDomainEvent,
+        CMLWorkerImportedDomainEvent,
+        CMLWorkerStatusUpdatedDomainEvent,
+        CMLWorkerTelemetryUpdatedDomainEvent,
+        CMLWorkerTerminatedDomainEvent,
+    )
+    from wca.workers.cml.events import (
+        EventBus,
+        integration_event_handler,
+    )
+    from wca.workers.cml.metrics_job import (
+        WorkerMetricsCollectionJob,
+        WorkerNotFoundError,
+        WorkerTerminatedError,
+    )
+    from wca.workers.cml.monitoring_scheduler import (
+        MonitoringHandle,
+        WorkerMonitoringScheduler,
+    )
+    from wca.workers.cml.notification import WorkerNotificationHandler
+    from wca.workers.cml.repository import (
+        CMLWorkerRepository,
+        InMemoryCMLWorkerRepository,
+    )
+    from wca.workers.cml.services import ServiceCollection
+    from wca.workers.cml.settings import (
+        ApplicationSettings,
+        Settings,
+    )
+    from wca.workers.cml.status import (
+        CMLWorkerStatus,
+        map_ec2_state_to_cml_status,
+    )
+    from wca.workers.cml.task_bus import BackgroundTasksBus
+    from wca.workers.cml.task_scheduler import BackgroundTaskScheduler
+    from wca.workers.cml.worker import (
+        CMLWorker,
+        CMLWorkerState,
+    )
+    from wca.workers.ec2_client import AwsEc2Client
+    from wca.workers.sources.ec2_tags import Ec2TagWorkers
+    from wca.workers.sources.sql import SqlWorkers
+    from wca.workers.sources.static import StaticWorkers
+    from wca.workers.sources.union import UnionWorkers
+
+__all__ = [
+    "ApplicationSettings",
+    "AwsAccount",
+    "AwsCloud",
+    "AwsEc2Client",
+    "BackgroundTaskScheduler",
+    "BackgroundTasksBus",
+    "CMLWorker",
+    "CMLWorkerCreatedDomainEvent",
+    "CMLWorkerImportedDomainEvent",
+    "CMLWorkerRepository",
+    "CMLWorkerState",
+    "CMLWorkerStatus",
+    "CMLWorkerStatusUpdatedDomainEvent",
+    "CMLWorkerTelemetryUpdatedDomainEvent",
+    "CMLWorkerTerminatedDomainEvent",
+    "Ec2TagWorkers",
+    "EventBus",
+    "InMemoryCMLWorkerRepository",
+    "JobFinishedError",
+    "MonitoringHandle",
+    "RecurrentBackgroundJob",
+    "RecurrentTaskDescriptor",
+    "ServiceCollection",
+    "Settings",
+    "SqlWorkers",
+    "StaticWorkers",
+    "UnionWorkers",
+    "WorkerMetricsCollectionJob",
+    "WorkerMonitoringScheduler",
+    "WorkerNotFoundError",
+    "WorkerNotificationHandler",
+    "WorkerTerminatedError",
+    "backgroundjob",
+    "integration_event_handler",
+    "map_ec2_state_to_cml_status",
+]
 
 #: Public name to the module that has it.
 _PLACES: dict[str, str] = {
     "ApplicationSettings": "wca.workers.cml.settings",
+    "AwsAccount": "wca.workers.aws.account",
+    "AwsCloud": "wca.workers.aws.cloud",
+    "AwsEc2Client": "wca.workers.ec2_client",
     "BackgroundTaskScheduler": "wca.workers.cml.task_scheduler",
     "BackgroundTasksBus": "wca.workers.cml.task_bus",
     "CMLWorker": "wca.workers.cml.worker",
@@ -21,6 +117,7 @@ _PLACES: dict[str, str] = {
     "CMLWorkerStatusUpdatedDomainEvent": "wca.workers.cml.domain_events",
     "CMLWorkerTelemetryUpdatedDomainEvent": "wca.workers.cml.domain_events",
     "CMLWorkerTerminatedDomainEvent": "wca.workers.cml.domain_events",
+    "Ec2TagWorkers": "wca.workers.sources.ec2_tags",
     "EventBus": "wca.workers.cml.events",
     "InMemoryCMLWorkerRepository": "wca.workers.cml.repository",
     "JobFinishedError": "wca.workers.cml.background",
@@ -29,6 +126,9 @@ _PLACES: dict[str, str] = {
     "RecurrentTaskDescriptor": "wca.workers.cml.background",
     "ServiceCollection": "wca.workers.cml.services",
     "Settings": "wca.workers.cml.settings",
+    "SqlWorkers": "wca.workers.sources.sql",
+    "StaticWorkers": "wca.workers.sources.static",
+    "UnionWorkers": "wca.workers.sources.union",
     "WorkerMetricsCollectionJob": "wca.workers.cml.metrics_job",
     "WorkerMonitoringScheduler": "wca.workers.cml.monitoring_scheduler",
     "WorkerNotFoundError": "wca.workers.cml.metrics_job",

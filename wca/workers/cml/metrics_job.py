@@ -1,6 +1,5 @@
 """The job that asks about one worker: the five steps of the seed."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,10 +12,12 @@ from wca.workers.cml.background import (
     backgroundjob,
 )
 from wca.workers.cml.instances import InstanceClient, Utilization
+from wca.workers.cml.questions import ask_status, ask_utilization
 from wca.workers.cml.repository import CMLWorkerRepository
 from wca.workers.cml.services import ServiceProvider
 from wca.workers.cml.status import CMLWorkerStatus, map_ec2_state_to_cml_status
 from wca.workers.cml.tracing import Span, span
+from wca.workers.cml.words import percent
 from wca.workers.cml.worker import CMLWorker
 
 __all__ = [
@@ -104,18 +105,17 @@ class WorkerMetricsCollectionJob(RecurrentBackgroundJob):
     async def _collect(self, current: Span) -> None:
         client, workers = self._dependencies()
         worker = await self._load(workers)
-        region, instance_id = worker.state.aws_region, worker.state.aws_instance_id
-        if not instance_id:
+        if not worker.state.aws_instance_id:
             log.debug("Worker %s has no instance yet", self.worker_id)
             return
-        current.set_attribute("aws_instance_id", instance_id)
-        current.set_attribute("aws_region", region)
-        checks = await self._ask_status(client, region, instance_id)
+        current.set_attribute("aws_instance_id", worker.state.aws_instance_id)
+        current.set_attribute("aws_region", worker.state.aws_region)
+        checks = await ask_status(client, worker.state)
         status = map_ec2_state_to_cml_status(checks["instance_state"])
         current.set_attribute("ec2_instance_state", str(checks["instance_state"]))
         used = None
         if status is CMLWorkerStatus.RUNNING:
-            used = await self._ask_utilization(client, region, instance_id)
+            used = await ask_utilization(client, worker.state)
         # Read again: while AWS was asked, others may have changed it.
         worker = await self._load(workers)
         await self._keep(workers, worker, status, checks, used, current)
@@ -138,34 +138,6 @@ class WorkerMetricsCollectionJob(RecurrentBackgroundJob):
             log.info("Worker %s is terminated - stopping job", self.worker_id)
             raise WorkerTerminatedError("Worker terminated - stopping job")
         return worker
-
-    async def _ask_status(
-        self, client: InstanceClient, region: str, instance_id: str
-    ) -> Mapping[str, Any]:
-        try:
-            return await asyncio.to_thread(
-                client.get_instance_status_checks, aws_region=region, instance_id=instance_id
-            )
-        except PLUGIN_ERRORS as error:
-            log.error("Failed to get EC2 status: %s", error)  # noqa: TRY400 - one sentence
-            raise
-
-    async def _ask_utilization(
-        self, client: InstanceClient, region: str, instance_id: str
-    ) -> Utilization | None:
-        """Averages; None: they could not be asked, which does not hide what EC2 said."""
-        from wca.workers.ec2_client import FIVE_MIN_AGO
-
-        try:
-            return await asyncio.to_thread(
-                client.get_instance_resources_utilization,
-                aws_region=region,
-                instance_id=instance_id,
-                relative_start_time=FIVE_MIN_AGO,
-            )
-        except PLUGIN_ERRORS as error:
-            log.warning("Failed to get CloudWatch metrics of worker %s: %s", self.worker_id, error)
-            return None
 
     async def _keep(
         self,
@@ -199,8 +171,8 @@ class WorkerMetricsCollectionJob(RecurrentBackgroundJob):
             log.info(
                 "📊 Collected metrics for worker %s: CPU=%s, Memory=%s",
                 self.worker_id,
-                _percent(cpu),
-                _percent(memory),
+                percent(cpu),
+                percent(memory),
             )
 
     def _tell(self, metrics_data: dict[str, Any]) -> None:
@@ -239,7 +211,3 @@ def _set(current: Span, **attributes: float | None) -> None:
     for name, value in attributes.items():
         if value is not None:
             current.set_attribute(name, value)
-
-
-def _percent(value: float | None) -> str:
-    return "no data" if value is None else f"{value:.1f}%"

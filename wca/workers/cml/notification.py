@@ -6,6 +6,7 @@ from typing import Any
 from wca.errors import ValidationError
 from wca.workers.cml.status import CMLWorkerStatus
 from wca.workers.cml.tracing import span
+from wca.workers.cml.words import percent
 
 __all__ = ["WorkerNotificationHandler"]
 
@@ -57,8 +58,8 @@ class WorkerNotificationHandler:
                     "Worker %s is %s: CPU %s, memory %s",
                     name,
                     metrics_data["status"],
-                    _percent(cpu),
-                    _percent(memory),
+                    percent(cpu),
+                    percent(memory),
                 )
 
     def _check(
@@ -71,7 +72,7 @@ class WorkerNotificationHandler:
             "⚠️ HIGH %s: Worker %s - %s (threshold: %g%%)",
             metric_type.upper(),
             worker_id,
-            _percent(value),
+            percent(value),
             threshold,
         )
         self._handle_threshold_violation(worker_id, name, metric_type, value, threshold)
@@ -119,7 +120,3 @@ class WorkerNotificationHandler:
             new_status: now.
         """
         log.info("Worker %s (%s) was %s and is %s", worker_name, worker_id, old_status, new_status)
-
-
-def _percent(value: float | None) -> str:
-    return "no data" if value is None else f"{value:.1f}%"
