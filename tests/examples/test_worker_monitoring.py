@@ -16,9 +16,10 @@ from tests.aws.proxy import Aws
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "worker_monitoring"
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = [
     line
-    for block in re.findall(r"^```sh\n(.*?)^```$", (EXAMPLE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    for block in BLOCK.findall((EXAMPLE / "README.md").read_text())
     for line in block.splitlines()
 ]
 INSTANCE = "i-0123456789abcdef0"

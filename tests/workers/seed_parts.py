@@ -41,14 +41,17 @@ class RecordedClient:
     threads: set = field(default_factory=set)
     running: int = 0
     most: int = 0
+    lock: object = field(default_factory=threading.Lock)
 
     def get_instance_status_checks(self, aws_region, instance_id):
         self.asked.append(("status", aws_region, instance_id))
         self.threads.add(threading.current_thread())
-        self.running += 1
-        self.most = max(self.most, self.running)
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
         time.sleep(self.delay)
-        self.running -= 1
+        with self.lock:
+            self.running -= 1
         state = self.states.get(instance_id, self.state)
         if isinstance(state, Exception):
             raise state

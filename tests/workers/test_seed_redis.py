@@ -121,7 +121,8 @@ def test_after_a_crash_tasks_are_recovered_and_caught_up_once(server, caplog):
         )
         await scheduler.start_async()
         assert set(scheduler.active_jobs) == set(REGIONS)
-        await asyncio.sleep(0.5)
+        await until(lambda: all(client.polls_of(f"i-{worker_id}") for worker_id in REGIONS))
+        await asyncio.sleep(0.2)
         polls = [len(client.polls_of(f"i-{worker_id}")) for worker_id in REGIONS]
         assert await scheduler.stop_monitoring_worker_async("w1")
         await scheduler.stop_async()
