@@ -1,46 +1,5 @@
-"""One AWS for all tests of this folder."""
+"""Fixtures of all tests of this folder."""
 
-import boto3
-import pytest
+from tests.workers.aws_fixtures import aws, read_once, run_instances, running_aws
 
-from tests.aws.proxy import Aws
-
-
-@pytest.fixture(scope="session")
-def running_aws():
-    aws = Aws()
-    yield aws
-    aws.close()
-
-
-@pytest.fixture
-def aws(running_aws, monkeypatch):
-    running_aws.reset()
-    for name, value in running_aws.environment().items():
-        monkeypatch.setenv(name, value)
-    return running_aws
-
-
-@pytest.fixture
-def run_instances(aws):
-    """Make instances that run, in a region; their ids."""
-
-    def run(count=1, region="eu-west-1", credentials=None, **tags):
-        client = boto3.client("ec2", region_name=region, **(credentials or {}))
-        made = client.run_instances(
-            ImageId="ami-12345678",
-            MinCount=count,
-            MaxCount=count,
-            TagSpecifications=[
-                {
-                    "ResourceType": "instance",
-                    "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-                }
-            ]
-            if tags
-            else [],
-        )
-        client.close()
-        return [instance["InstanceId"] for instance in made["Instances"]]
-
-    return run
+__all__ = ["aws", "read_once", "run_instances", "running_aws"]

@@ -8,7 +8,9 @@ import pytest
 
 from tests.aws.proxy import DENIED, Fault
 from tests.workers.clouds import cloud
-from wca.errors import StartError, ValidationError
+from wca.components import load_registry
+from wca.config import load_component
+from wca.errors import ConfigLoadError, StartError, ValidationError
 from wca.telemetry import Telemetry
 from wca.testing.clock import FakeClock
 from wca.workers import AwsAccount, Ec2TagWorkers, SqlWorkers, StaticWorkers, UnionWorkers
@@ -318,10 +320,10 @@ class TestSql:
             SqlWorkers(f"sqlite:///{table}", "SELECT * FROM fleet").workers()
 
     def test_a_database_that_is_away_is_told_without_the_password(self, caplog):
-        url = "postgresql+psycopg://wca:s3cret@127.0.0.1:9/fleet"
+        url = "postgresql://wca:s3cret@127.0.0.1:9/fleet"
         with caplog.at_level(logging.DEBUG), pytest.raises(SourceError) as caught:
             SqlWorkers(url, "SELECT 1", timeout=1).workers()
-        assert "postgresql+psycopg://wca:***@127.0.0.1:9/fleet" in str(caught.value)
+        assert "postgresql://wca:***@127.0.0.1:9/fleet" in str(caught.value)
         assert "s3cret" not in str(caught.value) + caplog.text
 
     @pytest.mark.parametrize(
@@ -336,3 +338,57 @@ class TestSql:
         with pytest.raises(StartError, match=told) as caught:
             SqlWorkers(url, "SELECT 1").start()
         assert "s3cret" not in str(caught.value)
+
+
+CONFIGURATION = """
+workers: !UnionWorkers
+  sources:
+    - !StaticWorkers
+      workers:
+        - {instance_id: i-00000000000000001, region: eu-west-1, name: one}
+    - !Ec2TagWorkers
+      regions: all-enabled
+      tags: {role: worker, env: [prod, test]}
+      cloud: !AwsCloud
+        accounts:
+          - !AwsAccount
+            name: prod
+            role_arn: arn:aws:iam::111111111111:role/wca
+            external_id: !Env WCA_EXTERNAL_ID
+        monthly_budget: 50
+        settle: 2m
+    - !SqlWorkers
+      url: sqlite:////nowhere/fleet.sqlite
+      query: SELECT * FROM worker
+"""
+
+
+def built(tmp_path, text):
+    path = tmp_path / "workers.yaml"
+    path.write_text(text)
+    path.chmod(0o600)
+    registry = load_registry(entry_points=())
+    environ = {"WCA_EXTERNAL_ID": "word"}
+    return load_component(str(path), "workers", WorkerSource, registry, environ=environ)
+
+
+def test_sources_are_built_from_a_file(tmp_path):
+    assert isinstance(built(tmp_path, CONFIGURATION), UnionWorkers)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "told"),
+    [
+        ("region: eu-west-1, ", "", "region"),
+        ("all-enabled", "everywhere", "all-enabled"),
+        ("name: prod\n", "name: a/b\n", "name is a word without a slash"),
+        ("budget: 50", "budget: 0", "a number of at least 0.01"),
+        ("SELECT *", "DROP", "query must be a SELECT"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_told_with_its_place(tmp_path, good, bad, told):
+    with pytest.raises(ConfigLoadError) as caught:
+        built(tmp_path, CONFIGURATION.replace(good, bad))
+    (problem,) = caught.value.problems
+    assert told in problem
+    assert "workers.sources[" in problem

@@ -30,7 +30,7 @@ class SqlWorkers(WorkerSource):
     PostgreSQL), and that is rolled back.
 
     Args:
-        url: of SQLAlchemy, such as ``postgresql+psycopg://wca:PASSWORD@db/fleet`` or
+        url: of SQLAlchemy, such as ``postgresql://wca:PASSWORD@db/fleet`` or
             ``sqlite:////var/lib/fleet.sqlite``.
         query: a SELECT.
         timeout: seconds for the connection, and in PostgreSQL for the query.
@@ -105,6 +105,8 @@ class SqlWorkers(WorkerSource):
             url = make_url(self._url)
             self._where = url.render_as_string(hide_password=True)
             backend = url.get_backend_name()
+            if url.drivername == "postgresql":
+                url = url.set(drivername="postgresql+psycopg")
             if backend == "sqlite" and url.database and not url.database.startswith("file:"):
                 # Otherwise SQLite makes an empty file where there is none.
                 url = url.set(database=f"file:{quote(url.database)}")
