@@ -151,6 +151,12 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.workers.notifiers.alertmanager:AlertmanagerNotifier", "for Alertmanager", "beta"),
     Entry("wca.workers.notifiers.opsgenie:OpsgenieNotifier", "ends in April 2027", "compat"),
     Entry("wca.workers.remediation:AutoRemediation", "reboots, stops and starts workers", "beta"),
+    Entry("wca.workers.sources.static:StaticWorkers", "workers written in the file", "beta"),
+    Entry("wca.workers.sources.ec2_tags:Ec2TagWorkers", "instances by their tags", "beta"),
+    Entry("wca.workers.sources.sql:SqlWorkers", "workers in a table of a database", "beta"),
+    Entry("wca.workers.sources.union:UnionWorkers", "the workers of several sources", "beta"),
+    Entry("wca.workers.aws.cloud:AwsCloud", "states and metrics of EC2 instances", "beta"),
+    Entry("wca.workers.aws.account:AwsAccount", "an AWS account that is watched", "beta"),
 )
 
 
