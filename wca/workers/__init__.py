@@ -10,7 +10,7 @@ from wca.lazy import lazy_names
 if TYPE_CHECKING:
     from wca.workers.aws.account import AwsAccount
     from wca.workers.aws.cloud import AwsCloud
-    from wca.workers.ec2_client import AwsEc2Client
+    from wca.workers.ec2_client import FIVE_MIN_AGO, AwsEc2Client
     from wca.workers.sources.ec2_tags import Ec2TagWorkers
     from wca.workers.sources.sql import SqlWorkers
     from wca.workers.sources.static import StaticWorkers
@@ -21,6 +21,7 @@ __all__ = [
     "AwsCloud",
     "AwsEc2Client",
     "Ec2TagWorkers",
+    "FIVE_MIN_AGO",
     "SqlWorkers",
     "StaticWorkers",
     "UnionWorkers",
@@ -32,6 +33,7 @@ _PLACES: dict[str, str] = {
     "AwsCloud": "wca.workers.aws.cloud",
     "AwsEc2Client": "wca.workers.ec2_client",
     "Ec2TagWorkers": "wca.workers.sources.ec2_tags",
+    "FIVE_MIN_AGO": "wca.workers.ec2_client",
     "SqlWorkers": "wca.workers.sources.sql",
     "StaticWorkers": "wca.workers.sources.static",
     "UnionWorkers": "wca.workers.sources.union",
