@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from wca.workers.cml.task_bus import BackgroundTasksBus
     from wca.workers.cml.task_scheduler import BackgroundTaskScheduler
     from wca.workers.cml.worker import CMLWorker, CMLWorkerState
-    from wca.workers.ec2_client import AwsEc2Client
+    from wca.workers.ec2_client import FIVE_MIN_AGO, AwsEc2Client
     from wca.workers.notifiers.alertmanager import AlertmanagerNotifier
     from wca.workers.notifiers.log import LogNotifier
     from wca.workers.notifiers.opsgenie import OpsgenieNotifier
@@ -76,6 +76,7 @@ __all__ = [
     "CMLWorkerTerminatedDomainEvent",
     "Ec2TagWorkers",
     "EventBus",
+    "FIVE_MIN_AGO",
     "InMemoryCMLWorkerRepository",
     "JobFinishedError",
     "LogNotifier",
@@ -128,6 +129,7 @@ _PLACES: dict[str, str] = {
     "CMLWorkerTerminatedDomainEvent": "wca.workers.cml.domain_events",
     "Ec2TagWorkers": "wca.workers.sources.ec2_tags",
     "EventBus": "wca.workers.cml.events",
+    "FIVE_MIN_AGO": "wca.workers.ec2_client",
     "InMemoryCMLWorkerRepository": "wca.workers.cml.repository",
     "JobFinishedError": "wca.workers.cml.background",
     "LogNotifier": "wca.workers.notifiers.log",
