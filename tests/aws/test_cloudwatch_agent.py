@@ -111,7 +111,20 @@ def test_with_a_dead_endpoint_it_ends_in_time_and_says_what_is_lost(aws):
     code, _, errors = ended(process)
     assert code == 1
     assert time.monotonic() - start < 6
-    assert re.search("[36] data points were not published and are lost", errors)
+    names = "CPUUtilization, MaxMemoryUtilization, MemoryUtilization"
+    lost = rf"[36] data points were not published and are lost: {names} of \S+:00Z"
+    assert re.search(lost, errors)
+
+
+def test_a_period_that_was_skipped_is_told_then_and_the_end_is_as_if_it_had_not_been(aws):
+    aws.faults.extend([Fault(503, "ServiceUnavailable")] * 3)
+    process = agent(*FAST, environment=aws.environment())
+    until(lambda: len(aws.data("CPUUtilization")) >= 2)
+    process.send_signal(signal.SIGTERM)
+    code, _, errors = ended(process)
+    assert code == 0
+    (line,) = errors.splitlines()
+    assert re.search(r"not published: \w.* of \S+Z: given up after 2 retries", line)
 
 
 def test_with_a_spool_nothing_is_lost_and_the_next_run_publishes_it(aws, tmp_path):

@@ -98,6 +98,25 @@ def test_a_program_that_is_not_there_is_told_as_a_shell_does(aws):
     assert "wca exec cannot run /nonexistent/program: No such file or directory" in errors
 
 
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("", False),
+        ("info", True),
+        ("cloudwatch_metrics_agent::publisher=info", True),
+        ("cloudwatch_metrics_agent::cloudwatch=info", True),
+        ("cloudwatch_metrics_agent::publisher=error", False),
+    ],
+)
+def test_rust_log_shows_what_is_emitted(aws, variable, said):
+    process = start(aws, ["env", f"RUST_LOG={variable}", *exec_command("sleep", "0.5")])
+    code, _, errors = ended(process)
+    assert code == 0
+    assert ("MemoryUtilization{ServiceName=web}" in errors) == said
+    if not said:
+        assert errors == ""
+
+
 def test_without_a_program_it_says_how(aws):
     code, _, errors = ended(start(aws, exec_command()))
     assert code == 2
