@@ -4,6 +4,8 @@ What it costs, how long its last data takes after a signal, whether its windows 
 and what an outage costs. CloudWatch is moto's server behind the proxy of tests/aws, on loopback.
 """
 
+import contextlib
+import logging
 import os
 import signal
 import statistics
@@ -23,7 +25,7 @@ TOGETHER = 5
 #: Seconds to the first datum or the end of an agent.
 PATIENCE = 30.0
 #: A window of the outage, in seconds, and how many of them the service is away for.
-PERIOD, AWAY = 2, 5
+PERIOD, AWAY = 3, 5
 _AWAY = Fault(503, "ServiceUnavailable")
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -119,7 +121,7 @@ def flushes(count: int) -> Flushes:
     Args:
         count: how many.
     """
-    aws = Aws()
+    aws = _service()
     seconds: list[float] = []
     flushed = 0
     try:
@@ -140,6 +142,12 @@ def flushes(count: int) -> Flushes:
     finally:
         aws.close()
     return Flushes(seconds, flushed)
+
+
+def _service() -> Aws:
+    """One that does not print each request."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    return Aws()
 
 
 def _metrics(aws: Aws, service: str) -> set[str]:
@@ -205,7 +213,7 @@ def windows(seconds: float, *periods: int) -> Iterator[Course]:
         seconds: how long.
         periods: one agent for each, in seconds.
     """
-    aws = Aws()
+    aws = _service()
     agents = {}
     try:
         for period in periods:
@@ -273,36 +281,38 @@ OUTAGE_HEADER = (
 )
 
 
-def outages() -> Iterator[Outage]:
-    """The same outage without and with a spool."""
-    yield _outage("without a spool: two retries", ())
-    with tempfile.TemporaryDirectory() as folder:
-        yield _outage("with `--spool`", ("--spool", f"{folder}/spool"))
-
-
-def _outage(name: str, options: Sequence[str]) -> Outage:
-    aws = Aws()
-    agent = None
-    try:
-        agent = Agent(aws, "--period", str(PERIOD), "--resolution", "1", *options)
-        _wait_for(aws, 2)
-        aws.down = _AWAY
+def outages() -> list[Outage]:
+    """The same outage, for an agent without and one with a spool, side by side."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        ways = {"two retries": (), "`--spool`": ("--spool", f"{folder}/spool")}
+        services = {name: stack.enter_context(contextlib.closing(_service())) for name in ways}
+        agents = {}
+        for name, options in ways.items():
+            options = ("--period", str(PERIOD), "--resolution", "1", *options)
+            agents[name] = Agent(services[name], *options)
+            stack.callback(agents[name].kill)
+        for aws in services.values():
+            _wait_for(aws, 2)
         begun = time.time()
+        for aws in services.values():
+            aws.down = _AWAY
         time.sleep(PERIOD * AWAY)
-        aws.down, back = None, time.time()
-        known = len(_times(aws))
-        _wait_for(aws, known + 3)
-        time.sleep(3 * PERIOD)
-        agent.end()
-        times = _times(aws)
-    finally:
-        if agent is not None:
-            agent.kill()
-        aws.close()
-    first, last = min(times), max(times)
-    total = round((last - first) / PERIOD) + 1
-    late = sum(1 for one in set(times) if begun <= one + PERIOD < back)
-    return Outage(name, total, total - len(set(times)), late, len(times) - len(set(times)))
+        back = time.time()
+        for aws in services.values():
+            aws.down = None
+        for aws in services.values():
+            _wait_for(aws, len(_times(aws)) + 3)
+        time.sleep(2 * PERIOD)
+        for agent in agents.values():
+            agent.end()
+        return [_outcome(name, _times(aws), begun, back) for name, aws in services.items()]
+
+
+def _outcome(name: str, times: Sequence[float], begun: float, back: float) -> Outage:
+    known = set(times)
+    total = round((max(known) - min(known)) / PERIOD) + 1
+    late = sum(1 for one in known if begun <= one + PERIOD < back)
+    return Outage(name, total, total - len(known), late, len(times) - len(known))
 
 
 def _times(aws: Aws) -> list[float]:

@@ -1,6 +1,7 @@
 """``wca exec``: the agent as the parent of the program that it measures."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from tests.aws.proxy import Fault
 from tests.aws.test_cloudwatch_agent import ended, until
 from tests.services import missing
 
@@ -90,6 +92,18 @@ def test_an_agent_that_cannot_start_says_so_and_the_program_runs(aws):
     )
     assert (done.returncode, done.stdout) == (4, "ran\n")
     assert "nothing is published: no region" in done.stderr
+
+
+def test_with_a_dead_endpoint_its_code_stays_and_what_is_lost_has_a_name(aws):
+    aws.down = Fault(503, "ServiceUnavailable")
+    begin = time.monotonic()
+    options = ("--shutdown-timeout", "2")
+    code, _, errors = ended(
+        start(aws, exec_command("sh", "-c", "sleep 0.5; exit 6", options=options))
+    )
+    assert code == 6
+    assert time.monotonic() - begin < 8
+    assert re.search(r"lost: .*MemoryUtilization of \S+:00Z", errors)
 
 
 def test_a_program_that_is_not_there_is_told_as_a_shell_does(aws):

@@ -205,12 +205,14 @@ def tell_losses(runner: "MeasurementRunner") -> int:
     """
     publishers = list(_publishers([runner.metrics_storage]))
     lost = sum(storage.lost_at_end for storage in publishers)
+    subjects = [subject for storage in publishers for subject in storage.unsent]
+    told = "; ".join(subjects[:_MOST_TOLD])
+    if len(subjects) > _MOST_TOLD:
+        told += f"; and {len(subjects) - _MOST_TOLD} requests more"
     if lost:
-        subjects = [subject for storage in publishers for subject in storage.unsent]
-        told = f": {'; '.join(subjects[:_MOST_TOLD])}" if subjects else ""
-        if len(subjects) > _MOST_TOLD:
-            told += f"; and {len(subjects) - _MOST_TOLD} requests more"
-        log.error("%d data points were not published and are lost%s", lost, told)
+        log.error("%d data points were not published and are lost: %s", lost, told or "see above")
+    elif subjects:  # a storage that is not done with closing
+        log.error("not published, and lost: %s", told)
     return lost
 
 
@@ -224,11 +226,13 @@ def _publishers(storages: Sequence["Storage"]) -> Iterator["CloudWatchStorage"]:
 
 
 def _dimensions(texts: Sequence[str]) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
             raise ValidationError(f"--dimension {text!r}: write NAME=VALUE")
+        if name in found:
+            raise ValidationError(f"--dimension {name} is given twice: leave one out")
         found[name] = value
     return found
 
