@@ -5,9 +5,9 @@
 # (pytest's code 5) is no failure, unless there is none in the other part either.
 python=$1
 shift
-"$python" -m pytest -m "not slow and not alone" -n 2 --dist loadgroup "$@"
+"$python" -m pytest -m "not slow and not alone" -n 2 --dist loadgroup --durations 25 "$@"
 beside=$?
-"$python" -m pytest -m "not slow and alone" "$@"
+"$python" -m pytest -m "not slow and alone" --durations 60 "$@"
 alone=$?
 [ $beside -ne 5 ] || exit $alone
 [ $alone -eq 0 ] || [ $alone -eq 5 ] || exit $alone

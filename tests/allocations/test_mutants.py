@@ -41,8 +41,9 @@ def test_these_are_caught(name):
     is_caught(name)
 
 
-def test_the_same_tests_pass_without_a_bug():
-    code, said = run_tests(CONTROL, *sorted({one.test for one in MUTANTS}))
+@pytest.mark.parametrize("names", [QUICK, pytest.param(NAMES, marks=pytest.mark.slow)], ids=len)
+def test_the_same_tests_pass_without_a_bug(names):
+    code, said = run_tests(CONTROL, *sorted({one.test for one in MUTANTS if one.name in names}))
     assert code == pytest.ExitCode.OK, said
 
 

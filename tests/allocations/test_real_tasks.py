@@ -175,6 +175,33 @@ def test_a_quota_is_divided_among_containers_and_new_ones_can_start(acting, pod)
     assert pod.quotas() == {"pod": 90_000, "a": 60_000, "c": 30_000, "d": 90_000}
 
 
+def test_a_burst_is_granted_where_the_quotas_are(acting, pod):
+    acting.files.write(f"{pod.folders['pod']}/cpu.cfs_quota_us", "90000")
+    pod.start("a", 60_000)
+    pod.start("b", 20_000)
+    pod.start("c", -1)
+
+    def ask(micros):
+        value = micros / 100_000 / os.cpu_count()
+        return acting.ask({"t": {T.CPU_BURST: value}})["t", T.CPU_BURST]
+
+    def bursts():
+        return {
+            name: int(acting.files.read(f"{folder}/cpu.cfs_burst_us"))
+            for name, folder in pod.folders.items()
+        }
+
+    assert ask(40_000) == "applied"
+    assert bursts() == {"pod": 40_000, "a": 40_000, "b": 20_000, "c": 40_000}
+    assert ask(40_000) == "unchanged"
+    pod.start("d", 30_000)
+    assert ask(40_000) == "applied"
+    assert bursts()["d"] == 30_000
+    assert ask(0) == "applied"
+    assert set(bursts().values()) == {0}
+    assert acting.journal.entries() == []
+
+
 def test_a_task_gets_more_than_it_had_with_its_containers(acting, pod):
     acting.files.write(f"{pod.folders['pod']}/cpu.cfs_quota_us", "60000")
     pod.start("a", 60_000)

@@ -133,6 +133,17 @@ def test_a_share_of_the_bandwidth_is_halved_and_given_back_in_steps():
     assert BANDWIDTH.looser(RDTAllocation(mb="MB:0=90"), seen, begun) is None
 
 
+@pytest.mark.parametrize("group", ["", "gold"])
+def test_bandwidth_is_given_back_by_the_group_that_was_shared_whose_rows_are_not_touched(group):
+    original = RDTAllocation(group, l3="L3:0=f;1=f", mb="MB:0=100;1=100")
+    assert BANDWIDTH.back(RDTAllocation(mb="MB:0=20;1=20"), original) == RDTAllocation(group)
+
+
+def test_bandwidth_of_a_group_of_its_own_is_given_back_by_its_rows():
+    original = RDTAllocation(None, mb="MB:0=80;1=80")
+    assert BANDWIDTH.back(RDTAllocation(mb="MB:0=20;1=20"), original) == original
+
+
 @pytest.mark.parametrize(
     ("wanted", "read", "there"),
     [

@@ -50,7 +50,7 @@ def test_an_anchor_and_its_aliases_are_one_object(load):
     assert loaded.tree == (
         "runner: !Measure\n"
         "  metrics_storage: &1 !Storage\n"
-        "  anomalies_storage: *1 (the same !Storage)"
+        "  anomalies_storage: *1  # the same !Storage"
     )
 
 

@@ -175,6 +175,50 @@ class TestSystemd:
             assert service[name].split() == ["CAP_PERFMON", "CAP_SYS_PTRACE"]
 
 
+class TestActingOfSystemd:
+    FOLDER = DEPLOY / "systemd"
+
+    @pytest.fixture
+    def unit(self, tmp_path):
+        """The unit with what makes it one that acts, and a program that is there."""
+        path, added = tmp_path / "wca.service", tmp_path / "wca.service.d" / "acting.conf"
+        added.parent.mkdir()
+        for file, shipped in ((path, "wca.service"), (added, "acting/acting.conf")):
+            text = (self.FOLDER / shipped).read_text()
+            file.write_text(text.replace("/usr/local/bin/wca", "/bin/true"))
+        guardian = (self.FOLDER / "wca-guardian.service").read_text()
+        guardian = guardian.replace("/usr/local/bin/wca", "/bin/true")
+        (tmp_path / "wca-guardian.service").write_text(guardian)
+        return path
+
+    def analyze(self, *arguments):
+        systemd_analyze = program("systemd-analyze", package="systemd")
+        return subprocess.run(
+            [systemd_analyze, *arguments], capture_output=True, text=True, check=False
+        )
+
+    def test_systemd_understands_every_line(self, unit):
+        done = self.analyze("verify", "--man=no", str(unit))
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_its_one_capability_is_for_groups_of_other_users(self, unit):
+        added = (unit.parent / "wca.service.d" / "acting.conf").read_text()
+        assert re.findall(r"^CapabilityBoundingSet=(.*)$", added, re.MULTILINE) == [
+            "CAP_DAC_OVERRIDE"
+        ]
+        assert "ReadWritePaths=/sys/fs/cgroup -/sys/fs/resctrl" in added
+        done = self.analyze("security", "--offline=yes", "--threshold=45", str(unit))
+        assert done.returncode == 0, done.stdout[-200:]
+
+    def test_the_guardian_is_wanted_and_not_bound_to_it(self, unit):
+        added = (unit.parent / "wca.service.d" / "acting.conf").read_text()
+        assert "Wants=wca-guardian.service" in added
+        assert not re.search(r"^(BindsTo|PartOf|Requires)=", added, re.MULTILINE)
+
+    def test_it_does_not_act_before_somebody_says_so(self):
+        assert "act: false" in (self.FOLDER / "acting" / "wca.yaml").read_text()
+
+
 class TestGuardianOfSystemd:
     FILE = DEPLOY / "systemd" / "wca-guardian.service"
 

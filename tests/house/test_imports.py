@@ -15,7 +15,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.main",),
     ("wca.commands", "wca.environment"),
     ("wca.components",),
-    ("wca.runners", "wca.training", "wca.wrapping", "wca.cloudwatch", "wca.workers"),
+    ("wca.runners", "wca.training", "wca.wrapping", "wca.cloudwatch", "wca.doctor", "wca.workers"),
     ("wca.recording",),
     ("wca.containers", "wca.allocations", "wca.audit", "wca.storage.outlet", "wca.http"),
     ("wca.allocators",),

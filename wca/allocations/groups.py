@@ -75,7 +75,8 @@ class Groups:
 
         On cgroup v1 the CPUs of a task with containers are those of its containers, as the kubelet
         and the first releases have it; its limits at devices are those of each container, because
-        there a limit does not hold for the groups below.
+        there a limit does not hold for the groups below. A burst is wanted where the quotas are: in
+        the task's group and in those of its containers.
 
         Raises:
             NotAvailable: there is no such thing here, with the reason.
@@ -92,6 +93,8 @@ class Groups:
         below = tuple(one for one in found if one is not None and one != folder)
         if type_ in _OF_CONTAINERS and version == 1 and below:
             return Place(knob, version, below)
+        if type_ is AllocationType.CPU_BURST:
+            return Place(knob, version, (folder, *below))
         return Place(knob, version, (folder,), below)
 
     def folder(self, task: TaskData) -> str:

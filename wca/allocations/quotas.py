@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from wca.allocations.encoding import Machine, Texts, decode_quota, encode_quota, period_of
 
-__all__ = ["parts_of_quota", "quota_of_all"]
+__all__ = ["burst_within", "parts_of_quota", "quota_of_all"]
 
 
 def quota_of_all(own: Texts, containers: Mapping[str, Texts], machine: Machine) -> float:
@@ -61,6 +61,17 @@ def parts_of_quota(
         for folder, texts in containers.items()
     }
     return own, parts
+
+
+def burst_within(burst: Texts, quota: Texts) -> Texts:
+    """The burst of a container: its quota is the most that the kernel takes.
+
+    Args:
+        burst: that its task is granted.
+        quota: of the container: period and quota, or ``cpu.max``.
+    """
+    limit = quota[1] if len(quota) == 2 else quota[0].split()[0]
+    return (str(min(int(burst[0]), int(limit))),) if limit.isdigit() else burst
 
 
 def _encoded(share: float, there: Texts, machine: Machine) -> Texts:

@@ -15,9 +15,9 @@ from wca.allocations.envelope import Measure
 from wca.allocations.gate import reason_of
 from wca.allocations.groups import Groups, Place
 from wca.allocations.idle import AFTER_IDLE, WHILE_IDLE, weight_file
-from wca.allocations.knobs import Knob
+from wca.allocations.knobs import Knob, knob_of
 from wca.allocations.measures import measures
-from wca.allocations.quotas import parts_of_quota, quota_of_all
+from wca.allocations.quotas import burst_within, parts_of_quota, quota_of_all
 from wca.allocations.values import key_of
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TaskData
@@ -103,7 +103,10 @@ class Requests:
             if place.divided:
                 return self._divided(task, place, value, entries)
             found = {folder: self._groups.texts(place, folder) for folder in place.folders}
-            aims = {one: self._aim(place, one, value, found[one], entries) for one in found}
+            if place.knob.type is AllocationType.CPU_BURST:
+                aims = self._bursts(place, value, found, entries)
+            else:
+                aims = {one: self._aim(place, one, value, found[one], entries) for one in found}
             changes = self._changes(place, aims, entries)
             current = {one.path: self._files.read(one.path) for one in changes}
         except (NotAvailable, TargetGone, ValidationError, Malformed) as error:
@@ -137,6 +140,20 @@ class Requests:
         machine = self._groups.machine
         period = period_of(texts) if place.knob.type is AllocationType.QUOTA else None
         return machine if period is None else replace(machine, period=period)
+
+    def _bursts(
+        self, place: Place, value: Any, found: Mapping[str, Texts], entries: Mapping[str, Entry]
+    ) -> dict[str, Texts]:
+        """A burst of the task, and of each container as much of it as its quota allows."""
+        own = place.folders[0]
+        aims = {own: self._aim(place, own, value, found[own], entries)}
+        first = {one: _originals(place.paths(one), found[one], entries) for one in found}
+        if aims[own] == first[own]:
+            return first
+        quotas = replace(place, knob=knob_of(AllocationType.QUOTA, place.version))
+        for folder in place.folders[1:]:
+            aims[folder] = burst_within(aims[own], self._groups.texts(quotas, folder))
+        return aims
 
     def _aim(
         self, place: Place, folder: str, value: Any, found: Texts, entries: Mapping[str, Entry]

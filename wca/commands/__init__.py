@@ -23,6 +23,11 @@ COMMANDS: Mapping[str, str] = {
     "release": "end what `wca hold` began",
     "undo": "give back by hand what an agent has changed",
     "why": "tell what was done to a task, why, and what is in force",
+    "doctor": "tell what this machine offers, and what a configuration lacks here",
+    "print-config": "print a configuration file with every field, secrets masked",
+    "components": "list what a configuration file can name, or tell all about one of it",
+    "sample": "print a component with all its fields as YAML to begin with",
+    "list": "list all metrics, with type, unit and meaning",
     "docs": "print a generated reference",
 }
 

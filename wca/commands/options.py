@@ -2,7 +2,7 @@
 
 import argparse
 
-__all__ = ["add_config_options", "add_run_options", "positive"]
+__all__ = ["add_config_options", "add_register_option", "add_run_options", "positive"]
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -10,6 +10,11 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-c", "--config", required=True, metavar="FILE", help="configuration file, absolute path"
     )
+    add_register_option(parser)
+
+
+def add_register_option(parser: argparse.ArgumentParser) -> None:
+    """Declare which classes of others there are."""
     parser.add_argument(
         "-r",
         "--register",

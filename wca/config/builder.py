@@ -33,6 +33,7 @@ class Built:
         fields: what the file gives it, by parameter name.
         secrets: the names among them whose values are never shown.
         secret_keys: name of a field that is a mapping to those of its keys.
+        defaults: what the file does not give it, by parameter name; FACTORY for what is made anew.
         instance: the object; MISSING when it could not be built.
     """
 
@@ -42,6 +43,7 @@ class Built:
     fields: dict[str, Entry] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     secret_keys: AbcMapping[str, frozenset[str]] = field(default_factory=dict)
+    defaults: AbcMapping[str, Any] = field(default_factory=dict)
     instance: Any = MISSING
 
 
@@ -147,6 +149,11 @@ class Builder:
         parameters = {name: _parameter(name, signature) for name in built.fields}
         built.secrets = frozenset(name for name, one in parameters.items() if one.secret)
         built.secret_keys = {name: one.secret_keys for name, one in parameters.items()}
+        built.defaults = {
+            name: one.default
+            for name, one in signature.parameters.items()
+            if name not in built.fields
+        }
         arguments = {
             name: self._argument(component, parameters[name], entry, built)
             for name, entry in built.fields.items()

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -43,6 +43,7 @@ class Loaded:
         components: all objects that tags built, children before their parents.
         not_checked: constraints on the machine that were not checked here.
         tree: the components as text, secrets masked.
+        effective: makes the same with the fields that the file leaves out.
     """
 
     runner: Any
@@ -50,6 +51,7 @@ class Loaded:
     components: tuple[Any, ...]
     not_checked: tuple[str, ...]
     tree: str
+    effective: Callable[[], str]
 
 
 def load_config(
@@ -168,7 +170,12 @@ def _load(
         components=tuple(one.instance for one in built),
         not_checked=tuple(dict.fromkeys((*reader.not_checked, *machine.not_checked))),
         tree="" if root is None else format_tree(root, builder.components),
+        effective=partial(_effective, root, builder.components),
     )
+
+
+def _effective(root: nodes.Node | None, components: Mapping[int, Built]) -> str:
+    return "" if root is None else format_tree(root, components, defaults=True)
 
 
 def _top(

@@ -7,7 +7,7 @@ from typing import Any
 from wca.config.expected import expected
 from wca.config.hints import FACTORY, UNANNOTATED, Parameter, signature_of
 
-__all__ = ["component_reference"]
+__all__ = ["about", "component_reference", "meanings"]
 
 _SECTION = re.compile(r"^(Args|Returns|Raises|Attributes|Example):$", re.MULTILINE)
 _ARGUMENT = re.compile(r"^    (\w+): ((?:.|\n      )*)", re.MULTILINE)
@@ -19,10 +19,8 @@ def component_reference(cls: type) -> str:
     Args:
         cls: the class; its docstring has Google's sections.
     """
-    about, arguments = _docstring(cls)
-    for base in cls.__mro__[1:]:  # what a class takes from its base is described there
-        arguments = {**_docstring(base)[1], **arguments}
-    lines = [about, ""]
+    arguments = meanings(cls)
+    lines = [about(cls), ""]
     parameters = signature_of(cls).parameters.values()
     if parameters:
         lines += ["| field | accepts | default | meaning |", "|---|---|---|---|"]
@@ -30,6 +28,23 @@ def component_reference(cls: type) -> str:
     else:
         lines += ["It has no fields."]
     return "\n".join(lines) + "\n"
+
+
+def about(cls: type) -> str:
+    """What a component is for: its docstring before the first section."""
+    return _docstring(cls)[0]
+
+
+def meanings(cls: type) -> dict[str, str]:
+    """What each field means, by its name.
+
+    Args:
+        cls: the class; what it takes from its base is described there.
+    """
+    found: dict[str, str] = {}
+    for base in cls.__mro__:
+        found = {**_docstring(base)[1], **found}
+    return found
 
 
 def _docstring(cls: type) -> tuple[str, dict[str, str]]:

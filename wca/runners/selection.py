@@ -19,7 +19,16 @@ from wca.config.types import Constraint
 from wca.errors import ValidationError
 from wca.metrics.metadata import MetricMetadata
 
-__all__ = ["Options", "UsableCollectors", "default_collectors", "select_collectors"]
+__all__ = [
+    "WHERE_PRESENT",
+    "Options",
+    "UsableCollectors",
+    "default_collectors",
+    "select_collectors",
+]
+
+#: Classes that belong to the default set where the machine has what they measure.
+WHERE_PRESENT = frozenset(("TaskResctrlCollector", "NodeMemoryHardwareCollector"))
 
 _Wanted = tuple[str, Callable[[], Collector]]
 

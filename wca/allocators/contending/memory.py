@@ -83,6 +83,11 @@ def _more_bandwidth(value: RDTAllocation, _sight: Sight, _begun: Begun) -> RDTAl
     return replace(value, mb=_row(domains))
 
 
+def _its_group(_value: RDTAllocation, original: RDTAllocation) -> RDTAllocation:
+    """Back into the group it shared, whose rows were never touched; the rows of one of its own."""
+    return original if original.name is None else RDTAllocation(name=original.name)
+
+
 def _row(domains: dict[str, int]) -> str:
     return "MB:" + ";".join(f"{domain}={share}" for domain, share in domains.items())
 
@@ -98,5 +103,10 @@ MEMORY_LIMIT = Lever(
     amount=sampling.MEMORY,
 )
 BANDWIDTH = Lever(
-    "share of the memory bandwidth", (_T.RDT,), _bandwidth, _less_bandwidth, _more_bandwidth
+    "share of the memory bandwidth",
+    (_T.RDT,),
+    _bandwidth,
+    _less_bandwidth,
+    _more_bandwidth,
+    back=_its_group,
 )

@@ -1,0 +1,90 @@
+"""What a configuration lacks on this machine, and the command that tells it."""
+
+import errno
+import json
+
+import pytest
+
+from tests.cgroup_fixtures import RealCgroups  # noqa: F401 - the fixture's class
+from wca.doctor.perf import perf_findings
+from wca.linux.files import Kernel
+from wca.main import main
+
+CONFIGURATION = """\
+runner: !MeasurementRunner
+  node: !StaticNode
+    tasks: [{tasks}]
+  collectors: [{collectors}]
+"""
+
+
+@pytest.fixture
+def doctor(tmp_path, capsys):
+    """doctor(tasks, collectors): exit code, and what is said of the configuration by subject."""
+
+    def doctor(tasks="", collectors="!TaskCpuCollector {}"):
+        path = tmp_path / "c.yaml"
+        path.write_text(CONFIGURATION.format(tasks=tasks, collectors=collectors))
+        path.chmod(0o600)
+        code = main(["doctor", "-c", str(path), "--json"])
+        said = json.loads(capsys.readouterr().out)["needed"]
+        return code, {one["subject"]: one for one in said}
+
+    return doctor
+
+
+def test_what_is_there_is_good(doctor, real_cgroups):
+    code, said = doctor(real_cgroups.make("task"), "!TaskCpuCollector {}, !NodeCpuCollector {}")
+    assert code == 0
+    assert said["StaticNode"]["found"] == "one task"
+    assert said["TaskCpuCollector"]["found"] == "measures"
+    assert said["NodeCpuCollector"]["found"] == "measures the machine"
+
+
+def test_a_source_that_is_missing_is_a_gap_and_exit_code_1(doctor):
+    code, said = doctor(collectors="!EcsUtilizationCollector {}")
+    assert code == 1
+    assert said["EcsUtilizationCollector"]["good"] is False
+    assert said["EcsUtilizationCollector"]["found"].startswith("this is no ECS task")
+
+
+def test_without_a_task_what_measures_tasks_is_not_tried(doctor):
+    code, said = doctor()
+    assert code == 0
+    assert said["TaskCpuCollector"]["found"] == "not tried: there is no task now"
+
+
+def test_a_bad_file_is_a_gap_with_its_place(tmp_path, capsys):
+    path = tmp_path / "c.yaml"
+    path.write_text("runner: !MeasurementRunner {nod: 1}\n")
+    assert main(["doctor", "-c", str(path)]) == 1
+    assert f"--  configuration: {path}:1:29: runner.nod" in capsys.readouterr().out
+
+
+def test_without_a_configuration_gaps_are_told_and_the_exit_code_is_0(capsys):
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("This machine\n")
+    assert "cgroups: v" in out
+
+
+def test_a_user_without_rights_is_told_how_to_count_perf_events(tmp_path):
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/perf_event_paranoid").write_text("3\n")
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    kernel_events, cpu_events = perf_findings(Kernel(str(tmp_path)), refuse)
+    for one in (kernel_events, cpu_events):
+        assert one.found == "refused (perf_event_paranoid is 3)"
+        assert one.remedy.endswith("sysctl kernel.perf_event_paranoid=0")
+
+
+def test_a_machine_without_counters_has_no_remedy(tmp_path):
+    def refuse(*_):
+        raise OSError(errno.ENOENT, "No such file or directory")
+
+    _, cpu_events = perf_findings(Kernel(str(tmp_path)), refuse)
+    assert (cpu_events.good, cpu_events.remedy) == (False, "")
+    assert "virtual machine, does not count task_cycles" in cpu_events.found
