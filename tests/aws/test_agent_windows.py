@@ -86,9 +86,9 @@ def test_a_last_window_that_is_cut_short_keeps_its_start(aws):
 
 
 def test_measuring_goes_on_while_something_is_being_published(aws):
-    aws.faults.append(Fault(delay=4.0, passes=True, status=200))
+    aws.faults.append(Fault(delay=2.5, passes=True, status=200))
     process = agent(*FAST, "--values", "statistics", environment=aws.environment())
-    until(lambda: len(aws.data("MemoryUtilization")) >= 5)
+    until(lambda: len(aws.data("MemoryUtilization")) >= 4)
     process.send_signal(signal.SIGTERM)
     assert ended(process)[0] == 0
     data = aws.data("MemoryUtilization")

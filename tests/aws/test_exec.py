@@ -118,8 +118,6 @@ def test_a_program_that_is_not_there_is_told_as_a_shell_does(aws):
         ("", False),
         ("info", True),
         ("cloudwatch_metrics_agent::publisher=info", True),
-        ("cloudwatch_metrics_agent::cloudwatch=info", True),
-        ("cloudwatch_metrics_agent::publisher=error", False),
     ],
 )
 def test_rust_log_shows_what_is_emitted(aws, variable, said):

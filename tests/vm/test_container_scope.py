@@ -32,15 +32,14 @@ def test_at_its_quota_all_of_the_cpu_is_in_use_and_it_is_held_back(ran):
     assert len(cpu) >= 3
     # Half a CPU of two: the machine itself would be at a quarter.
     assert all(85 <= one <= 100 for one in cpu)
-    assert ran["truth"]["cpu"]["nr_throttled"] > 0
+    assert ran["cpu"]["nr_throttled"] > 0
     assert all(one > 50 for one in values(ran, "CPUThrottled"))
 
 
 def test_page_cache_that_can_be_taken_back_is_not_in_use(ran):
-    truth = ran["truth"]
-    assert truth["inactive_file"] > 20e6
-    in_use = 100 * (truth["current"] - truth["inactive_file"]) / truth["limit"]
+    used, inactive = ran["used"][-4]  # near its end it has all the memory that it takes
+    assert inactive > 20e6
     memory = values(ran, "MemoryUtilization")
-    assert memory
-    assert memory == [pytest.approx(in_use, abs=3)] * len(memory)
-    assert max(memory) < 100 * truth["current"] / truth["limit"] - 8
+    assert len(memory) >= 3
+    assert memory[-1] == pytest.approx(100 * (used - inactive) / ran["limit"], abs=2)
+    assert max(memory) < 100 * used / ran["limit"] - 8
