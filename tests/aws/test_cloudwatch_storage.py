@@ -230,7 +230,18 @@ def test_an_empty_label_is_no_dimension(aws):
     assert aws.data()[0]["Dimensions"] == []
 
 
-@pytest.mark.parametrize("fault", [THROTTLED, BROKEN, CLOSED, Fault(503, "ServiceUnavailable")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        THROTTLED,
+        BROKEN,
+        CLOSED,
+        Fault(503, "ServiceUnavailable"),
+        Fault(429, "TooManyRequestsException"),
+        Fault(400, "ExpiredTokenException"),
+        Fault(403, "AccessDenied"),
+    ],
+)
 def test_what_passes_is_tried_again_with_the_same_time(aws, fault):
     aws.faults.extend([fault, fault])
     publish = Publishing()

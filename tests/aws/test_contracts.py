@@ -9,7 +9,6 @@ from tests.services import free_port
 from wca.storage import CloudWatchStorage, EmfStorage
 from wca.testing import StorageContract
 
-
 #: Takes everything, in a process of its own: the suite counts threads and descriptors of this one.
 SERVICE = """
 import http.server

@@ -17,7 +17,7 @@ def test_agents_that_are_told_to_end_flush_and_their_windows_are_whole():
     assert done.row().startswith("| 2 | 2 | ")
     (course,) = cloudwatch.windows(3.0, 1)
     assert course.exit_code == 0
-    assert len(course.times) >= 3
+    assert len(course.times) >= 2
     assert (course.missing, course.double, course.unaligned) == (0, 0, 0)
     assert course.resident > 1 << 20
     assert course.row().count(" | ") == cloudwatch.WINDOW_HEADER.splitlines()[0].count(" | ")
