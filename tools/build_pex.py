@@ -70,10 +70,18 @@ def projects_of(extras: list[str]) -> set[str]:
             found.add(name)
             left += [
                 one
-                for one in map(Requirement, importlib.metadata.requires(name) or [])
+                for one in map(Requirement, needs(name))
                 if not one.marker or any(one.marker.evaluate({"extra": extra}) for extra in wanted)
             ]
     return found
+
+
+def needs(project: str) -> list[str]:
+    """What a project that is installed here asks for."""
+    try:
+        return importlib.metadata.requires(project) or []
+    except importlib.metadata.PackageNotFoundError:
+        sys.exit(f"build_pex: {project} is not installed here: run make setup")
 
 
 def locked(extras: list[str]) -> str:
