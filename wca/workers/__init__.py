@@ -3,11 +3,160 @@
 Names are imported when they are used, so that none of them brings in a library that is not needed.
 """
 
+from typing import TYPE_CHECKING
+
 from wca.lazy import lazy_names
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from wca.workers.aws.account import AwsAccount
+    from wca.workers.aws.cloud import AwsCloud
+    from wca.workers.cml.background import (
+        JobFinishedError,
+        RecurrentBackgroundJob,
+        RecurrentTaskDescriptor,
+        backgroundjob,
+    )
+    from wca.workers.cml.domain_events import (
+        CMLWorkerCreatedDomainEvent,
+        CMLWorkerImportedDomainEvent,
+        CMLWorkerStatusUpdatedDomainEvent,
+        CMLWorkerTelemetryUpdatedDomainEvent,
+        CMLWorkerTerminatedDomainEvent,
+    )
+    from wca.workers.cml.events import EventBus, integration_event_handler
+    from wca.workers.cml.metrics_job import (
+        WorkerMetricsCollectionJob,
+        WorkerNotFoundError,
+        WorkerTerminatedError,
+    )
+    from wca.workers.cml.monitoring_scheduler import MonitoringHandle, WorkerMonitoringScheduler
+    from wca.workers.cml.notification import WorkerNotificationHandler
+    from wca.workers.cml.repository import CMLWorkerRepository, InMemoryCMLWorkerRepository
+    from wca.workers.cml.services import ServiceCollection
+    from wca.workers.cml.settings import ApplicationSettings, Settings
+    from wca.workers.cml.status import CMLWorkerStatus, map_ec2_state_to_cml_status
+    from wca.workers.cml.task_bus import BackgroundTasksBus
+    from wca.workers.cml.task_scheduler import BackgroundTaskScheduler
+    from wca.workers.cml.worker import CMLWorker, CMLWorkerState
+    from wca.workers.ec2_client import AwsEc2Client
+    from wca.workers.notifiers.alertmanager import AlertmanagerNotifier
+    from wca.workers.notifiers.log import LogNotifier
+    from wca.workers.notifiers.opsgenie import OpsgenieNotifier
+    from wca.workers.notifiers.pagerduty import PagerDutyNotifier
+    from wca.workers.notifiers.slack import SlackNotifier
+    from wca.workers.notifiers.webhook import WebhookNotifier
+    from wca.workers.remediation import AutoRemediation, Remediation
+    from wca.workers.rules.no_data import NoDataRule
+    from wca.workers.rules.scheduled_event import ScheduledEventRule
+    from wca.workers.rules.state_change import StateChangeRule
+    from wca.workers.rules.status_check import StatusCheckRule
+    from wca.workers.rules.threshold import ThresholdRule
+    from wca.workers.sources.ec2_tags import Ec2TagWorkers
+    from wca.workers.sources.sql import SqlWorkers
+    from wca.workers.sources.static import StaticWorkers
+    from wca.workers.sources.union import UnionWorkers
+
+__all__ = [
+    "AlertmanagerNotifier",
+    "ApplicationSettings",
+    "AutoRemediation",
+    "AwsAccount",
+    "AwsCloud",
+    "AwsEc2Client",
+    "BackgroundTaskScheduler",
+    "BackgroundTasksBus",
+    "CMLWorker",
+    "CMLWorkerCreatedDomainEvent",
+    "CMLWorkerImportedDomainEvent",
+    "CMLWorkerRepository",
+    "CMLWorkerState",
+    "CMLWorkerStatus",
+    "CMLWorkerStatusUpdatedDomainEvent",
+    "CMLWorkerTelemetryUpdatedDomainEvent",
+    "CMLWorkerTerminatedDomainEvent",
+    "Ec2TagWorkers",
+    "EventBus",
+    "InMemoryCMLWorkerRepository",
+    "JobFinishedError",
+    "LogNotifier",
+    "MonitoringHandle",
+    "NoDataRule",
+    "OpsgenieNotifier",
+    "PagerDutyNotifier",
+    "RecurrentBackgroundJob",
+    "RecurrentTaskDescriptor",
+    "Remediation",
+    "ScheduledEventRule",
+    "ServiceCollection",
+    "Settings",
+    "SlackNotifier",
+    "SqlWorkers",
+    "StateChangeRule",
+    "StaticWorkers",
+    "StatusCheckRule",
+    "ThresholdRule",
+    "UnionWorkers",
+    "WebhookNotifier",
+    "WorkerMetricsCollectionJob",
+    "WorkerMonitoringScheduler",
+    "WorkerNotFoundError",
+    "WorkerNotificationHandler",
+    "WorkerTerminatedError",
+    "backgroundjob",
+    "integration_event_handler",
+    "map_ec2_state_to_cml_status",
+]
 
 #: Public name to the module that has it.
-_PLACES: dict[str, str] = {}
+_PLACES: dict[str, str] = {
+    "AlertmanagerNotifier": "wca.workers.notifiers.alertmanager",
+    "ApplicationSettings": "wca.workers.cml.settings",
+    "AutoRemediation": "wca.workers.remediation",
+    "AwsAccount": "wca.workers.aws.account",
+    "AwsCloud": "wca.workers.aws.cloud",
+    "AwsEc2Client": "wca.workers.ec2_client",
+    "BackgroundTaskScheduler": "wca.workers.cml.task_scheduler",
+    "BackgroundTasksBus": "wca.workers.cml.task_bus",
+    "CMLWorker": "wca.workers.cml.worker",
+    "CMLWorkerCreatedDomainEvent": "wca.workers.cml.domain_events",
+    "CMLWorkerImportedDomainEvent": "wca.workers.cml.domain_events",
+    "CMLWorkerRepository": "wca.workers.cml.repository",
+    "CMLWorkerState": "wca.workers.cml.worker",
+    "CMLWorkerStatus": "wca.workers.cml.status",
+    "CMLWorkerStatusUpdatedDomainEvent": "wca.workers.cml.domain_events",
+    "CMLWorkerTelemetryUpdatedDomainEvent": "wca.workers.cml.domain_events",
+    "CMLWorkerTerminatedDomainEvent": "wca.workers.cml.domain_events",
+    "Ec2TagWorkers": "wca.workers.sources.ec2_tags",
+    "EventBus": "wca.workers.cml.events",
+    "InMemoryCMLWorkerRepository": "wca.workers.cml.repository",
+    "JobFinishedError": "wca.workers.cml.background",
+    "LogNotifier": "wca.workers.notifiers.log",
+    "MonitoringHandle": "wca.workers.cml.monitoring_scheduler",
+    "NoDataRule": "wca.workers.rules.no_data",
+    "OpsgenieNotifier": "wca.workers.notifiers.opsgenie",
+    "PagerDutyNotifier": "wca.workers.notifiers.pagerduty",
+    "RecurrentBackgroundJob": "wca.workers.cml.background",
+    "RecurrentTaskDescriptor": "wca.workers.cml.background",
+    "Remediation": "wca.workers.remediation",
+    "ScheduledEventRule": "wca.workers.rules.scheduled_event",
+    "ServiceCollection": "wca.workers.cml.services",
+    "Settings": "wca.workers.cml.settings",
+    "SlackNotifier": "wca.workers.notifiers.slack",
+    "SqlWorkers": "wca.workers.sources.sql",
+    "StateChangeRule": "wca.workers.rules.state_change",
+    "StaticWorkers": "wca.workers.sources.static",
+    "StatusCheckRule": "wca.workers.rules.status_check",
+    "ThresholdRule": "wca.workers.rules.threshold",
+    "UnionWorkers": "wca.workers.sources.union",
+    "WebhookNotifier": "wca.workers.notifiers.webhook",
+    "WorkerMetricsCollectionJob": "wca.workers.cml.metrics_job",
+    "WorkerMonitoringScheduler": "wca.workers.cml.monitoring_scheduler",
+    "WorkerNotFoundError": "wca.workers.cml.metrics_job",
+    "WorkerNotificationHandler": "wca.workers.cml.notification",
+    "WorkerTerminatedError": "wca.workers.cml.metrics_job",
+    "backgroundjob": "wca.workers.cml.background",
+    "integration_event_handler": "wca.workers.cml.events",
+    "map_ec2_state_to_cml_status": "wca.workers.cml.status",
+}
 
 __getattr__ = lazy_names(__name__, _PLACES)
