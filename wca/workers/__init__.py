@@ -10,7 +10,35 @@ from wca.lazy import lazy_names
 if TYPE_CHECKING:
     from wca.workers.aws.account import AwsAccount
     from wca.workers.aws.cloud import AwsCloud
-    from wca.workers.ec2_client import AwsEc2Client
+    from wca.workers.cml.background import (
+        JobFinishedError,
+        RecurrentBackgroundJob,
+        RecurrentTaskDescriptor,
+        backgroundjob,
+    )
+    from wca.workers.cml.domain_events import (
+        CMLWorkerCreatedDomainEvent,
+        CMLWorkerImportedDomainEvent,
+        CMLWorkerStatusUpdatedDomainEvent,
+        CMLWorkerTelemetryUpdatedDomainEvent,
+        CMLWorkerTerminatedDomainEvent,
+    )
+    from wca.workers.cml.events import EventBus, integration_event_handler
+    from wca.workers.cml.metrics_job import (
+        WorkerMetricsCollectionJob,
+        WorkerNotFoundError,
+        WorkerTerminatedError,
+    )
+    from wca.workers.cml.monitoring_scheduler import MonitoringHandle, WorkerMonitoringScheduler
+    from wca.workers.cml.notification import WorkerNotificationHandler
+    from wca.workers.cml.repository import CMLWorkerRepository, InMemoryCMLWorkerRepository
+    from wca.workers.cml.services import ServiceCollection
+    from wca.workers.cml.settings import ApplicationSettings, Settings
+    from wca.workers.cml.status import CMLWorkerStatus, map_ec2_state_to_cml_status
+    from wca.workers.cml.task_bus import BackgroundTasksBus
+    from wca.workers.cml.task_scheduler import BackgroundTaskScheduler
+    from wca.workers.cml.worker import CMLWorker, CMLWorkerState
+    from wca.workers.ec2_client import FIVE_MIN_AGO, AwsEc2Client
     from wca.workers.history.remote_write import RemoteWriteHistory
     from wca.workers.history.sql import PostgresHistory, SqliteHistory
     from wca.workers.leases.redis import RedisLease
@@ -42,23 +70,42 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlertmanagerNotifier",
+    "ApplicationSettings",
     "ApsSchedule",
     "AutoRemediation",
     "AwsAccount",
     "AwsCloud",
     "AwsEc2Client",
+    "BackgroundTaskScheduler",
+    "BackgroundTasksBus",
+    "CMLWorker",
+    "CMLWorkerCreatedDomainEvent",
+    "CMLWorkerImportedDomainEvent",
+    "CMLWorkerRepository",
+    "CMLWorkerState",
+    "CMLWorkerStatus",
+    "CMLWorkerStatusUpdatedDomainEvent",
+    "CMLWorkerTelemetryUpdatedDomainEvent",
+    "CMLWorkerTerminatedDomainEvent",
     "Ec2TagWorkers",
+    "EventBus",
+    "FIVE_MIN_AGO",
+    "InMemoryCMLWorkerRepository",
     "Job",
+    "JobFinishedError",
     "JobStore",
     "LogNotifier",
     "MemoryJobStore",
     "MongoJobStore",
     "MongoWorkerStore",
+    "MonitoringHandle",
     "NoDataRule",
     "OpsgenieNotifier",
     "PagerDutyNotifier",
     "PostgresHistory",
     "PostgresWorkerStore",
+    "RecurrentBackgroundJob",
+    "RecurrentTaskDescriptor",
     "RedisJobStore",
     "RedisLease",
     "RedisWorkerStore",
@@ -66,6 +113,8 @@ __all__ = [
     "RemoteWriteHistory",
     "Schedule",
     "ScheduledEventRule",
+    "ServiceCollection",
+    "Settings",
     "SlackNotifier",
     "SqlWorkers",
     "SqliteHistory",
@@ -78,29 +127,56 @@ __all__ = [
     "ThresholdRule",
     "UnionWorkers",
     "WebhookNotifier",
+    "WorkerMetricsCollectionJob",
     "WorkerMonitoringRunner",
+    "WorkerMonitoringScheduler",
+    "WorkerNotFoundError",
+    "WorkerNotificationHandler",
+    "WorkerTerminatedError",
+    "backgroundjob",
+    "integration_event_handler",
+    "map_ec2_state_to_cml_status",
 ]
 
 #: Public name to the module that has it.
 _PLACES: dict[str, str] = {
     "AlertmanagerNotifier": "wca.workers.notifiers.alertmanager",
+    "ApplicationSettings": "wca.workers.cml.settings",
     "ApsSchedule": "wca.workers.schedule.aps",
     "AutoRemediation": "wca.workers.remediation",
     "AwsAccount": "wca.workers.aws.account",
     "AwsCloud": "wca.workers.aws.cloud",
     "AwsEc2Client": "wca.workers.ec2_client",
+    "BackgroundTaskScheduler": "wca.workers.cml.task_scheduler",
+    "BackgroundTasksBus": "wca.workers.cml.task_bus",
+    "CMLWorker": "wca.workers.cml.worker",
+    "CMLWorkerCreatedDomainEvent": "wca.workers.cml.domain_events",
+    "CMLWorkerImportedDomainEvent": "wca.workers.cml.domain_events",
+    "CMLWorkerRepository": "wca.workers.cml.repository",
+    "CMLWorkerState": "wca.workers.cml.worker",
+    "CMLWorkerStatus": "wca.workers.cml.status",
+    "CMLWorkerStatusUpdatedDomainEvent": "wca.workers.cml.domain_events",
+    "CMLWorkerTelemetryUpdatedDomainEvent": "wca.workers.cml.domain_events",
+    "CMLWorkerTerminatedDomainEvent": "wca.workers.cml.domain_events",
     "Ec2TagWorkers": "wca.workers.sources.ec2_tags",
+    "EventBus": "wca.workers.cml.events",
+    "FIVE_MIN_AGO": "wca.workers.ec2_client",
+    "InMemoryCMLWorkerRepository": "wca.workers.cml.repository",
     "Job": "wca.workers.schedule.api",
+    "JobFinishedError": "wca.workers.cml.background",
     "JobStore": "wca.workers.schedule.api",
     "LogNotifier": "wca.workers.notifiers.log",
     "MemoryJobStore": "wca.workers.schedule.stores",
     "MongoJobStore": "wca.workers.schedule.servers",
     "MongoWorkerStore": "wca.workers.stores.mongo",
+    "MonitoringHandle": "wca.workers.cml.monitoring_scheduler",
     "NoDataRule": "wca.workers.rules.no_data",
     "OpsgenieNotifier": "wca.workers.notifiers.opsgenie",
     "PagerDutyNotifier": "wca.workers.notifiers.pagerduty",
     "PostgresHistory": "wca.workers.history.sql",
     "PostgresWorkerStore": "wca.workers.stores.sql",
+    "RecurrentBackgroundJob": "wca.workers.cml.background",
+    "RecurrentTaskDescriptor": "wca.workers.cml.background",
     "RedisJobStore": "wca.workers.schedule.servers",
     "RedisLease": "wca.workers.leases.redis",
     "RedisWorkerStore": "wca.workers.stores.redis",
@@ -108,6 +184,8 @@ _PLACES: dict[str, str] = {
     "RemoteWriteHistory": "wca.workers.history.remote_write",
     "Schedule": "wca.workers.schedule.api",
     "ScheduledEventRule": "wca.workers.rules.scheduled_event",
+    "ServiceCollection": "wca.workers.cml.services",
+    "Settings": "wca.workers.cml.settings",
     "SlackNotifier": "wca.workers.notifiers.slack",
     "SqlWorkers": "wca.workers.sources.sql",
     "SqliteHistory": "wca.workers.history.sql",
@@ -120,7 +198,15 @@ _PLACES: dict[str, str] = {
     "ThresholdRule": "wca.workers.rules.threshold",
     "UnionWorkers": "wca.workers.sources.union",
     "WebhookNotifier": "wca.workers.notifiers.webhook",
+    "WorkerMetricsCollectionJob": "wca.workers.cml.metrics_job",
     "WorkerMonitoringRunner": "wca.workers.runner",
+    "WorkerMonitoringScheduler": "wca.workers.cml.monitoring_scheduler",
+    "WorkerNotFoundError": "wca.workers.cml.metrics_job",
+    "WorkerNotificationHandler": "wca.workers.cml.notification",
+    "WorkerTerminatedError": "wca.workers.cml.metrics_job",
+    "backgroundjob": "wca.workers.cml.background",
+    "integration_event_handler": "wca.workers.cml.events",
+    "map_ec2_state_to_cml_status": "wca.workers.cml.status",
 }
 
 __getattr__ = lazy_names(__name__, _PLACES)

@@ -20,6 +20,7 @@ __all__ = [
     "ONE_HOUR_AGO",
     "TEN_MIN_AGO",
     "AwsEc2Client",
+    "NoSuchInstanceError",
     "ResourcesUtilization",
 ]
 
@@ -45,6 +46,10 @@ class ResourcesUtilization:
 
     avg_cpu_utilization: float | None
     avg_memory_utilization: float | None
+
+
+class NoSuchInstanceError(CloudError):
+    """EC2 does not know the instance: any more, or not yet."""
 
 
 class AwsEc2Client:
@@ -85,14 +90,17 @@ class AwsEc2Client:
             minutes); what EC2 does not tell is ``unknown``.
 
         Raises:
-            CloudError: there is no such instance, or EC2 cannot be asked.
+            NoSuchInstanceError: EC2 does not know it.
+            CloudError: EC2 cannot be asked.
         """
         shard = Shard(self._account, aws_region)
         answer = self._cloud.status(shard, [instance_id])
         status = answer.by_id.get(instance_id)
         if not isinstance(status, Status):
             told = "; ".join(answer.problems) or f"{place(shard)}: no instance {instance_id}"
-            raise CloudError(told, lasting=status is not None)
+            if status is not None:
+                raise NoSuchInstanceError(told, lasting=True)
+            raise CloudError(told)
         return {
             "instance_state": status.state.value,
             "instance_status_check": status.checks.instance or "unknown",
