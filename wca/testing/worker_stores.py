@@ -107,6 +107,9 @@ class WorkerStoreContract(_Kept):
     Make a subclass named ``Test...`` and override ``store``.
     """
 
+    #: Workers of a large fleet.
+    many = 3000
+
     def store(self) -> WorkerStore:
         """Make a store that works here; several in one test are those of several runs."""
         raise NotImplementedError
@@ -203,7 +206,7 @@ class WorkerStoreContract(_Kept):
 
     def test_a_large_fleet_is_kept(self) -> None:
         """In one call, and forgotten in one."""
-        states = {str(number): a_state(str(number)) for number in range(3000)}
+        states = {str(number): a_state(str(number)) for number in range(self.many)}
         with self.opened() as store:
             store.save(states.values())
             assert dict(store.load()) == states
