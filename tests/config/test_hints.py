@@ -4,6 +4,7 @@ import importlib
 import logging
 import sys
 import textwrap
+from typing import NotRequired, Required, TypedDict, Unpack
 
 import pytest
 
@@ -147,6 +148,32 @@ def test_defaults_are_known():
     assert signature.parameters["c"].default == 6
     assert list(signature.parameters) == ["a", "b", "c"]
     assert signature.others.hint is str
+
+
+def test_fields_that_are_words_of_python_come_from_a_typed_dict():
+    fields = TypedDict("fields", {"for": Required[int], "from": NotRequired[str]})
+
+    class Foo:
+        def __init__(self, a: int, **words: Unpack[fields]):
+            self.given = {"a": a, **words}
+
+        def run(self):
+            pass
+
+    signature = signature_of(Foo)
+    assert signature.others is None
+    assert {name: one.hint for name, one in signature.parameters.items()} == {
+        "a": int,
+        "for": int,
+        "from": str,
+    }
+    assert [name for name, one in signature.parameters.items() if one.required] == ["a", "for"]
+    registry = Registry(decorated={})
+    registry.add(Foo)
+    runner = load_text("runner: !Foo {a: 1, for: 2, from: here}", registry).runner
+    assert runner.given == {"a": 1, "for": 2, "from": "here"}
+    with pytest.raises(ConfigLoadError, match="!Foo has no field 'form', did you mean"):
+        load_text("runner: !Foo {a: 1, for: 2, form: here}", registry)
 
 
 def test_a_factory_is_not_mistaken_for_a_value(plugin):

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "print-config": "print a configuration file with every field, secrets masked",
     "components": "list what a configuration file can name, or tell all about one of it",
     "sample": "print a component with all its fields as YAML to begin with",
+    "schema": "print a JSON Schema of configuration files, for editors",
     "list": "list all metrics, with type, unit and meaning",
     "docs": "print a generated reference",
 }

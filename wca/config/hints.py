@@ -24,7 +24,8 @@ __all__ = [
 NO_DEFAULT = inspect.Parameter.empty
 UNANNOTATED = inspect.Parameter.empty
 FACTORY: Any = object()
-"""The default of a dataclass field that a factory makes."""
+"""The default of a dataclass field that a factory makes, or of an optional key."""
+_NEEDED = (typing.Required, typing.NotRequired)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,13 +126,33 @@ def signature_of(cls: type) -> Signature:
         if parameter.kind is parameter.POSITIONAL_ONLY:
             return Signature({}, defect=f"its parameter {name!r} is positional-only")
         if parameter.kind is parameter.VAR_KEYWORD:
-            others = made
+            unpacked = _unpacked(made.hint)
+            parameters.update(unpacked)
+            others = None if unpacked else made
         elif parameter.kind is not parameter.VAR_POSITIONAL and not _mentions(made.hint, Injected):
             parameters[name] = made
     init = getattr(cls, "__init__")  # noqa: B009 - mypy minds the dot
     bases: Mapping[str, str] = getattr(init, "fields_of", {})
     taken: frozenset[str] = getattr(init, "fields_taken", frozenset())
     return Signature(types.MappingProxyType(parameters), others, bases=bases, taken=taken)
+
+
+def _unpacked(hint: Any) -> dict[str, Parameter]:
+    """The fields of ``**fields: Unpack[...]`` of a TypedDict (PEP 692).
+
+    This is how a constructor takes fields that are words of Python, such as ``for``.
+    """
+    if typing.get_origin(hint) is not typing.Unpack:
+        return {}
+    (fields,) = get_args(hint)
+    return {
+        name: Parameter(
+            name,
+            get_args(one)[0] if typing.get_origin(one) in _NEEDED else one,
+            NO_DEFAULT if name in fields.__required_keys__ else FACTORY,
+        )
+        for name, one in typing.get_type_hints(fields, include_extras=True).items()
+    }
 
 
 def _parameter(cls: type, parameter: inspect.Parameter) -> Parameter:

@@ -56,6 +56,8 @@ def new_session(
     """
     # It warns of odd headers with a traceback and the whole URL, of which the query may be secret.
     logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+    # It tells at DEBUG what is asked for, and the path of a webhook is a secret.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
     adapter = HTTPAdapter() if ssl is None else ssl.requests_adapter()
     session = requests.Session()
     session.trust_env = False

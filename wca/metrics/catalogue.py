@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from wca.metrics.allocation_metrics import ALLOCATION_METRICS
 from wca.metrics.anomaly_metrics import ANOMALY_METRICS
+from wca.metrics.aws_metrics import AWS_METRICS
 from wca.metrics.internal_metrics import INTERNAL_METRICS
 from wca.metrics.memory_hardware_metrics import MEMORY_HARDWARE_METRICS
 from wca.metrics.metadata import MetricMetadata
@@ -64,6 +65,7 @@ CATALOGUE = MappingProxyType(
             *ALLOCATION_METRICS,
             *NUMA_METRICS,
             *WORKER_HISTORY_METRICS,
+            *AWS_METRICS,
         )
     )
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from wca.abilities import ability, ability_problems
-from wca.testing.leaks import open_things
+from wca.testing.leaks import given_back, open_things
 from wca.workers.api import History, WorkerStore
 from wca.workers.model import (
     Action,
@@ -222,7 +222,7 @@ class WorkerStoreContract(_Kept):
         for _ in range(2):
             store.save([a_state()])
             _call(store, "close", 5.0)
-        assert open_things() == before
+        assert given_back(before)
 
 
 class HistoryContract(_Kept):
@@ -303,7 +303,7 @@ class HistoryContract(_Kept):
         for number in range(2):
             history.append([a_sample(at=self.now - number)])
             _call(history, "close", 5.0)
-        assert open_things() == before
+        assert given_back(before)
 
 
 def _by_key(store: WorkerStore) -> dict[str, Alert]:

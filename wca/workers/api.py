@@ -130,13 +130,18 @@ class Rule(ABC):
         severity: of its alerts.
         polls: how many polls in a row it must hold before it fires.
         while_stopped: whether it is judged while the instance is stopped or stopping; if not, its
-            alerts are inhibited.
+            alerts are resolved.
+        in_maintenance: whether it may begin to hold during an event that EC2 has announced; if not,
+            its alerts wait until that is over.
+        metric: the name of the query it looks at; None: it looks at none.
     """
 
     name: str
     severity: Severity
     polls: int
     while_stopped: ClassVar[bool] = True
+    in_maintenance: ClassVar[bool] = True
+    metric: str | None = None
 
     @abstractmethod
     def judge(self, sample: Sample, before: WorkerState | None) -> Judgement:
@@ -171,9 +176,15 @@ class Notifier(ABC):
     Attributes:
         resend_interval: seconds after which firing alerts are sent again, as Alertmanager needs it;
             None: each change is sent once.
+        most_alerts: how many alerts one call takes; all of them differ in their keys.
+        group_window: seconds an alert waits for others that are told with it.
+        pause: seconds from the end of one call to the next.
     """
 
     resend_interval: ClassVar[float | None] = None
+    most_alerts: ClassVar[int] = 1
+    group_window: float = 0.0
+    pause: ClassVar[float] = 0.0
 
     @abstractmethod
     def send(self, alerts: Sequence[Alert]) -> None:
@@ -182,6 +193,13 @@ class Notifier(ABC):
         Raises:
             TryLaterError: send the same again later.
             RefusedError: it will never be taken; it is logged and counted.
+        """
+
+    def close(self, timeout: float) -> None:  # noqa: B027 - most have nothing to end
+        """End a call that waits; called by another thread, after which nothing is sent.
+
+        Args:
+            timeout: seconds it may take.
         """
 
 

@@ -187,6 +187,7 @@ class Verdict(StrEnum):
     STALE = "stale"  #: the newest point is older than it should be
     THROTTLED = "throttled"  #: AWS refused to answer because of the rate: nothing is known
     FAILED = "failed"  #: another error: nothing is known
+    SKIPPED = "skipped"  #: not asked, to keep to the budget: nothing is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,25 @@
-"""AWS on loopback: moto's HTTP server behind a proxy that is as strict as AWS, and can fail.
-
-moto takes almost anything; what AWS refuses of PutMetricData, this refuses. Every request is kept.
-"""
+"""The proxy: understands a request, lets it fail, refuses it, or has it answered."""
 
 import gzip
 import http.client
 import http.server
 import json
-import math
+import re
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from moto.server import ThreadedMotoServer
 
-DAY = 86_400
-MOST_DATUMS, MOST_BYTES, MOST_DIMENSIONS = 1000, 1_048_576, 30
-UNITS = {
-    "Seconds",
-    "Microseconds",
-    "Milliseconds",
-    "Percent",
-    "Count",
-    "Count/Second",
-    "None",
-    *(
-        f"{size}{what}{per}"
-        for size in ("", "Kilo", "Mega", "Giga", "Tera")
-        for what in ("Bytes", "Bits")
-        for per in ("", "/Second")
-    ),
-}
-UNITS = {unit if unit[0].isupper() else unit.capitalize() for unit in UNITS}
-UNITS |= {
-    unit.replace("Bytes", "bytes").replace("Bits", "bits") for unit in UNITS if unit[0] in "KMGT"
-}
+from tests.aws.proxy.cloudwatch import CloudWatch
+from tests.aws.proxy.ec2 import Ec2, xml_error
+from tests.aws.proxy.reads import problem_of_read
+from tests.aws.proxy.writes import problem_of_write
+
+#: Who asks for what where, in the header of a signed request.
+SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 
 
 @dataclass(frozen=True)
@@ -48,17 +31,26 @@ class Fault:
         code: of the error.
         delay: seconds before anything else.
         passes: it is handed to moto nevertheless, and only the answer is another one.
+        of: the action that fails; empty: any.
+        answers: it only comes late, and is answered as if nothing were wrong.
+        message: of the error.
     """
 
     status: int = 0
     code: str = ""
     delay: float = 0.0
     passes: bool = False
+    of: str = ""
+    answers: bool = False
+    message: str = "injected"
 
 
 THROTTLED = Fault(400, "Throttling")
 BROKEN = Fault(500, "InternalServiceFault")
 CLOSED = Fault()
+#: How EC2 says that it is asked too often, and that a permission is missing.
+LIMITED = Fault(503, "RequestLimitExceeded")
+DENIED = Fault(403, "UnauthorizedOperation")
 
 
 @dataclass(frozen=True)
@@ -71,16 +63,24 @@ class Request:
     size: int
     wire_size: int
     time: float
+    region: str = ""
 
 
 @dataclass
 class Aws:
-    """The running service; ``faults`` are used up in their order, ``down`` is one for all."""
+    """The running service.
+
+    ``faults`` are used up in their order, ``down`` is one for all; ``attempts`` counts requests by
+    action, whatever became of them. ``cloudwatch`` and ``ec2`` answer where moto does not do.
+    """
 
     requests: list = field(default_factory=list)
     refused: list = field(default_factory=list)
     faults: deque = field(default_factory=deque)
     down: Fault | None = None
+    attempts: Counter = field(default_factory=Counter)
+    cloudwatch: CloudWatch = field(default_factory=CloudWatch)
+    ec2: Ec2 = field(default_factory=Ec2)
 
     def __post_init__(self):
         self._moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -102,6 +102,9 @@ class Aws:
         self.refused.clear()
         self.faults.clear()
         self.down = None
+        self.attempts.clear()
+        self.cloudwatch = CloudWatch()
+        self.ec2 = Ec2()
         self.forward("POST", "/moto-api/reset", {}, b"")
 
     def environment(self):
@@ -125,6 +128,33 @@ class Aws:
             if name in (None, datum["MetricName"])
         ]
 
+    def fault(self, action):
+        """What goes wrong with a request, if anything."""
+        if self.down is not None and self.down.of in ("", action):
+            return self.down
+        found = next((one for one in list(self.faults) if one.of in ("", action)), None)
+        if found is not None:
+            self.faults.remove(found)
+        return found
+
+    def answer(self, request, path, headers, body):
+        """The answer to a request that nothing is wrong with: status, headers and body."""
+        if request.action in ("GetMetricData", "ListMetrics"):
+            ask = {
+                "GetMetricData": self.cloudwatch.get_metric_data,
+                "ListMetrics": self.cloudwatch.list_metrics,
+            }[request.action]
+            told = json.dumps(ask(request.region, request.arguments)).encode()
+            return 200, {"Content-Type": "application/x-amz-json-1.0"}, told
+        status, headers, told = self.forward("POST", path, headers, body)
+        if status == 200 and request.action == "DescribeInstanceStatus":
+            told = self.ec2.described(told, request.arguments)
+        if status == 200 and request.action == "PutMetricData":
+            for datum in request.arguments["MetricData"]:
+                namespace = request.arguments["Namespace"]
+                self.cloudwatch.put(request.region, namespace, datum, request.time)
+        return status, headers, told
+
     def forward(self, method, path, headers, body):
         connection = http.client.HTTPConnection(*self._moto_address, timeout=30)
         try:
@@ -143,24 +173,29 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         plain = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
         action, arguments = self._understood(plain)
-        fault = aws.down or (aws.faults.popleft() if aws.faults else None)
+        scope = SCOPE.search(self.headers.get("Authorization", ""))
+        self._service = scope["service"] if scope else ""
+        aws.attempts[action] += 1
+        fault = aws.fault(action)
         if fault is not None:
             time.sleep(fault.delay)
         problem = problem_of(action, arguments, len(plain), time.time())
         if problem is not None and fault is None:
             aws.refused.append(problem)
             return self._error(400, problem[0], problem[1])
-        if fault is None or fault.passes or fault == Fault(delay=fault.delay, passes=True):
-            aws.requests.append(
-                Request(action, arguments, dict(self.headers), len(plain), len(body), time.time())
-            )
-            status, headers, answer = aws.forward("POST", self.path, self._headers(), body)
-            if fault is None:
-                return self._answer(status, headers, answer)
+        if fault is None or fault.passes or fault.answers:
+            region = scope["region"] if scope else ""
+            sizes = len(plain), len(body)
+            headers = dict(self.headers)
+            request = Request(action, arguments, headers, *sizes, time.time(), region)
+            aws.requests.append(request)
+            answer = aws.answer(request, self.path, self._headers(), body)
+            if fault is None or fault.answers:
+                return self._answer(*answer)
         if fault.status == 0:
             self.close_connection = True
             return None
-        return self._error(fault.status, fault.code, "injected")
+        return self._error(fault.status, fault.code, fault.message)
 
     def _headers(self):
         return {k: v for k, v in self.headers.items() if k.lower() != "connection"}
@@ -173,8 +208,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return fields.pop("Action", ""), fields
 
     def _error(self, status, code, message):
-        body = json.dumps({"__type": code, "message": message}).encode()
-        self._answer(status, {"Content-Type": "application/x-amz-json-1.0"}, body)
+        if self.headers.get("X-Amz-Target"):
+            kind, body = (
+                "application/x-amz-json-1.0",
+                json.dumps({"__type": code, "message": message}).encode(),
+            )
+        else:
+            kind, body = "text/xml", xml_error(self._service, code, message)
+        self._answer(status, {"Content-Type": kind}, body)
 
     def _answer(self, status, headers, body):
         self.send_response(status)
@@ -191,47 +232,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 def problem_of(action, arguments, size, now):
     """What AWS has against a request, as code and message; None: nothing."""
-    if action != "PutMetricData":
-        return None
-    if size > MOST_BYTES:
-        return "RequestEntityTooLarge", f"{size} bytes"
-    namespace, data = arguments.get("Namespace", ""), arguments.get("MetricData", [])
-    if not namespace or len(namespace) > 255 or namespace.startswith((":", "AWS/")):
-        return "InvalidParameterValue", f"namespace {namespace!r}"
-    if not 0 < len(data) <= MOST_DATUMS:
-        return "InvalidParameterValue", f"{len(data)} data"
-    for datum in data:
-        problem = _problem_of_datum(datum, now)
-        if problem:
-            return "InvalidParameterValue", problem
-    return None
-
-
-def _problem_of_datum(datum, now):
-    name = datum.get("MetricName", "")
-    dimensions = datum.get("Dimensions", [])
-    names = [one["Name"] for one in dimensions]
-    statistics = datum.get("StatisticValues", {})
-    values = [datum[key] for key in ("Value",) if key in datum]
-    values += [*statistics.values(), *datum.get("Values", ())]
-    checks = {
-        "name": 0 < len(name) <= 255 and name.isascii() and not name.startswith(":"),
-        "number of dimensions": len(dimensions) <= MOST_DIMENSIONS
-        and len(set(names)) == len(names),
-        "dimensions": all(
-            0 < len(one["Name"]) <= 255
-            and not one["Name"].startswith(":")
-            and 0 < len(one["Value"]) <= 1024
-            and (one["Name"] + one["Value"]).isascii()
-            for one in dimensions
-        ),
-        "one kind of value": ("Value" in datum) + bool(statistics) + ("Values" in datum) == 1,
-        "statistics": not statistics
-        or set(statistics) == {"SampleCount", "Sum", "Minimum", "Maximum"},
-        "number of values": len(datum.get("Values", ())) <= 150,
-        "values": all(math.isfinite(one) and abs(one) <= 2.0**360 for one in values),
-        "time": now - 14 * DAY <= float(datum.get("Timestamp", now)) <= now + 7200,
-        "unit": datum.get("Unit", "None") in UNITS,
-        "resolution": datum.get("StorageResolution", 60) in (1, 60),
-    }
-    return next((f"{what} of {name!r}" for what, good in checks.items() if not good), None)
+    if action == "PutMetricData":
+        return problem_of_write(arguments, size, now)
+    return problem_of_read(action, arguments)

@@ -1,0 +1,73 @@
+"""A handler that tells webhooks of threshold violations: how to extend one."""
+
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+
+from wca.workers import WorkerNotificationHandler
+
+log = logging.getLogger("wca.workers.webhooks")
+
+MOST_WAITING = 1000
+TIMEOUT = 5.0
+
+
+class WebhookNotificationHandler(WorkerNotificationHandler):
+    """Posts violations, on a thread of its own: the handler is called on the event loop.
+
+    A webhook that does not take a violation is logged, and told of the next one; the notifiers of
+    WCA's ``WorkerMonitoringRunner`` try again, and tell of a violation once.
+
+    Args:
+        addresses: where to post; the JSON object that is posted has a ``text``, as Slack wants it.
+        cpu_threshold: percent of CPU that must not be exceeded.
+        memory_threshold: percent of memory that must not be exceeded.
+    """
+
+    def __init__(
+        self, addresses: Sequence[str], cpu_threshold: float, memory_threshold: float
+    ) -> None:
+        super().__init__(cpu_threshold=cpu_threshold, memory_threshold=memory_threshold)
+        self._addresses = addresses
+        self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue(MOST_WAITING)
+        self._thread = threading.Thread(target=self._post_all, name="webhooks")
+
+    def start(self) -> None:
+        """Begin to post."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Post what waits, then end; blocks."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _handle_threshold_violation(
+        self, worker_id: str, worker_name: str, metric_type: str, value: float, threshold: float
+    ) -> None:
+        super()._handle_threshold_violation(worker_id, worker_name, metric_type, value, threshold)
+        violation = {
+            "text": f"{worker_name}: {metric_type.upper()} at {value:.1f}% exceeds {threshold}%",
+            "worker_id": worker_id,
+            "worker_name": worker_name,
+            "metric_type": metric_type,
+            "value": value,
+            "threshold": threshold,
+        }
+        try:
+            self._waiting.put_nowait(violation)
+        except queue.Full:
+            log.warning("Too many violations wait for webhooks: that of %s is lost", worker_name)
+
+    def _post_all(self) -> None:
+        while (violation := self._waiting.get()) is not None:
+            for address in self._addresses:
+                try:
+                    answer = requests.post(address, json=violation, timeout=TIMEOUT)
+                    answer.raise_for_status()
+                except requests.RequestException as error:
+                    # The address of a webhook is a secret: only its kind of failure is told.
+                    log.warning("A webhook was not told: %s", type(error).__name__)

@@ -1,0 +1,5 @@
+"""Fixtures of all tests of this folder."""
+
+from tests.workers.aws_fixtures import aws, read_once, run_instances, running_aws
+
+__all__ = ["aws", "read_once", "run_instances", "running_aws"]

@@ -1,0 +1,101 @@
+"""One step in the life of an alert. Pure functions."""
+
+from dataclasses import replace
+from hashlib import sha1
+
+from wca.workers.api import Rule
+from wca.workers.model import Alert, AlertState, Judgement, Worker
+
+__all__ = ["alert_key", "changed", "next_alert", "resolved"]
+
+
+def alert_key(rule: str, worker_id: str) -> str:
+    """Names the alert of a rule for a worker, in every run.
+
+    Args:
+        rule: its name.
+        worker_id: of the worker.
+    """
+    return sha1(f"{rule}\0{worker_id}".encode(), usedforsecurity=False).hexdigest()
+
+
+def next_alert(
+    rule: Rule, alert: Alert | None, judgement: Judgement, worker: Worker, now: float
+) -> Alert | None:
+    """What becomes of an alert by one judgement.
+
+    It is pending while its rule has held for fewer polls than it must, then it fires until the rule
+    says that it is over. A judgement that says nothing changes nothing: it neither counts as a poll
+    nor begins the count anew.
+
+    Args:
+        rule: which one.
+        alert: as it was; None: there was none.
+        judgement: of the newest sample.
+        worker: whom it is about, as it is known now.
+        now: when it was judged.
+
+    Returns:
+        The alert as it is now; None: there is none.
+    """
+    if alert is None:
+        return _begun(rule, judgement, worker, now) if judgement.active else None
+    if judgement.active is None:
+        if judgement.summary:  # there is a value, between two bounds
+            alert = replace(alert, summary=judgement.summary, value=judgement.value)
+        return replace(alert, worker=worker)
+    if not judgement.active:
+        return resolved(replace(alert, worker=worker), judgement.summary, now, judgement.value)
+    alert = replace(
+        alert,
+        worker=worker,
+        severity=rule.severity,
+        summary=judgement.summary,
+        value=judgement.value,
+    )
+    return alert if alert.state is AlertState.FIRING else _counted(rule, alert, now)
+
+
+def resolved(alert: Alert, summary: str, now: float, value: float | None = None) -> Alert:
+    """The alert, over.
+
+    Args:
+        alert: as it was.
+        summary: why it is over.
+        now: when.
+        value: the newest number; None: there is none.
+    """
+    return replace(alert, state=AlertState.RESOLVED, summary=summary, value=value, resolved_at=now)
+
+
+def changed(before: Alert | None, after: Alert | None) -> bool:
+    """Whether it has to be kept anew, and told where it fires or is over.
+
+    A new number alone is no change: receivers were told, and a restart needs none.
+    """
+    if before is None or after is None:
+        return after is not None
+    return (before.state, before.polls) != (after.state, after.polls)
+
+
+def _begun(rule: Rule, judgement: Judgement, worker: Worker, now: float) -> Alert:
+    begun = Alert(
+        key=alert_key(rule.name, worker.id),
+        rule=rule.name,
+        worker=worker,
+        severity=rule.severity,
+        state=AlertState.PENDING,
+        summary=judgement.summary,
+        value=judgement.value,
+        polls=0,
+        since=now,
+    )
+    return _counted(rule, begun, now)
+
+
+def _counted(rule: Rule, alert: Alert, now: float) -> Alert:
+    """The pending alert with one poll more, which may be the one that makes it fire."""
+    polls = alert.polls + 1
+    if polls < rule.polls:
+        return replace(alert, polls=polls)
+    return replace(alert, polls=polls, state=AlertState.FIRING, fired_at=now)

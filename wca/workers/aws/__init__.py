@@ -1,0 +1,1 @@
+"""What AwsCloud is made of."""
