@@ -1,5 +1,6 @@
 # WCA needs python3 (3.11 or later, with venv), make and git. Everything else is set up here.
 #   make            build dist/wca.pex          make run     measure this machine for a few seconds
+#   make aws        build dist/wca-aws.pex, with boto3, and dist/cloudwatch_metrics_agent
 #   make test       set up and run the tests    make bench   measure the agent
 #   make bench-peers   measure it beside other agents, which make peers builds (needs Go)
 # Another Python: make PYTHON=/path/to/python3 ...
@@ -8,6 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEX := dist/wca.pex
+AWS_PEX := dist/wca-aws.pex
+AGENT := dist/cloudwatch_metrics_agent
 
 # The environment belongs to one Python in one place: another one makes it anew. Empty when $(PYTHON) is too old
 # or missing; tools/check_python.sh then says so.
@@ -18,13 +21,23 @@ SOURCES := $(shell find wca -type d -name __pycache__ -prune -o -type f -print) 
 	pyproject.toml setup.py requirements.txt README.md LICENSE \
 	tools/build_pex.py tools/pex_preamble.sh
 
-.PHONY: pex setup permissions test test-slow lint format bench peers bench-peers bench-detection bench-collocation run docs protobuf lock clean
+.PHONY: pex aws setup permissions test test-slow lint format bench peers bench-peers bench-detection bench-collocation run docs protobuf lock clean
 .DELETE_ON_ERROR:
 
 pex: permissions $(PEX)
 
 $(PEX): $(READY) $(SOURCES)
 	$(BIN)/python tools/build_pex.py $@
+
+# The same with what reads and writes CloudWatch.
+aws: permissions $(AGENT)
+
+$(AWS_PEX): $(READY) $(SOURCES) requirements-dev.txt
+	$(BIN)/python tools/build_pex.py $@ --extra aws
+
+# Under this name it is the CloudWatch agent.
+$(AGENT): $(AWS_PEX)
+	ln -f $< $@
 
 setup: permissions $(READY)
 

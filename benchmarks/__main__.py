@@ -24,6 +24,7 @@ TABLES = (
     "broker-away",
     "discovery",
     "containers",
+    "cloudwatch",
 )
 
 
@@ -35,7 +36,7 @@ def main() -> int:
     parser.add_argument("--series", type=int, nargs="+", help="sizes of encoding and scrape")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--iterations", type=int, default=10_000, help="of the long run")
-    parser.add_argument("--seconds", type=int, default=620, help="without a broker")
+    parser.add_argument("--seconds", type=int, default=620, help="without a broker; of windows")
     parser.add_argument("--pex", default="dist/wca.pex", help="agent whose start is measured")
     parser.add_argument("--no-start", action="store_true", help="leave out start and memory")
     parser.add_argument("--no-vm", action="store_true", help="leave out cgroup v2 in the emulator")
@@ -63,6 +64,7 @@ def main() -> int:
         "broker-away": _print_broker_away,
         "discovery": _print_discovery,
         "containers": _print_containers,
+        "cloudwatch": _print_cloudwatch,
     }
     print_table[args.table](args)
     return 0
@@ -121,6 +123,18 @@ def _print_kafka(args: argparse.Namespace) -> None:
     print(kafka.HEADER)
     for row in kafka.rows(args.series or [1000, 10_000, 50_000], args.rounds):
         print(row, flush=True)
+
+
+def _print_cloudwatch(args: argparse.Namespace) -> None:
+    from benchmarks import cloudwatch
+
+    print(f"{cloudwatch.FLUSH_HEADER}\n{cloudwatch.flushes(args.rounds).row()}\n", flush=True)
+    print(cloudwatch.OUTAGE_HEADER)
+    for outage in cloudwatch.outages():
+        print(outage.row(), flush=True)
+    print(f"\n{cloudwatch.WINDOW_HEADER}")
+    for course in cloudwatch.windows(args.seconds, 60, 5):
+        print(course.row(), flush=True)
 
 
 def _print_start(pex: str, rounds: int) -> None:

@@ -107,7 +107,7 @@ def main() -> None:
         cycle(cloud, workers)
         seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
         calls = cloud.measurements()["wca_aws_requests"]
-        told = ", ".join(f"{api} {count - before[api]}" for api, count in calls.items())
+        told = ", ".join(f"{api} {count - before[api]}" for api, count in calls.items() if count)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{workers:7d}  {told:45s}  {seconds:7.2f}  {cpu:5.2f}  {memory:6.0f}")
         cloud.close()

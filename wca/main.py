@@ -7,6 +7,7 @@ failed, and the message says why; 2 the command line is wrong or refused; 130 Ct
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -16,24 +17,27 @@ from wca.environment import extend_import_path
 from wca.errors import UsageError, WcaError
 from wca.version import __version__
 
-__all__ = ["cloudwatch_agent", "main"]
+__all__ = ["main"]
 
 #: What a shell reports for a program that SIGINT ended.
 EXIT_INTERRUPTED = 130
 
 _GLOBAL_OPTIONS = ("-h", "--help", "-v", "--version")
+#: Names of the program under which it is ``wca cloudwatch-agent``.
+_AGENT_NAMES = ("cloudwatch_metrics_agent", "cloudwatch-metrics-agent")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: the arguments without the program's name; those of the process when None.
+        argv: the arguments without the program's name; those of the process when None, whose
+            program is ``wca cloudwatch-agent`` when it is called ``cloudwatch_metrics_agent``.
 
     Returns:
         The exit code.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = _own_arguments() if argv is None else list(argv)
     extend_import_path()
     try:
         code = _run(arguments)
@@ -49,9 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def cloudwatch_agent() -> int:
-    """The program ``cloudwatch-metrics-agent``: ``wca cloudwatch-agent``."""
-    return main(["cloudwatch-agent", *sys.argv[1:]])
+def _own_arguments() -> list[str]:
+    program, *arguments = sys.argv
+    if os.path.basename(program) in _AGENT_NAMES:
+        return ["cloudwatch-agent", *arguments]
+    return arguments
 
 
 def _run(arguments: list[str]) -> int:

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.aws.proxy import Fault
+from tests.services import free_port
 from wca.cloudwatch import AgentOptions, Scope, configuration_of, scope_here
 from wca.cloudwatch.options import Values
 from wca.cloudwatch.rust_log import levels_of
@@ -98,11 +99,15 @@ def ticked(process):
     return handled and threads >= 3
 
 
-def test_with_a_dead_endpoint_it_ends_in_time_and_says_what_is_lost(aws):
-    aws.down = Fault(503, "ServiceUnavailable")
+@pytest.mark.parametrize("kind", ["unavailable", "silent", "refused"])
+def test_with_a_dead_endpoint_it_ends_in_time_and_says_what_is_lost(aws, kind):
+    aws.down = {"silent": Fault(delay=20)}.get(kind, Fault(503, "ServiceUnavailable"))
+    environment = aws.environment()
+    if kind == "refused":
+        environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{free_port()}"
     process = agent(
         *("--sample-interval", "0.1", "--scope", "host", "--shutdown-timeout", "3"),
-        environment=aws.environment(),
+        environment=environment,
     )
     until(lambda: ticked(process))
     time.sleep(0.5)
@@ -111,7 +116,20 @@ def test_with_a_dead_endpoint_it_ends_in_time_and_says_what_is_lost(aws):
     code, _, errors = ended(process)
     assert code == 1
     assert time.monotonic() - start < 6
-    assert re.search("[36] data points were not published and are lost", errors)
+    names = "CPUUtilization, MaxMemoryUtilization, MemoryUtilization"
+    assert re.search(rf"{names} of \S+:00Z", errors)
+    assert "data points were not published and are lost" in errors
+
+
+def test_a_period_that_was_skipped_is_told_then_and_the_end_is_as_if_it_had_not_been(aws):
+    aws.faults.extend([Fault(503, "ServiceUnavailable")] * 3)
+    process = agent(*FAST, environment=aws.environment())
+    until(lambda: len(aws.data("CPUUtilization")) >= 2)
+    process.send_signal(signal.SIGTERM)
+    code, _, errors = ended(process)
+    assert code == 0
+    (line,) = [line for line in errors.splitlines() if "not published" in line]
+    assert re.search(r"not published: \w.* of \S+Z: given up after 2 retries", line)
 
 
 def test_with_a_spool_nothing_is_lost_and_the_next_run_publishes_it(aws, tmp_path):
@@ -190,6 +208,30 @@ def test_rust_log_shows_what_is_emitted(variable, said):
     assert ("starts" in errors) is False
 
 
+def test_log_shows_what_is_emitted_and_nothing_else():
+    options = ("--dry-run", "--iterations", "12", "--log", "wca.cloudwatch:info")
+    code, out, errors = ended(agent(*FAST, *options))
+    assert code == 0
+    emitted = [line.partition(" Test ")[2] for line in errors.splitlines()]
+    assert [f"Test {line}" for line in emitted] == out.splitlines()
+
+
+def test_what_it_is_sugar_for_is_printed_and_runs_as_it_stands(tmp_path):
+    code, text, errors = ended(agent(*FAST, "--dry-run", "--print-config"))
+    assert (code, errors) == (0, "")
+    path = tmp_path / "agent.yaml"
+    path.write_text(text)
+    path.chmod(0o600)
+    done = subprocess.run(
+        [sys.executable, "-m", "wca", "-c", path, "--root", "--iterations", "12"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "CPUUtilization{ServiceName=web}" in done.stdout
+
+
 def test_rust_log_in_words_of_our_own():
     assert levels_of("warn,cloudwatch_metrics_agent::publisher=info,hyper=trace,nonsense") == [
         "warning",
@@ -207,6 +249,17 @@ def test_rust_log_in_words_of_our_own():
         (("--dimension", "x"), "--dimension 'x': write NAME=VALUE"),
         (("--dimension", "ServiceName=y"), "leave it out"),
         (("--dimension", "a=é"), "not printable ASCII text"),
+        (("--dimension", ":a=b"), "must not begin with a colon"),
+        (("--dimension", "a=b", "--dimension", "a=c"), "--dimension a is given twice"),
+        (
+            [f"--dimension=d{n}=x" for n in range(30)],
+            "at most 30 dimensions there, and these are 31",
+        ),
+        (("--service", "x" * 1025), "more than 1024 characters"),
+        (("-n", ""), "is no namespace"),
+        (("--region", "no region"), "AWS cannot be used: "),
+        (("--endpoint-url", "localhost"), "endpoint_url"),
+        (("--spool", "/proc/nowhere/spool"), "/proc/nowhere"),
         (("-n", "AWS/EC2"), "namespaces with AWS/ are those of AWS"),
         (("--shutdown-timeout", "1"), "shutdown_timeout"),
     ],

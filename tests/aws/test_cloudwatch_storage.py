@@ -1,13 +1,24 @@
 """CloudWatchStorage against moto, behind a proxy that is as strict as AWS."""
 
+import json
+import re
 import time
+from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.aws.proxy import BROKEN, CLOSED, THROTTLED, Fault
+from tests.aws.test_cloudwatch_agent import until
 from wca.errors import FailedDeliveryException, StartError, ValidationError
 from wca.metrics import Metric
 from wca.storage import CloudWatchStorage
+from wca.storage.cloudwatch_client.datum import MergedInto
+from wca.storage.cloudwatch_client.datums import Datums
+from wca.storage.cloudwatch_client.naming import naming
+from wca.storage.cloudwatch_client.unsent import Unsent
+from wca.storage.delivery import Parcel
 
 QUICK = {"first_retry": 0.01, "longest_retry": 0.02}
 
@@ -77,6 +88,70 @@ def test_samples_that_are_one_metric_there_are_one_statistic_set(aws):
         "Minimum": 1,
         "Maximum": 5,
     }
+
+
+def test_or_their_values_and_how_often_each_came(aws):
+    publish = Publishing(merged_into="values")
+    now = time.time()
+    publish(*(gauge(value=value, timestamp=now) for value in (1.0, 5.0, 1.0, 3.0)), gauge("one"))
+    assert publish.close()["delivered"] == 5
+    (datum,) = aws.data("cpu")
+    assert (datum["Values"], datum["Counts"]) == ([1, 5, 3], [2, 1, 1])
+    assert not {"Value", "StatisticValues"} & set(datum)
+    assert aws.data("one")[0]["Value"] == 1
+    assert aws.refused == []
+
+
+def test_more_than_150_different_values_are_several_data_of_one_time(aws):
+    publish = Publishing(merged_into="values")
+    now = round(time.time())
+    values = [float(n % 400) for n in range(1000)]
+    publish(*(gauge(value=value, timestamp=now) for value in values))
+    assert publish.close()["delivered"] == 1000
+    assert [len(one["Values"]) for one in aws.data()] == [150, 150, 100]
+    assert {one["Timestamp"] for one in aws.data()} == {now}
+    assert counted(aws.data()) == Counter(values)
+    assert aws.refused == []
+
+
+def test_many_long_data_are_cut_by_bytes(aws):
+    publish = Publishing(merged_into="values", label_dimensions=["task_name"])
+    now = time.time()
+    publish(
+        *(
+            gauge(value=n + task / 7, timestamp=now, task_name=f"task-{task}")
+            for task in range(400)
+            for n in range(150)
+        )
+    )
+    assert publish.close()["delivered"] == 60_000
+    assert len(aws.data()) == 400
+    assert len(aws.requests) > 1  # a thousand data would have been allowed
+    assert max(one.size for one in aws.requests) < 1_000_000
+    assert aws.refused == []
+
+
+def counted(data):
+    """How often each value came in data of one metric."""
+    found = Counter()
+    for one in data:
+        found.update(dict(zip(one["Values"], map(int, one["Counts"]), strict=True)))
+    return found
+
+
+@given(st.lists(st.integers(0, 400), min_size=2, max_size=2000))
+def test_no_value_is_lost_or_counted_twice_however_many_there_are(values):
+    now = time.time()
+    datums, rejected = Datums(naming(None, None, None), MergedInto.VALUES).of(
+        [gauge(value=value, timestamp=now) for value in values], now
+    )
+    data = [one.as_json(60) for one in datums]
+    assert counted([one for one in data if "Values" in one]) + Counter(
+        one["Value"] for one in data if "Value" in one
+    ) == Counter(map(float, values))
+    assert all(len(one.get("Values", ())) <= 150 for one in data)
+    assert sum(one.samples for one in datums) == len(values)
+    assert rejected == []
 
 
 def test_four_metrics_are_the_statistic_set_that_they_are_parts_of(aws):
@@ -155,7 +230,18 @@ def test_an_empty_label_is_no_dimension(aws):
     assert aws.data()[0]["Dimensions"] == []
 
 
-@pytest.mark.parametrize("fault", [THROTTLED, BROKEN, CLOSED, Fault(503, "ServiceUnavailable")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        THROTTLED,
+        BROKEN,
+        CLOSED,
+        Fault(503, "ServiceUnavailable"),
+        Fault(429, "TooManyRequestsException"),
+        Fault(400, "ExpiredTokenException"),
+        Fault(403, "AccessDenied"),
+    ],
+)
 def test_what_passes_is_tried_again_with_the_same_time(aws, fault):
     aws.faults.extend([fault, fault])
     publish = Publishing()
@@ -170,10 +256,42 @@ def test_after_two_retries_a_request_is_skipped_and_the_next_one_goes_on(aws, ca
     publish = Publishing()
     publish(gauge(value=1.0))
     publish(gauge(value=2.0))
+    until(lambda: aws.data())
     books = publish.close()
     assert (books["skipped"], books["delivered"]) == (1, 1)
     assert [one["Value"] for one in aws.data()] == [2.0]
-    assert "given up after 2 retries" in caplog.text
+    told = r"not published: cpu of \d{4}-\d\d-\d\dT\S+Z: given up after 2 retries: .*Throttling"
+    assert re.search(told, caplog.text)
+    assert (publish.storage.lost_at_end, publish.storage.unsent) == (0, [])
+
+
+def test_what_could_not_be_published_at_the_end_has_a_name(aws):
+    aws.down = Fault(503, "ServiceUnavailable")
+    publish = Publishing(queue={"first_retry": 10})
+    start = round(time.time()) // 60 * 60
+    for at in (start - 60, start):
+        names = [f"m{n}" for n in range(7)] if at == start else ["cpu", "mem"]
+        publish(*(gauge(name, timestamp=at) for name in names))
+    publish.storage.close(0.2)
+    assert publish.storage.lost_at_end == 9
+    first, second = publish.storage.unsent
+    assert re.fullmatch(r"cpu, mem of \S+:00Z", first)
+    assert re.fullmatch(r"m0, m1, m2, m3, m4 and 2 others of \S+:00Z", second)
+
+
+def test_of_an_endless_outage_the_newest_hundred_requests_are_told():
+    unsent = Unsent()
+    parcels = [
+        Parcel(json.dumps({"MetricData": [{"MetricName": "m", "Timestamp": n}]}).encode(), 1, n)
+        for n in range(250)
+    ]
+    for parcel in parcels:
+        unsent.add([parcel])
+    assert len(unsent.subjects()) == 100
+    assert unsent.subjects()[0] == "m of 1970-01-01T00:02:30Z"
+    unsent.settle(parcels[150])
+    unsent.settle(parcels[0])
+    assert unsent.subjects()[0] == "m of 1970-01-01T00:02:31Z"
 
 
 def test_with_a_spool_nothing_is_skipped(aws, tmp_path):

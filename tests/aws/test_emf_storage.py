@@ -77,6 +77,14 @@ def test_a_name_that_the_line_needs_for_itself_is_refused():
     assert [name for name in json.loads(stream.getvalue()) if name != "_aws"] == ["cpu", "good"]
 
 
+def test_lines_go_to_standard_output(capfdbinary):
+    storage = EmfStorage("Test")
+    storage.start()
+    storage.store([gauge(value=4.0)])
+    storage.close()
+    assert json.loads(capfdbinary.readouterr().out)["cpu"] == 4
+
+
 def test_lines_are_appended_to_a_file(tmp_path):
     path = tmp_path / "emf.log"
     storage = EmfStorage("Test", output=str(path))

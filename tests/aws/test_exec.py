@@ -1,6 +1,7 @@
 """``wca exec``: the agent as the parent of the program that it measures."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from tests.aws.proxy import Fault
 from tests.aws.test_cloudwatch_agent import ended, until
 from tests.services import missing
 
@@ -92,10 +94,40 @@ def test_an_agent_that_cannot_start_says_so_and_the_program_runs(aws):
     assert "nothing is published: no region" in done.stderr
 
 
+def test_with_a_dead_endpoint_its_code_stays_and_what_is_lost_has_a_name(aws):
+    aws.down = Fault(503, "ServiceUnavailable")
+    begin = time.monotonic()
+    options = ("--shutdown-timeout", "2")
+    code, _, errors = ended(
+        start(aws, exec_command("sh", "-c", "sleep 0.5; exit 6", options=options))
+    )
+    assert code == 6
+    assert time.monotonic() - begin < 8
+    assert re.search(r"MemoryUtilization of \S+:00Z", errors)
+    assert "lost" in errors
+
+
 def test_a_program_that_is_not_there_is_told_as_a_shell_does(aws):
     code, _, errors = ended(start(aws, exec_command("/nonexistent/program")))
     assert code == 127
     assert "wca exec cannot run /nonexistent/program: No such file or directory" in errors
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("", False),
+        ("info", True),
+        ("cloudwatch_metrics_agent::publisher=info", True),
+    ],
+)
+def test_rust_log_shows_what_is_emitted(aws, variable, said):
+    process = start(aws, ["env", f"RUST_LOG={variable}", *exec_command("sleep", "0.5")])
+    code, _, errors = ended(process)
+    assert code == 0
+    assert ("MemoryUtilization{ServiceName=web}" in errors) == said
+    if not said:
+        assert errors == ""
 
 
 def test_without_a_program_it_says_how(aws):

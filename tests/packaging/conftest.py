@@ -19,12 +19,12 @@ PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file
 OFFLINE = re.compile(r"connection|resolve|timed out|proxy", re.IGNORECASE)
 
 
-def build_pex(project, output):
+def build_pex(project, output, *options):
     """Build a pex of the project in the folder `project`, or skip where that cannot be."""
     with open(os.path.join(PROJECT, "pyproject.toml"), encoding="utf-8") as given:
         if f'"setuptools=={importlib.metadata.version("setuptools")}"' not in given.read():
             missing("this environment is not the locked one, as `make test` makes it")
-    command = [sys.executable, "tools/build_pex.py", output]
+    command = [sys.executable, "tools/build_pex.py", output, *options]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True)
     if done.returncode and OFFLINE.search(done.stderr):
         missing(f"the pex cannot be built without a package index: {done.stderr[-300:]}")

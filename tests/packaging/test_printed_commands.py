@@ -13,6 +13,7 @@ from tests.training.recorded import training_commands
 #: Commands that other tests run, or that are this run itself.
 ELSEWHERE = {
     "make": "the fixture `pex` and test_makefile.py",
+    "make aws": "test_aws_pex.py",
     "make run": "test_demo.py",
     "make test": "this run",
     "make bench": "the benchmark's own table in docs/performance.md",
@@ -26,6 +27,7 @@ ELSEWHERE = {
     "make bench ARGS=encoding": "tests/benchmarks",
     "make bench ARGS=scrape": "tests/benchmarks",
     "make bench ARGS=kafka": "tests/benchmarks",
+    'make bench ARGS="cloudwatch --rounds 100 --seconds 600"': "tests/benchmarks/test_cloudwatch.py",
     ".venv/bin/python -m pip install confluent-kafka": (
         "nothing: it fetches what no lock has; tests/benchmarks runs with and without it"
     ),

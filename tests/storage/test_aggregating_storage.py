@@ -57,6 +57,22 @@ def test_a_window_ends_with_the_first_batch_after_it():
     assert recorder.batches[0].timestamp == START + 59.9
 
 
+def test_each_value_of_a_window_can_be_handed_on_as_a_sample_of_its_own():
+    recorder = Recorder()
+    asked = {"a": {"every": "each", "most": "max"}, "b": "each"}
+    storage = AggregatingStorage([recorder], 60.0, asked, timestamp="start")
+    for second, value in [(3, 1.0), (30, 2.0), (59, 2.0)]:
+        storage.store(columns(START + second, a=value))
+    storage.store(columns(START + 59.5, b=7.0))
+    storage.close()
+    (batch,) = recorder.batches
+    found = [(metric.name, metric.value, metric.timestamp) for metric in batch]
+    every = [("every", value, START) for value in (1.0, 2.0, 2.0)]
+    assert found == [*every, ("most", 2.0, START), ("b", 7.0, START)]
+    assert storage.ledger.account.delivered == 2
+    assert storage.ledger.account.dropped["merged"] == 2
+
+
 def test_windows_are_aligned_whenever_the_agent_began():
     recorder = Recorder()
     storage = AggregatingStorage([recorder], 60.0)

@@ -21,7 +21,8 @@ def summary_of(values):
 
 
 def made(name, values):
-    return parse_statistic(name).of(summary_of(values))
+    (number,) = parse_statistic(name).of(summary_of(values))
+    return number
 
 
 def test_every_statistic_of_a_few_values():
@@ -33,6 +34,11 @@ def test_every_statistic_of_a_few_values():
     assert made("p75", values) == 4.25
     assert made("p99.9", values) == pytest.approx(4.997)
     assert made("p100", values) == 5
+
+
+@given(st.lists(numbers, min_size=1, max_size=40))
+def test_each_is_all_of_them(values):
+    assert list(parse_statistic("each").of(summary_of(values))) == values
 
 
 @given(st.lists(numbers, min_size=1, max_size=40))
@@ -79,7 +85,7 @@ def test_thinning_keeps_every_so_many_values_and_all_else_exactly(values, times)
 def test_a_great_counter_stays_exact():
     summary = Latest()
     summary.add(2**63 + 1)
-    assert parse_statistic("last").of(summary) == 2**63 + 1
+    assert parse_statistic("last").of(summary) == (2**63 + 1,)
     assert made("last", [2**63 + 1]) == 2**63 + 1
 
 

@@ -1,5 +1,7 @@
 """Readings of CloudWatch, against a proxy that answers as AWS does."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,7 +92,7 @@ def test_five_hundred_metrics_are_asked_for_in_one_call(aws):
     assert sorted(len(one["MetricDataQueries"]) for one in asked) == [100, 500, 500]
     assert {(one["StartTime"], one["EndTime"]) for one in asked} == {(LAST - 600, LAST + 300)}
     assert counted["wca_aws_metrics_requested"] == 1100
-    assert counted["wca_aws_requests"] == {"GetMetricData": 3}
+    assert counted["wca_aws_requests"]["GetMetricData"] == 3
     assert aws.refused == []
 
 
@@ -155,7 +157,7 @@ def test_throttled_and_failed_are_verdicts_of_their_own(aws):
         Verdict.FAILED,
     ]
     assert len(measured.problems) == 2
-    assert failed == {"GetMetricData": {"throttled": 1, "failed": 1}}
+    assert +Counter(failed["GetMetricData"]) == {"throttled": 1, "failed": 1}
 
 
 def test_throttling_alone_is_no_error_of_the_whole_question(aws):

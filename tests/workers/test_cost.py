@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workers.clouds import CPU, HERE, NOW, cloud
+from wca.metrics.catalogue import CATALOGUE
 from wca.testing.clock import FakeClock
 from wca.workers.aws.cost import Budget, forecast
 from wca.workers.model import Reading, Shard, Verdict
@@ -114,3 +115,16 @@ def test_readings_that_are_not_paid_for_are_skipped_and_counted(aws, caplog):
         )
         == 1
     )
+
+
+def test_what_may_be_counted_is_0_before_it_is(aws):
+    with cloud() as aws_cloud:
+        counted = aws_cloud.measurements()
+    assert counted["wca_aws_requests"] == {
+        "DescribeInstanceStatus": 0,
+        "GetMetricData": 0,
+        "ListMetrics": 0,
+    }
+    assert counted["wca_aws_failed_requests"]["GetMetricData"]["throttled"] == 0
+    assert counted["wca_aws_metrics_requested"] == counted["wca_aws_metrics_skipped"] == 0
+    assert {name for name in counted if name not in CATALOGUE} == set()

@@ -368,7 +368,7 @@ def built(tmp_path, text):
     path.write_text(text)
     path.chmod(0o600)
     registry = load_registry(entry_points=())
-    environ = {"WCA_EXTERNAL_ID": "word"}
+    environ = {"WCA_EXTERNAL_ID": "s3cret"}
     return load_component(str(path), "workers", WorkerSource, registry, environ=environ)
 
 

@@ -92,13 +92,15 @@ def configuration_of(options: AgentOptions) -> str:
 
 def _aggregate(options: AgentOptions, source: _Source) -> dict[str, dict[str, str]]:
     """Statistics by the name of their result, by metric."""
+    named = {source.cpu: _CPU, source.memory: _MEMORY}
+    if options.more and source.throttled:
+        named[source.throttled] = _THROTTLED
     if options.values is Values.STATISTICS:
-        named = {source.cpu: _CPU, source.memory: _MEMORY}
-        if options.more and source.throttled:
-            named[source.throttled] = _THROTTLED
         return {
             metric: {f"{name}_{part}": part for part in _PARTS} for metric, name in named.items()
         }
+    if options.values is Values.DISTRIBUTION:
+        return {metric: {name: "each"} for metric, name in named.items()}
     found = {
         source.cpu: {_CPU: "median"},
         source.memory: {_MEMORY: "median", f"Max{_MEMORY}": "max"},
@@ -120,6 +122,8 @@ def _cloudwatch(
     yield "metrics", _metrics(results)
     if options.values is Values.STATISTICS:
         yield "statistic_sets", list(dict.fromkeys(name.rpartition("_")[0] for name in results))
+    if options.values is Values.DISTRIBUTION:
+        yield "merged_into", "values"
     yield "resolution", options.resolution
     if options.region:
         yield "region", options.region

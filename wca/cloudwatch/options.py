@@ -23,10 +23,15 @@ class Scope(enum.StrEnum):
 
 
 class Values(enum.StrEnum):
-    """What is sent for a period: medians and maxima, or statistic sets."""
+    """What is sent for a period.
+
+    ``median``: medians and maxima; ``statistics``: statistic sets; ``distribution``: the value of
+    each sample, of which CloudWatch can tell percentiles.
+    """
 
     MEDIAN = "median"
     STATISTICS = "statistics"
+    DISTRIBUTION = "distribution"
 
 
 @dataclass(frozen=True)

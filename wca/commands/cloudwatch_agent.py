@@ -6,18 +6,19 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wca.cloudwatch import AgentOptions, Scope, configuration_of, scope_here
 from wca.cloudwatch.options import Values
 from wca.cloudwatch.rust_log import levels_of
 from wca.commands.options import positive
-from wca.components import load_registry
-from wca.config import load_text
 from wca.errors import UsageError, ValidationError
 from wca.logger import configure_logging, parse_levels
-from wca.runners import MeasurementRunner
-from wca.storage import CloudWatchStorage, Storage
+from wca.runners.stop import held_signals
+
+if TYPE_CHECKING:
+    from wca.runners import MeasurementRunner
+    from wca.storage import CloudWatchStorage, Storage
 
 __all__ = [
     "add_agent_options",
@@ -31,8 +32,8 @@ __all__ = [
 log = logging.getLogger("wca.cloudwatch")
 
 _AUTO = "auto"
-#: Losses that are told at the end; what the queue had to give up before was logged then.
-_LOST = ("closed", "skipped", "refused", "queue_full")
+#: Requests of which is told what was in them.
+_MOST_TOLD = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +112,12 @@ def _add_measuring(add: Callable[..., Any]) -> None:
         default=_AUTO,
         help="what is measured: the host, the agent's container, the ECS task; found out by itself",
     )
-    add("--values", choices=tuple(Values), default=Values.MEDIAN, help="or statistic sets")
+    add(
+        "--values",
+        choices=tuple(Values),
+        default=Values.MEDIAN,
+        help="medians and maxima of a period, or statistic sets, or the value of each sample",
+    )
     add("--more", action="store_true", help="send MaxCPUUtilization and CPUThrottled as well")
 
 
@@ -153,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure and publish until a signal comes.
 
     Returns:
-        0; 1 when data were lost.
+        0; 1 when the last data could not be published.
 
     Raises:
         UsageError: an option makes no sense.
@@ -164,21 +170,27 @@ def run(args: argparse.Namespace) -> int:
     if args.print_config:
         sys.stdout.write(configuration_of(options))
         return 0
-    runner = runner_of(options, args.log_levels)
-    if args.iterations is not None:
-        runner.stop_after(args.iterations)
-    runner.expect_exit()
-    runner.run()
+    with held_signals():  # one that comes during the start ends the run that has begun
+        runner = runner_of(options, args.log_levels)
+        if args.iterations is not None:
+            runner.stop_after(args.iterations)
+        runner.expect_exit()
+        runner.run()
     return 1 if tell_losses(runner) else 0
 
 
-def runner_of(options: AgentOptions, log_levels: list[str]) -> MeasurementRunner:
+def runner_of(options: AgentOptions, log_levels: list[str]) -> "MeasurementRunner":
     """Build what the options say, and log as they say.
 
     Raises:
         UsageError: a level is none.
         ConfigLoadError: CloudWatch would refuse a name.
     """
+    # What takes long to import, is imported where signals are held.
+    from wca.components import load_registry
+    from wca.config import load_text
+    from wca.runners import MeasurementRunner
+
     configure_logging({"wca": "ERROR", **_levels(log_levels)})
     text = configuration_of(options)
     runner = load_text(text, load_registry([]), name="wca cloudwatch-agent").runner
@@ -186,19 +198,27 @@ def runner_of(options: AgentOptions, log_levels: list[str]) -> MeasurementRunner
     return runner
 
 
-def tell_losses(runner: MeasurementRunner) -> int:
-    """Log how many data points a runner that has ended did not publish; their number."""
-    lost = sum(
-        storage.ledger.account.dropped.get(reason, 0)
-        for storage in _publishers([runner.metrics_storage])
-        for reason in _LOST
-    )
+def tell_losses(runner: "MeasurementRunner") -> int:
+    """Log what a runner could not publish when it ended; how many data points that are.
+
+    What it had to give up before was logged then.
+    """
+    publishers = list(_publishers([runner.metrics_storage]))
+    lost = sum(storage.lost_at_end for storage in publishers)
+    subjects = [subject for storage in publishers for subject in storage.unsent]
+    told = "; ".join(subjects[:_MOST_TOLD])
+    if len(subjects) > _MOST_TOLD:
+        told += f"; and {len(subjects) - _MOST_TOLD} requests more"
     if lost:
-        log.error("%d data points were not published and are lost", lost)
+        log.error("%d data points were not published and are lost: %s", lost, told or "see above")
+    elif subjects:  # a storage that is not done with closing
+        log.error("not published, and lost: %s", told)
     return lost
 
 
-def _publishers(storages: Sequence[Storage]) -> Iterator[CloudWatchStorage]:
+def _publishers(storages: Sequence["Storage"]) -> Iterator["CloudWatchStorage"]:
+    from wca.storage import CloudWatchStorage
+
     for storage in storages:
         if isinstance(storage, CloudWatchStorage):
             yield storage
@@ -206,11 +226,13 @@ def _publishers(storages: Sequence[Storage]) -> Iterator[CloudWatchStorage]:
 
 
 def _dimensions(texts: Sequence[str]) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
             raise ValidationError(f"--dimension {text!r}: write NAME=VALUE")
+        if name in found:
+            raise ValidationError(f"--dimension {name} is given twice: leave one out")
         found[name] = value
     return found
 

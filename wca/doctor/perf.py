@@ -35,9 +35,7 @@ def _tried(subject: str, event: str, kernel: Kernel, open_group: Open) -> Findin
     except OSError as error:
         refusal = perf_refusal(error, kernel)
         if refusal is None:
-            return Finding.gap(
-                subject, f"this CPU, or virtual machine, does not count {event}"
-            )
+            return Finding.gap(subject, f"this CPU, or virtual machine, does not count {event}")
         if "CAP_PERFMON" not in str(refusal):
             return Finding.gap(subject, str(refusal))
         return Finding.gap(

@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-__all__ = ["LIMIT", "StopEvent", "StopSignals"]
+__all__ = ["LIMIT", "StopEvent", "StopSignals", "held_signals"]
 
 log = logging.getLogger(__name__)
+
+#: Signals that end a run.
+_STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 
 _Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
@@ -44,6 +47,19 @@ class StopEvent(threading.Event):
         self._wake.set()
 
 
+@contextmanager
+def held_signals() -> Iterator[None]:
+    """Hold back SIGTERM and SIGINT until a ``StopSignals`` in the block takes them.
+
+    For what a program does before its run. On the main thread.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class StopSignals:
     """Sets an event on the first SIGTERM or SIGINT; a second one changes nothing.
 
@@ -66,6 +82,7 @@ class StopSignals:
         self._received: signal.Signals | None = None
         self._grace: float | None = None  # of the interruptible block; None outside of one
         self._before: dict[signal.Signals, _Handler] = {}
+        self._mask: set[int] = set()  # of signals that were held back before
         self._thread = threading.Thread(target=self._stop_when_told, name="signals", daemon=True)
         # A handler must not set the event itself: it may have interrupted a wait for it, which
         # holds the event's lock. Of all queues this one may be used in a handler.
@@ -85,9 +102,12 @@ class StopSignals:
                 (signal.SIGALRM, self._on_alarm),
             ):
                 self._before[number] = signal.signal(number, handler)
+            self._mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._before:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         ignore = self._exits and self.received
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if ignore else handler)

@@ -60,7 +60,8 @@ class AggregatingStorage(CompositeStorage):
             values come to: ``last``, ``mean``, ``median``, ``min``, ``max``, ``sum``, ``count``, or
             a percentile such as ``p99`` or ``p99.9``. One statistic: the metric keeps its name. A
             list: each is a suffix of the name, as in ``cpu_usage_p99_9``. A mapping: statistics by
-            the name of the result. The first name that matches is taken.
+            the name of the result. The first name that matches is taken. ``each`` keeps all values
+            as so many samples of one time, for a storage that makes a distribution of them.
         max_series: series in a window at most; samples of others are left out, logged and counted
             in ``rejected``.
         max_values: values kept at once for medians and percentiles, 8 bytes each, of all series

@@ -10,12 +10,14 @@ from wca.clock import Clock
 from wca.config.types import Duration, Injected, LabelName, Numeric, Str, Url
 from wca.metrics import Metric
 from wca.storage.cloudwatch_client.client import ClientOptions, make_client
-from wca.storage.cloudwatch_client.datums import Datum, Datums
+from wca.storage.cloudwatch_client.datum import Datum, MergedInto
+from wca.storage.cloudwatch_client.datums import Datums
 from wca.storage.cloudwatch_client.limits import check_namespace
 from wca.storage.cloudwatch_client.naming import MetricName, naming
 from wca.storage.cloudwatch_client.preview import Preview, line_of
 from wca.storage.cloudwatch_client.requests import parcels_of
 from wca.storage.cloudwatch_client.target import CloudWatchTarget
+from wca.storage.cloudwatch_client.unsent import Unsent
 from wca.storage.delivery.options import DeliveryMode, QueueOptions, SpoolOptions
 from wca.storage.network import Encoding, NetworkStorage
 
@@ -27,6 +29,8 @@ emitted = logging.getLogger("wca.cloudwatch.publisher")
 #: Retries of a request where nothing outlasts an outage; then it is skipped.
 _RETRIES = 2
 _KIND = "CloudWatch metric data"
+#: What becomes of samples that nobody will publish any more.
+_LOST = ("closed", "skipped", "refused", "queue_full")
 _NAME = Str(255)
 
 
@@ -35,7 +39,7 @@ class CloudWatchStorage(NetworkStorage):
 
     Every dimension combination of a name is a metric there, and is paid for: only those labels are
     dimensions that ``label_dimensions`` names. Samples of one batch that are one metric there
-    become a statistic set of their values. Of counters the growth between two batches is sent.
+    become one datum, see ``merged_into``. Of counters the growth between two batches is sent.
 
     ``store`` puts requests into a queue; a thread sends them, and tries again what CloudWatch was
     too busy for, or could not be reached for. A request whose answer did not come in time may be
@@ -50,6 +54,9 @@ class CloudWatchStorage(NetworkStorage):
             Without it the unit is that of the catalogue, where CloudWatch has it.
         statistic_sets: names there of which ``NAME_count``, ``NAME_sum``, ``NAME_min`` and
             ``NAME_max`` of one batch are sent as one statistic set.
+        merged_into: what several samples of one metric become: ``statistics``, a statistic set;
+            ``values``, their values and how often each came, of which CloudWatch can tell
+            percentiles; more than 150 different ones become several data.
         resolution: in seconds: 60, or 1 for high resolution.
         region: of AWS; when left out, what the environment or the AWS files say.
         endpoint_url: instead of that of the region.
@@ -78,6 +85,7 @@ class CloudWatchStorage(NetworkStorage):
         | None = None,
         metrics: dict[str, MetricName] | None = None,
         statistic_sets: list[Annotated[str, _NAME]] | None = None,
+        merged_into: MergedInto = MergedInto.STATISTICS,
         resolution: Literal[1, 60] = 60,
         region: Annotated[str, _NAME] | None = None,
         endpoint_url: Annotated[str, Url()] | None = None,
@@ -97,14 +105,22 @@ class CloudWatchStorage(NetworkStorage):
         self.namespace = namespace
         self.resolution = resolution
         self.dry_run = dry_run
-        self._datums = Datums(naming(dimensions, label_dimensions, metrics, statistic_sets))
+        self._datums = Datums(
+            naming(dimensions, label_dimensions, metrics, statistic_sets), MergedInto(merged_into)
+        )
         options = ClientOptions(region, endpoint_url, profile, read_timeout=timeout)
         if retries is None and spool is None:
             retries = _RETRIES
+        self._unsent = Unsent()
+        self._told = spool is None and not dry_run and delivery == DeliveryMode.QUEUED
+        #: Samples that were given up because the storage was closed.
+        self.lost_at_end = 0
         self._cloudwatch: Preview | CloudWatchTarget = (
             Preview(write or print)
             if dry_run
-            else CloudWatchTarget(given or functools.partial(make_client, options), retries)
+            else CloudWatchTarget(
+                given or functools.partial(make_client, options), retries, self._unsent
+            )
         )
         super().__init__(
             self._cloudwatch,
@@ -120,6 +136,14 @@ class CloudWatchStorage(NetworkStorage):
         if retries is not None:
             self.ledger.expect("skipped")
 
+    @property
+    def unsent(self) -> list[str]:
+        """What the newest requests in the queue are about; after ``close`` they are lost.
+
+        What waits in a spool is not in it.
+        """
+        return self._unsent.subjects()
+
     def check(self) -> list[str]:
         """What would keep this machine from sending."""
         missing = not self.dry_run and importlib.util.find_spec("boto3") is None
@@ -134,11 +158,24 @@ class CloudWatchStorage(NetworkStorage):
         self._cloudwatch.start()
         super().start()
 
+    def close(self, timeout: float = 5.0) -> None:
+        """Send what waits, for at most ``timeout`` seconds; see ``lost_at_end`` and ``unsent``."""
+        before = self._lost()
+        super().close(timeout)
+        self.lost_at_end += self._lost() - before
+
+    def _lost(self) -> int:
+        dropped = self.ledger.account.dropped
+        return sum(dropped.get(reason, 0) for reason in _LOST)
+
     def _requests(self, metrics: Sequence[Metric], now: float) -> Encoding:
         datums, rejected = self._datums.of(metrics, now)
         if emitted.isEnabledFor(logging.INFO):
             self._tell(datums)
-        return Encoding(list(parcels_of(self.namespace, datums, self.resolution)), rejected)
+        parcels = list(parcels_of(self.namespace, datums, self.resolution))
+        if self._told:
+            self._unsent.add(parcels)
+        return Encoding(parcels, rejected)
 
     def _tell(self, datums: Sequence[Datum]) -> None:
         for datum in datums:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from wca.workers.cml.task_bus import BackgroundTasksBus
     from wca.workers.cml.task_scheduler import BackgroundTaskScheduler
     from wca.workers.cml.worker import CMLWorker, CMLWorkerState
-    from wca.workers.ec2_client import AwsEc2Client
+    from wca.workers.ec2_client import FIVE_MIN_AGO, AwsEc2Client
     from wca.workers.history.remote_write import RemoteWriteHistory
     from wca.workers.history.sql import PostgresHistory, SqliteHistory
     from wca.workers.leases.redis import RedisLease
@@ -88,6 +88,7 @@ __all__ = [
     "CMLWorkerTerminatedDomainEvent",
     "Ec2TagWorkers",
     "EventBus",
+    "FIVE_MIN_AGO",
     "InMemoryCMLWorkerRepository",
     "Job",
     "JobFinishedError",
@@ -157,6 +158,7 @@ _PLACES: dict[str, str] = {
     "CMLWorkerTerminatedDomainEvent": "wca.workers.cml.domain_events",
     "Ec2TagWorkers": "wca.workers.sources.ec2_tags",
     "EventBus": "wca.workers.cml.events",
+    "FIVE_MIN_AGO": "wca.workers.ec2_client",
     "InMemoryCMLWorkerRepository": "wca.workers.cml.repository",
     "Job": "wca.workers.schedule.api",
     "JobFinishedError": "wca.workers.cml.background",

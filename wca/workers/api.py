@@ -48,7 +48,8 @@ class SourceError(Exception):
 class WorkerSource(ABC):
     """Where the list of workers comes from.
 
-    Called on a thread of the executor, never twice at once.
+    Called on a thread of the executor, never twice at once. Optional abilities beside ``start`` and
+    ``close``: ``use_telemetry(telemetry)`` of a source with parts that can fail one by one.
     """
 
     @abstractmethod
@@ -81,6 +82,10 @@ class Cloud(ABC):
 
     Thread-safe: called on threads of the executor, several at once. Batching, rates, retries and
     the circuit breaker are its business.
+
+    Optional abilities beside ``start``, ``check`` and ``close``: ``measurements()`` gives numbers
+    of the catalogue about itself; ``forecast(workers, metrics, interval)`` gives what a month
+    costs, which as text is a sentence for the log.
     """
 
     @abstractmethod

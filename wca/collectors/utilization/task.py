@@ -32,7 +32,9 @@ class TaskUtilizationCollector(Collector):
     The CPU limit is the least of the quotas of the task and of the groups above, of its cpuset, and
     of the CPUs that are online; the memory limit the least of those of its groups and the memory of
     the machine. Memory in use is the working set: without the page cache that the kernel can take
-    back at once. The first reading has no CPU numbers, as has one whose counters fell.
+    back at once. The first reading has no CPU numbers, as has one whose counters fell. A quota
+    that lets a task save some of it for a burst lets it have more than all for a moment: that is
+    all, here.
 
     Source: the files of both cgroup versions, each controller where it is; see docs/metrics.md.
 
@@ -116,7 +118,7 @@ class _Probe:
         if self._v1_usage or usage is not None:
             grown = self._usage.since(now, seconds)
             if grown is not None:
-                out[_CPU] = grown[1] / grown[0] / cpus
+                out[_CPU] = min(1.0, grown[1] / grown[0] / cpus)
         if periods is not None and throttled is not None:
             grown = self._periods.since(now, periods, throttled)
             if grown is not None and grown[1]:
@@ -129,4 +131,4 @@ class _Probe:
         if self._memory_files is not None:
             (inactive,) = self._memory_stat.parse(self._memory_files.read())
             used = max(0, used - (inactive or 0))
-        out[_MEMORY] = used / limit
+        out[_MEMORY] = min(1.0, used / limit)

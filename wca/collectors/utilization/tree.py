@@ -69,8 +69,8 @@ class _Probe:
         # A child that ends between both looks is missing from them once: the growth is told later.
         grown = self._growth.since(now, seconds)
         if grown is not None:
-            out[_CPU] = grown[1] / grown[0] / cpus
-        out[_MEMORY] = resident / memory
+            out[_CPU] = min(1.0, grown[1] / grown[0] / cpus)
+        out[_MEMORY] = min(1.0, resident / memory)
 
     def close(self) -> None:
         """Nothing to give back."""

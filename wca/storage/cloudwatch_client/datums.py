@@ -6,16 +6,17 @@ from typing import Any
 
 from wca.errors import ValidationError
 from wca.metrics import Metric, MetricType, MetricUnit
+from wca.storage.cloudwatch_client.datum import Datum, Dimensions, MergedInto, within_limits
 from wca.storage.cloudwatch_client.limits import (
     MOST_DIMENSIONS,
     check_dimension,
     check_metric_name,
-    check_time,
+    checked_time,
     checked_value,
 )
 from wca.storage.encoding import Rejected
 
-__all__ = ["Datum", "Datums", "Naming"]
+__all__ = ["Datums", "Naming"]
 
 #: Units of the catalogue; what is not here has no unit there.
 _UNITS: dict[str | None, str] = {
@@ -25,8 +26,6 @@ _UNITS: dict[str | None, str] = {
 }
 #: Ends of the names of the four metrics that make a statistic set.
 _SET = {"_count": "SampleCount", "_sum": "Sum", "_min": "Minimum", "_max": "Maximum"}
-
-_Dimensions = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -51,71 +50,21 @@ class Naming:
     statistic_sets: Sequence[str] = ()
 
 
-@dataclass
-class Datum:
-    """One datum.
-
-    Args:
-        name: of the metric.
-        dimensions: ordered by name.
-        time: Unix time in seconds.
-        unit: of CloudWatch.
-        values: of the samples that are in it.
-        statistics: parts of a statistic set by their names there; empty: there is none.
-        metrics: the samples that are in it.
-        firsts: first readings of counters that are counted with it.
-    """
-
-    name: str
-    dimensions: _Dimensions
-    time: float
-    unit: str
-    values: list[float] = field(default_factory=list)
-    statistics: dict[str, float] = field(default_factory=dict)
-    metrics: list[Metric] = field(default_factory=list)
-    firsts: int = 0
-
-    @property
-    def samples(self) -> int:
-        """How many samples are in it."""
-        return len(self.metrics) + self.firsts
-
-    def as_json(self, resolution: int) -> dict[str, Any]:
-        """As PutMetricData has it, the time as a number."""
-        data: dict[str, Any] = {
-            "MetricName": self.name,
-            "Dimensions": [{"Name": name, "Value": value} for name, value in self.dimensions],
-            "Timestamp": self.time,
-            "Unit": self.unit,
-            "StorageResolution": resolution,
-        }
-        if self.statistics:
-            data["StatisticValues"] = self.statistics
-        elif len(self.values) == 1:
-            data["Value"] = self.values[0]
-        else:
-            data["StatisticValues"] = {
-                "SampleCount": float(len(self.values)),
-                "Sum": sum(self.values),
-                "Minimum": min(self.values),
-                "Maximum": max(self.values),
-            }
-        return data
-
-
 class Datums:
     """Makes data of batch after batch.
 
     Samples of one batch that are the same metric there, such as those of several tasks none of
-    whose labels is a dimension, are one datum, a statistic set of their values. Of a counter its
-    growth since the batch before is sent; the first reading has none.
+    whose labels is a dimension, are one datum, or several where a datum has no room for so many
+    values. Of a counter its growth since the batch before is sent; the first reading has none.
 
     Args:
         naming: what metrics are called there.
+        merged_into: what several samples of one metric become.
     """
 
-    def __init__(self, naming: Naming) -> None:
+    def __init__(self, naming: Naming, merged_into: MergedInto = MergedInto.STATISTICS) -> None:
         self._naming = naming
+        self._merged_into = merged_into
         self._totals: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
 
     def of(self, metrics: Sequence[Metric], now: float) -> tuple[list[Datum], list[Rejected]]:
@@ -131,6 +80,7 @@ class Datums:
         first_readings = 0
         for metric in metrics:
             try:
+                _check_shape(metric)
                 value = self._value(metric, before)
                 if value is None:
                     first_readings += 1
@@ -145,13 +95,18 @@ class Datums:
                 rejected += [Rejected(metric, told) for metric in datum.metrics]
         if whole:  # a first reading is neither lost nor refused: it is in the growth to come
             whole[0].firsts = first_readings
+        if self._merged_into is MergedInto.VALUES:
+            whole = [piece for one in whole for piece in within_limits(one)]
         return whole, rejected
 
     def _value(self, metric: Metric, before: Mapping[Any, float]) -> float | None:
         value = checked_value(metric.value) * self._naming.factors.get(metric.name, 1.0)
         if metric.type != MetricType.COUNTER:
             return value
-        key = (metric.name, frozenset(metric.labels.items()))
+        try:
+            key = (metric.name, frozenset(metric.labels.items()))
+        except TypeError:
+            raise ValidationError("its labels are not text by text") from None
         self._totals[key] = value
         last = before.get(key)
         if last is None:
@@ -163,14 +118,14 @@ class Datums:
     ) -> None:
         name = self._naming.names.get(metric.name, metric.name)
         check_metric_name(name)
-        time = now if metric.timestamp is None else float(metric.timestamp)
-        check_time(time, now)
+        time = now if metric.timestamp is None else checked_time(metric.timestamp, now)
         dimensions = self._dimensions(metric)
         base, part = self._part(name)
         key = (base, dimensions, time, part is None)
         datum = found.get(key)
         if datum is None:
-            datum = found[key] = Datum(base, dimensions, time, self._unit(base, metric))
+            unit = self._unit(base, metric)
+            datum = found[key] = Datum(base, dimensions, time, unit, merged_into=self._merged_into)
         if part is None:
             datum.values.append(value)
         else:
@@ -185,7 +140,7 @@ class Datums:
                 return base, part
         return name, None
 
-    def _dimensions(self, metric: Metric) -> _Dimensions:
+    def _dimensions(self, metric: Metric) -> Dimensions:
         dimensions = dict(self._naming.dimensions)
         for label, name in self._naming.labels.items():
             value = metric.labels.get(label)
@@ -203,3 +158,9 @@ class Datums:
         if metric.type == MetricType.COUNTER and metric.unit == MetricUnit.NUMERIC:
             return "Count"
         return _UNITS.get(metric.unit, "None")
+
+
+def _check_shape(metric: Metric) -> None:
+    """Refuse what a plugin has made of other types. Raises ValidationError."""
+    if not isinstance(metric.name, str) or not isinstance(metric.labels, Mapping):
+        raise ValidationError("its name is no text, or its labels are no mapping")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from wca.storage.cloudwatch_client.datums import Datum
+from wca.storage.cloudwatch_client.datum import Datum
 
 __all__ = ["MOST_METRICS", "is_free", "lines_of"]
 

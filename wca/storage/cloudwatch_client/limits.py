@@ -11,16 +11,17 @@ from wca.errors import ValidationError
 __all__ = [
     "MOST_DATUMS",
     "MOST_DIMENSIONS",
+    "MOST_VALUES",
     "UNITS",
     "check_dimension",
     "check_metric_name",
     "check_namespace",
-    "check_time",
+    "checked_time",
     "checked_value",
 ]
 
-#: Data in one request, and dimensions of one datum.
-MOST_DATUMS, MOST_DIMENSIONS = 1000, 30
+#: Data in one request, dimensions of one datum, and different values of one.
+MOST_DATUMS, MOST_DIMENSIONS, MOST_VALUES = 1000, 30, 150
 #: Characters of the name of a namespace, a metric or a dimension, and of a dimension's value.
 _MOST_NAME, _MOST_VALUE = 255, 1024
 #: The largest value, on both sides of 0.
@@ -93,18 +94,23 @@ def checked_value(value: object) -> float:
     return number
 
 
-def check_time(time: float, now: float) -> None:
-    """Refuse a time that CloudWatch refuses. Raises ValidationError.
+def checked_time(time: object, now: float) -> float:
+    """A time as CloudWatch takes it. Raises ValidationError.
 
     Args:
         time: Unix time in seconds.
         now: likewise.
     """
-    if not now - _OLDEST <= time <= now + _AHEAD:
+    if isinstance(time, bool) or not isinstance(time, (int, float)):
+        raise ValidationError(f"the time is {type(time).__name__}, expected int or float")
+    if not now - _OLDEST <= time <= now + _AHEAD:  # NaN, too
         raise ValidationError("the time is more than two weeks old, or two hours in the future")
+    return float(time)
 
 
-def _check_text(text: str, what: str, most: int) -> None:
+def _check_text(text: object, what: str, most: int) -> None:
+    if not isinstance(text, str):
+        raise ValidationError(f"the {what} is {type(text).__name__}, expected text")
     if not _PRINTABLE.fullmatch(text) or not text.strip():
         raise ValidationError(f"the {what} is not printable ASCII text, or blank")
     if len(text) > most:

@@ -7,7 +7,12 @@ from typing import Annotated, Any, ClassVar, TypedDict
 from wca.config.types import Constraint, Numeric, Str
 from wca.errors import ValidationError
 from wca.storage.cloudwatch_client.datums import Naming
-from wca.storage.cloudwatch_client.limits import UNITS, check_dimension, check_metric_name
+from wca.storage.cloudwatch_client.limits import (
+    MOST_DIMENSIONS,
+    UNITS,
+    check_dimension,
+    check_metric_name,
+)
 
 __all__ = ["MetricName", "naming"]
 
@@ -48,6 +53,11 @@ def naming(
     labels = label_dimensions or {}
     if not isinstance(labels, Mapping):
         labels = {label: label for label in labels}
+    if len(dimensions or {}) > MOST_DIMENSIONS:
+        raise ValidationError(
+            f"a metric has at most {MOST_DIMENSIONS} dimensions there, and these are "
+            f"{len(dimensions or {})}"
+        )
     for name, value in (dimensions or {}).items():
         check_dimension(name, value)
     for name in labels.values():

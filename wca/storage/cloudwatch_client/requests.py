@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from wca.storage.cloudwatch_client.datums import Datum
+from wca.storage.cloudwatch_client.datum import Datum
 from wca.storage.cloudwatch_client.limits import MOST_DATUMS
 from wca.storage.delivery.parcel import Parcel
 

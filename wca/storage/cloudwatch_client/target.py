@@ -1,14 +1,19 @@
 """CloudWatch as a target: one request after the other, each tried once at a time."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from wca.errors import StartError
+from wca.storage.cloudwatch_client.preview import subject_of
 from wca.storage.cloudwatch_client.requests import arguments_of
+from wca.storage.cloudwatch_client.unsent import Unsent
 from wca.storage.delivery.parcel import Outcome, Parcel, Refused, Unavailable
 
 __all__ = ["CloudWatchTarget", "PutMetricData"]
+
+log = logging.getLogger("wca.cloudwatch.publisher")
 
 #: Errors after which the same request may be taken later. Source: the common errors of AWS and
 #: those of PutMetricData; ``LimitExceeded`` is a rate here.
@@ -68,13 +73,17 @@ class CloudWatchTarget:
         make_client: gives boto3's client.
         retries: so often a request is tried again before it is given up; None: for as long as the
             queue has room for it.
+        unsent: told what is settled.
     """
 
     window = 1
 
-    def __init__(self, make_client: Callable[[], PutMetricData], retries: int | None) -> None:
+    def __init__(
+        self, make_client: Callable[[], PutMetricData], retries: int | None, unsent: Unsent
+    ) -> None:
         self._make_client = make_client
         self._retries = retries
+        self._unsent = unsent
         self._client: PutMetricData | None = None
         self._failed = ("", 0)  # which parcel, how often
 
@@ -105,23 +114,29 @@ class CloudWatchTarget:
             close()
 
     def _send(self, parcel: Parcel) -> Outcome:
+        outcome = self._patient(parcel, self._tried(parcel))
+        if not isinstance(outcome, Unavailable):
+            self._unsent.settle(parcel)
+        if isinstance(outcome, Refused) and outcome.label != "failed":
+            log.error("not published: %s: %s", subject_of(parcel.body), outcome.reason)
+        return outcome
+
+    def _tried(self, parcel: Parcel) -> Outcome:
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
         assert self._client is not None  # noqa: S101 - open() was called
         try:
             self._client.put_metric_data(**arguments_of(parcel.body))
         except ClientError as error:
-            outcome = _judge(error.response, str(error))
+            return _judge(error.response, str(error))
         except ParamValidationError as error:
-            outcome = Refused(_sentence(error))
+            return Refused(_sentence(error))
         except ValueError as error:
-            outcome = Refused(str(error), label="failed")
+            return Refused(str(error), label="failed")
         except BotoCoreError as error:  # no connection, no answer, no credentials
-            outcome = Unavailable(_sentence(error))
-        else:
-            self._failed = ("", 0)
-            return None
-        return self._patient(parcel, outcome)
+            return Unavailable(_sentence(error))
+        self._failed = ("", 0)
+        return None
 
     def _patient(self, parcel: Parcel, outcome: Outcome) -> Outcome:
         """The outcome, or that enough was tried."""

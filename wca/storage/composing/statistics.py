@@ -3,7 +3,7 @@
 import math
 import re
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from wca.errors import ValidationError
 __all__ = ["LAST", "MEAN", "Latest", "Statistic", "StatisticName", "Summary", "parse_statistic"]
 
 _PERCENTILE = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,3})?|100)", re.ASCII)
-_WORDS = "last, mean, median, min, max, sum, count, or a percentile such as p90 or p99.9"
+_WORDS = "last, mean, median, min, max, sum, count, each, or a percentile such as p90 or p99.9"
 
 
 class Summary:
@@ -84,17 +84,17 @@ class Latest(Summary):
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """A way to make one number of many.
+    """A way to make one number of many, or to keep them all.
 
     Args:
         name: as a configuration writes it.
         needs_values: whether it is made from the values themselves.
-        of: makes the number.
+        of: makes the numbers, of a summary that has some.
     """
 
     name: str
     needs_values: bool
-    of: Callable[[Summary], float]
+    of: Callable[[Summary], Sequence[float]]
 
     @property
     def suffix(self) -> str:
@@ -102,19 +102,25 @@ class Statistic:
         return self.name.replace(".", "_")
 
 
-LAST = Statistic("last", False, lambda summary: summary.last)  # noqa: FBT003 - named above
-MEAN = Statistic("mean", False, lambda summary: summary.total / summary.count)  # noqa: FBT003
+def _one(name: str, of: Callable[[Summary], float], *, needs_values: bool = False) -> Statistic:
+    """A statistic that is one number."""
+    return Statistic(name, needs_values, lambda summary: (of(summary),))
+
+
+LAST = _one("last", lambda summary: summary.last)
+MEAN = _one("mean", lambda summary: summary.total / summary.count)
 
 _STATISTICS = {
     one.name: one
     for one in (
         LAST,
         MEAN,
-        Statistic("median", needs_values=True, of=lambda summary: summary.percentile(50)),
-        Statistic("min", needs_values=False, of=lambda summary: summary.min),
-        Statistic("max", needs_values=False, of=lambda summary: summary.max),
-        Statistic("sum", needs_values=False, of=lambda summary: summary.total),
-        Statistic("count", needs_values=False, of=lambda summary: summary.count),
+        _one("median", lambda summary: summary.percentile(50), needs_values=True),
+        _one("min", lambda summary: summary.min),
+        _one("max", lambda summary: summary.max),
+        _one("sum", lambda summary: summary.total),
+        _one("count", lambda summary: summary.count),
+        Statistic("each", needs_values=True, of=lambda summary: summary.values or ()),
     )
 }
 
@@ -132,7 +138,7 @@ def parse_statistic(name: str) -> Statistic:
     if not found:
         raise ValidationError(f"{name!r} is no statistic: write {_WORDS}")
     percent = float(found[1])
-    return Statistic(name, needs_values=True, of=lambda summary: summary.percentile(percent))
+    return _one(name, lambda summary: summary.percentile(percent), needs_values=True)
 
 
 @dataclass(frozen=True)

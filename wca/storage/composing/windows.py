@@ -145,8 +145,9 @@ class Window:
             if not summary.count:
                 continue
             for result in self._plans[key].results:
-                series.append(result.series)
-                values.append(result.statistic.of(summary))
+                numbers = result.statistic.of(summary)
+                series += [result.series] * len(numbers)
+                values += numbers
         return series, values
 
     def _known_blocks(self, blocks: Sequence[tuple[Series, ...]]) -> list[_Block]:

@@ -4,9 +4,15 @@ import threading
 from collections import Counter, defaultdict
 
 from wca.metrics import Measurements
+from wca.workers.aws.apis import DESCRIBE_INSTANCE_STATUS, GET_METRIC_DATA, LIST_METRICS
 from wca.workers.aws.errors import Kind
 
 __all__ = ["Counters"]
+
+#: What every cloud calls: known as 0 before the first call.
+_EVERY_CLOUD = tuple(
+    api.operation for api in (DESCRIBE_INSTANCE_STATUS, GET_METRIC_DATA, LIST_METRICS)
+)
 
 
 class Counters:
@@ -14,8 +20,8 @@ class Counters:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._requests: Counter[str] = Counter()
-        self._failed: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._requests = Counter(dict.fromkeys(_EVERY_CLOUD, 0))
+        self._failed = defaultdict(Counter, {one: _none_failed() for one in _EVERY_CLOUD})
         self._metrics = 0
         self._skipped = 0
 
@@ -50,3 +56,7 @@ class Counters:
                 "wca_aws_metrics_requested": self._metrics,
                 "wca_aws_metrics_skipped": self._skipped,
             }
+
+
+def _none_failed() -> Counter[str]:
+    return Counter({kind.value: 0 for kind in Kind})

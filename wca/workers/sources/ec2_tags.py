@@ -72,6 +72,8 @@ class Ec2TagWorkers(WorkerSource):
     def use_telemetry(self, telemetry: Telemetry) -> None:
         """Tell this one which regions fail."""
         self._telemetry = telemetry
+        for part in self._parts.values():
+            part.use_telemetry(telemetry)
 
     def start(self) -> None:
         """Find boto3 and credentials; raises StartError when one is missing."""
