@@ -139,6 +139,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.collectors.node_zoneinfo:NodeZoneinfoCollector", "numbers of /proc/zoneinfo"),
     Entry("wca.collectors.node_topology:NodeTopologyCollector", "sockets, cores and CPUs"),
     Entry("wca.collectors.node_uncore:NodeUncoreCollector", "memory controllers and links", "beta"),
+    Entry("wca.workers.runner:WorkerMonitoringRunner", "watches a fleet of EC2 instances", "beta"),
     Entry("wca.workers.sources.static:StaticWorkers", "workers written in the file", "beta"),
     Entry("wca.workers.sources.ec2_tags:Ec2TagWorkers", "instances by their tags", "beta"),
     Entry("wca.workers.sources.sql:SqlWorkers", "workers in a table of a database", "beta"),

@@ -103,7 +103,7 @@ def showing(*metrics):
 #: What a metric is about; those of detection and allocation have the names of the first releases.
 PREFIXES = (
     "wca|task|container|platform|ecs|anomaly|anomalies|threshold_rule|interference|cpi|detector"
-    "|allocation|allocations"
+    "|allocation|allocations|worker"
 )
 
 

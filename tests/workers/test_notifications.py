@@ -262,3 +262,25 @@ def test_the_others_of_a_call_that_is_refused_are_logged_as_well(kind, caplog):
     inbox = Inbox([kind("no")], most_alerts=5)
     counts = told_by([inbox], [FIRES, alert(rule="other")])["Inbox"]
     assert counts.refused == len(caplog.messages) == 2
+
+
+def test_a_worker_is_untold_until_every_receiver_has_taken_or_refused_it():
+    paused, refuses = Paused(), Inbox([refused()])
+    notifications = Notifications([paused, refuses], clock=FakeClock())
+    assert notifications.untold() == set()
+    notifications.start()
+    notifications.tell([FIRES])
+    assert paused.entered.wait(10)
+    assert notifications.untold() == {FIRES.worker.id}
+    paused.may_go.set()
+    notifications.close(20)
+    assert notifications.untold() == set()
+
+
+def test_what_was_given_up_at_the_end_stays_untold():
+    inbox = Inbox([later() for _ in range(1000)])
+    notifications = Notifications([inbox], clock=FakeClock(), chance=lambda: 1.0)
+    notifications.start()
+    notifications.tell([FIRES])
+    notifications.close(0.5)
+    assert notifications.untold() == {FIRES.worker.id}

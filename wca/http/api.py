@@ -1,11 +1,11 @@
 """The contract of what the agent's HTTP server shows."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-__all__ = ["Accepted", "ContributesRoutes", "Request", "Response", "Route"]
+__all__ = ["Accepted", "ContributesRoutes", "Request", "Response", "Route", "Stream"]
 
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -81,9 +81,31 @@ class Response:
         body: object = self.body  # a plugin may give what the annotation forbids
         if not isinstance(body, bytes):
             raise TypeError(f"the body is {type(body).__name__}, expected bytes")
-        for name, value in [("Content-Type", self.content_type), *self.headers.items()]:
-            if not _FIELD_NAME.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
-                raise ValueError(f"the header {name!r} cannot be written")
+        _check_headers(self.content_type, self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that goes on until the client or the agent ends it, such as server-sent events.
+
+    Args:
+        parts: makes what is sent, part by part, on a thread of the connection. Each wait for the
+            next one lasts a second at most: then an empty part is given, with which nothing is sent
+            and the server looks whether it has to end. What makes the parts is closed at the end,
+            if it can be, as generators can.
+        content_type: with its parameters.
+        headers: further headers.
+
+    Raises:
+        ValueError: a header cannot be written.
+    """
+
+    parts: Callable[[], Iterable[bytes]]
+    content_type: str = "text/event-stream"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_headers(self.content_type, self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +115,14 @@ class Route:
     Args:
         path: exactly this path, such as ``/metrics``.
         respond: answers a request; called on a thread of the server, several at once; must not
-            wait for anything but a lock held briefly.
+            wait for anything but a lock held briefly, or within a bound that it keeps itself. A
+            stream takes one of the server's connections for as long as it lasts.
         title: what the landing page calls it; empty: it is not listed there.
         public: whether it is shown without authentication, as a probe of health needs it.
     """
 
     path: str
-    respond: Callable[[Request], Response]
+    respond: "Callable[[Request], Response | Stream]"
     title: str = ""
     public: bool = False
 
@@ -110,6 +133,12 @@ class ContributesRoutes(Protocol):
 
     def routes(self) -> Sequence[Route]:
         """Its pages; called once, before the server starts."""
+
+
+def _check_headers(content_type: str, headers: Mapping[str, str]) -> None:
+    for name, value in [("Content-Type", content_type), *headers.items()]:
+        if not _FIELD_NAME.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
+            raise ValueError(f"the header {name!r} cannot be written")
 
 
 def _element(text: str) -> Accepted | None:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wca.http.api import Request, Response
+from wca.errors import PLUGIN_ERRORS
+from wca.http.api import Request, Response, Stream
 from wca.http.limits import Limits
-from wca.http.messages import BadRequest, Head, read_head, response_head
+from wca.http.messages import BadRequest, Head, read_head, response_head, stream_head
+from wca.http.streams import OpenStream, Streams
 
 if TYPE_CHECKING:
     from wca.http.tls import ServerTLS
@@ -34,19 +36,22 @@ class Connection:
         respond: answers a request.
         tls: wraps it first; None: no TLS.
         limits: see there.
+        streams: lets an answer go on.
     """
 
     def __init__(
         self,
         raw: socket.socket,
-        respond: Callable[[Request], Response],
+        respond: "Callable[[Request], Response | Stream]",
         tls: "ServerTLS | None",
         limits: Limits,
+        streams: Streams,
     ) -> None:
         self._socket = raw
         self._respond = respond
         self._tls = tls
         self._limits = limits
+        self._streams = streams
         self._received = b""
         #: Since when it waits for a whole request, or for the client to go: it may be ended without
         #: loss. On the monotonic clock; None while a request is answered.
@@ -95,7 +100,11 @@ class Connection:
             self._send(Response(f"{error}\n".encode(), status=error.status), None)
             self._drain()
             return False
-        self._send(self._respond(head.request), head)
+        answer = self._streams.admit(self._respond(head.request))
+        if isinstance(answer, OpenStream):
+            self._send_stream(answer, head)
+            return False
+        self._send(answer, head)
         if not head.keep_alive:
             self._drain()
         return head.keep_alive
@@ -146,6 +155,33 @@ class Connection:
         for part in (data, response.body) if has_body else (data,):
             self._limit_to(deadline)
             self._socket.sendall(part)
+
+    def _send_stream(self, opened: OpenStream, head: Head) -> None:
+        """Send parts until there are no more, the client is gone, or the server has to end."""
+        chunked = head.version != "HTTP/1.0"
+        try:
+            self._send_part(stream_head(opened.stream, chunked=chunked))
+            if head.request.method == "HEAD":
+                return
+            for part in opened:
+                if self._last:
+                    break
+                if part:
+                    self._send_part(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
+            if chunked:
+                self._send_part(b"0\r\n\r\n")
+        except PLUGIN_ERRORS as error:
+            if isinstance(error, OSError):
+                raise
+            log.error(  # noqa: TRY400 - one sentence
+                "the stream at %s ends: %s: %s", head.request.path, type(error).__name__, error
+            )
+        finally:
+            opened.close()
+
+    def _send_part(self, data: bytes) -> None:
+        self._limit_to(time.monotonic() + self._limits.send_seconds)
+        self._socket.sendall(data)
 
     def _drain(self) -> None:
         """Let the client read the response: closing with unread data would take it from it."""

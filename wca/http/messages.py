@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from wca.http.api import Request, Response
+from wca.http.api import Request, Response, Stream
 
-__all__ = ["BadRequest", "Head", "read_head", "response_head"]
+__all__ = ["BadRequest", "Head", "read_head", "response_head", "stream_head"]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VERSION = re.compile(r"HTTP/[0-9]\.[0-9]", re.ASCII)
@@ -42,10 +42,12 @@ class Head:
         request: what was asked.
         keep_alive: whether the client wants to go on with the connection, and can: after a body,
             which is not read, nothing that follows could be told from it.
+        version: of HTTP, as the client speaks it.
     """
 
     request: Request
     keep_alive: bool
+    version: str = "HTTP/1.1"
 
 
 def read_head(data: bytes) -> Head:
@@ -68,6 +70,7 @@ def read_head(data: bytes) -> Head:
     return Head(
         Request(method, path, query, headers),
         keep_alive=version != "HTTP/1.0" and not wants_close and not has_body,
+        version=version,
     )
 
 
@@ -80,17 +83,34 @@ def response_head(response: Response, length: int, *, keep_alive: bool) -> bytes
         keep_alive: whether the connection goes on after it.
     """
     headers = {
-        "Server": "wca",
-        "Date": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
         "Content-Type": response.content_type,
         "Content-Length": str(length),
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
         "Connection": "keep-alive" if keep_alive else "close",
         **response.headers,
     }
-    lines = [f"HTTP/1.1 {response.status} {_phrase(response.status)}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return _head(response.status, headers)
+
+
+def stream_head(stream: Stream, *, chunked: bool) -> bytes:
+    """Write the head of a response whose length nobody knows; the connection ends with it.
+
+    Args:
+        stream: what is answered.
+        chunked: whether its end is told apart from a connection that broke (RFC 9112, 7.1).
+    """
+    headers = {"Content-Type": stream.content_type, "Connection": "close", **stream.headers}
+    return _head(200, {**headers, "Transfer-Encoding": "chunked"} if chunked else headers)
+
+
+def _head(status: int, headers: Mapping[str, str]) -> bytes:
+    usual = {
+        "Server": "wca",
+        "Date": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
+    lines += [f"{name}: {value}" for name, value in {**usual, **headers}.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 

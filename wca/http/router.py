@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 
 from wca.errors import PLUGIN_ERRORS
-from wca.http.api import Request, Response, Route
+from wca.http.api import Request, Response, Route, Stream
 
 __all__ = ["METHODS", "Router"]
 
@@ -43,7 +43,7 @@ class Router:
         route = self._routes.get(path)
         return route is not None and route.public
 
-    def respond(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response | Stream:
         """Answer a request; what goes wrong in a page is answered too."""
         if request.method not in METHODS:
             return _sentence(405, f"write {' or '.join(METHODS)}", {"Allow": ", ".join(METHODS)})
@@ -76,8 +76,8 @@ class Router:
         return Response(_PAGE.format(links=links).encode(), "text/html; charset=utf-8")
 
 
-def _checked(response: object) -> Response:
-    if not isinstance(response, Response):
+def _checked(response: object) -> Response | Stream:
+    if not isinstance(response, (Response, Stream)):
         raise TypeError(f"the page answered {type(response).__name__}, expected a Response")
     return response
 

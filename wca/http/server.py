@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from wca.config.types import Injected, IpPort, Numeric, Path, Secret, Str
 from wca.errors import StartError, ValidationError
-from wca.http.api import Request, Response, Route
+from wca.http.api import Request, Response, Route, Stream
 from wca.http.limits import Limits
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class HttpServer:
         users: names to password hashes; see docs/prometheus.md for how to make one.
         token_file: path of a file with a token; a client that sends it as ``Authorization: Bearer``
             is let in.
-        max_connections: connections at once; further ones are closed.
+        max_connections: connections at once; further ones are closed. Half of them may be streams,
+            such as the live view of a dashboard.
         limits: for tests: what a client may take.
 
     Raises:
@@ -100,13 +101,15 @@ class HttpServer:
         """
         from wca.http.connection import Connection
         from wca.http.listener import Listener
+        from wca.http.streams import Streams
 
         tls = self._tls()
         respond = _Protected(self._routes, self._authenticator()).respond
+        streams = Streams(max(1, self.max_connections // 2))
         host, _, port = self.address.rpartition(":")
 
         def connect(raw: socket.socket) -> Connection:
-            return Connection(raw, respond, tls, self._limits)
+            return Connection(raw, respond, tls, self._limits, streams)
 
         listener = Listener(host.strip("[]"), int(port), connect, self.max_connections)
         bound, number = listener.open()
@@ -170,7 +173,7 @@ class _Protected:
         self._router = Router(routes)
         self._authenticator = authenticator
 
-    def respond(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response | Stream:
         if self._authenticator is None or self._router.is_public(request.path):
             return self._router.respond(request)
         if self._authenticator.allows(request.headers.get("authorization", "")):

@@ -10,7 +10,7 @@ _C, _G = MetricType.COUNTER, MetricType.GAUGE
 
 def _aws(name: str, type_: MetricType, help_: str, *levels: str) -> MetricMetadata:
     return MetricMetadata(
-        name, type_, MetricUnit.NUMERIC, MetricGranularity.INTERNAL, help_, "AwsCloud", levels
+        name, type_, MetricUnit.NUMERIC, MetricGranularity.WORKER, help_, "AwsCloud", levels
     )
 
 

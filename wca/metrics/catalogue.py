@@ -28,6 +28,7 @@ from wca.metrics.uncore_metrics import UNCORE_METRICS
 from wca.metrics.utilization_metrics import UTILIZATION_METRICS
 from wca.metrics.work_metrics import WORK_METRICS
 from wca.metrics.worker_history_metrics import WORKER_HISTORY_METRICS
+from wca.metrics.worker_metrics import WORKER_METRICS
 from wca.metrics.wss_metrics import WSS_METRICS
 
 __all__ = ["CATALOGUE", "MetricName"]
@@ -64,8 +65,9 @@ CATALOGUE = MappingProxyType(
             *ANOMALY_METRICS,
             *ALLOCATION_METRICS,
             *NUMA_METRICS,
-            *WORKER_HISTORY_METRICS,
             *AWS_METRICS,
+            *WORKER_HISTORY_METRICS,
+            *WORKER_METRICS,
         )
     )
 )

@@ -52,6 +52,12 @@ What an `AllocationRunner` stores under `allocations_storage`, beside the metric
 has of its own; see [allocation](allocation.md). What is in force for a task has all labels of that
 task as well.""",
     ),
+    MetricGranularity.WORKER: (
+        "Workers",
+        """\
+What a `WorkerMonitoringRunner` exports of the fleet that it watches, and of its own work; see
+[workers](workers.md).""",
+    ),
 }
 
 _COLUMNS = ("Name", "Prometheus", "cAdvisor", "Type", "Unit", "Labels", "Help", "Source", "Needs")

@@ -17,7 +17,7 @@ class MetricMetadata:
         name: the name it is exported under with ``names: wca``; the others follow from it.
         type: gauge or counter.
         unit: what one unit of the value is.
-        granularity: task, platform, internal or anomaly.
+        granularity: what it is about, see ``MetricGranularity``.
         help: one sentence, the HELP text.
         source: where the number comes from, per cgroup version where they differ.
         levels: label names for the keys of a nested value, outermost first.

@@ -39,6 +39,7 @@ class MetricGranularity(enum.StrEnum):
     INTERNAL = "internal"
     ANOMALY = "anomaly"
     ALLOCATION = "allocation"
+    WORKER = "worker"
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class Metric:
         type: ``gauge`` or ``counter``; None when unknown.
         help: one sentence for people.
         unit: what one unit of the value is.
-        granularity: ``task``, ``platform``, ``internal`` or ``anomaly``.
+        granularity: what the value is about, see ``MetricGranularity``.
         timestamp: Unix time in seconds at which the value was read; the loop sets one per sample.
         start_time: Unix time in seconds at which a counter began at zero, where known.
     """

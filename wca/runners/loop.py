@@ -5,13 +5,30 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from wca.clock import Clock
 from wca.runners.schedule import Schedule
 from wca.supervisor import Supervisor
 from wca.telemetry import Telemetry
 
-__all__ = ["Job", "Loop", "Watchdog"]
+__all__ = ["Job", "Loop", "Progress", "Watchdog"]
+
+
+class Progress(Protocol):
+    """A loop as seen from outside."""
+
+    @property
+    def progress(self) -> float:
+        """Monotonic time at which it was last seen alive."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for its next deadline."""
+
+    @property
+    def iterations(self) -> int:
+        """How many are complete."""
 
 
 class Job:
@@ -126,16 +143,19 @@ class Watchdog:
         clock: time.
         telemetry: where it is reported.
         supervisor: gets a sign of life as long as the loop does not stand still.
+        doing: what the supervisor is told then.
     """
 
     def __init__(
         self,
-        loop: Loop,
+        loop: Progress,
         limit: float,
         clock: Clock,
         telemetry: Telemetry,
         supervisor: Supervisor | None = None,
+        doing: str = "measuring",
     ) -> None:
+        self._doing = doing
         self._supervisor = supervisor or Supervisor()
         self._telemetry = telemetry
         self._loop = loop
@@ -165,7 +185,7 @@ class Watchdog:
             if self._reported is not None and progress != self._reported:
                 self._reported = None
                 self._telemetry.success("loop")
-            self._supervisor.status("measuring")
+            self._supervisor.status(self._doing)
             self._supervisor.alive()
         elif progress != self._reported:
             self._reported = progress

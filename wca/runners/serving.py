@@ -7,7 +7,7 @@ from wca.errors import PLUGIN_ERRORS, StartError
 from wca.http.api import Request, Response, Route
 from wca.http.server import HttpServer
 from wca.runners.lifecycle import Lifecycle
-from wca.runners.loop import Loop
+from wca.runners.loop import Progress
 
 __all__ = ["Health", "serve"]
 
@@ -21,7 +21,7 @@ class Health:
         monotonic: the clock that the loop uses.
     """
 
-    def __init__(self, loop: Loop, limit: float, monotonic: Callable[[], float]) -> None:
+    def __init__(self, loop: Progress, limit: float, monotonic: Callable[[], float]) -> None:
         self._loop = loop
         self._limit = limit
         self._monotonic = monotonic

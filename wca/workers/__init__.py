@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from wca.workers.rules.state_change import StateChangeRule
     from wca.workers.rules.status_check import StatusCheckRule
     from wca.workers.rules.threshold import ThresholdRule
+    from wca.workers.runner import WorkerMonitoringRunner
     from wca.workers.schedule.api import Job, JobStore, Schedule
     from wca.workers.schedule.aps import ApsSchedule
     from wca.workers.schedule.servers import MongoJobStore, RedisJobStore
@@ -127,6 +128,7 @@ __all__ = [
     "UnionWorkers",
     "WebhookNotifier",
     "WorkerMetricsCollectionJob",
+    "WorkerMonitoringRunner",
     "WorkerMonitoringScheduler",
     "WorkerNotFoundError",
     "WorkerNotificationHandler",
@@ -197,6 +199,7 @@ _PLACES: dict[str, str] = {
     "UnionWorkers": "wca.workers.sources.union",
     "WebhookNotifier": "wca.workers.notifiers.webhook",
     "WorkerMetricsCollectionJob": "wca.workers.cml.metrics_job",
+    "WorkerMonitoringRunner": "wca.workers.runner",
     "WorkerMonitoringScheduler": "wca.workers.cml.monitoring_scheduler",
     "WorkerNotFoundError": "wca.workers.cml.metrics_job",
     "WorkerNotificationHandler": "wca.workers.cml.notification",

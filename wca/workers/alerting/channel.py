@@ -84,6 +84,10 @@ class Channel:
         """Alerts that wait."""
         return len(self._mailbox)
 
+    def untold(self) -> set[str]:
+        """Ids of workers of whom the receiver has not been told all."""
+        return self._mailbox.untold()
+
     @property
     def failing(self) -> str | None:
         """Why what waits is not taken; None: it is, or nothing was tried."""
@@ -192,12 +196,14 @@ class Channel:
             )
 
     def _taken(self, alerts: Sequence[Alert]) -> None:
+        self._mailbox.settled()
         self._count(sent=len(alerts))
         if self._patience.open:
             log.info("%s takes alerts again", self.name)
         self._patience.succeed()
 
     def _give_up(self, alerts: Sequence[Alert], reason: str) -> None:
+        self._mailbox.settled()
         self._count(refused=len(alerts))
         for alert in alerts:
             log.error(

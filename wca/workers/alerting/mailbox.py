@@ -1,7 +1,7 @@
 """Alerts that wait for one receiver."""
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
 from wca.workers.model import Alert, AlertState
@@ -23,6 +23,9 @@ class Mailbox:
         self._most = most
         self._news: deque[Alert] = deque()
         self._again: dict[str, Alert] = {}
+        #: News that are being sent, and how many news of each worker are not settled yet.
+        self._sending: list[Alert] = []
+        self._untold: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._closed = False
 
@@ -40,10 +43,12 @@ class Mailbox:
         with self._changed:
             for alert in alerts:
                 self._news.append(alert)
+                self._untold[alert.worker.id] += 1
                 if alert.state is AlertState.RESOLVED:
                     self._again.pop(alert.key, None)
             while len(self._news) > self._most:
                 dropped.append(self._news.popleft())
+            self._settle(dropped)
             self._changed.notify_all()
         return dropped
 
@@ -67,12 +72,31 @@ class Mailbox:
         """
         taken: dict[str, Alert] = {}
         with self._changed:
+            news = bool(self._news)
             waiting = self._news or deque(self._again.values())
             while waiting and len(taken) < most and waiting[0].key not in taken:
                 alert = waiting.popleft()
                 taken[alert.key] = alert
                 self._again.pop(alert.key, None)
+            self._sending = list(taken.values()) if news else []
         return list(taken.values())
+
+    def settled(self) -> None:
+        """What was taken last is told, or never will be."""
+        with self._changed:
+            self._settle(self._sending)
+            self._sending = []
+
+    def untold(self) -> set[str]:
+        """Ids of workers of whom news wait, or are being sent, or were given up at the end."""
+        with self._changed:
+            return set(self._untold)
+
+    def _settle(self, alerts: Iterable[Alert]) -> None:
+        for alert in alerts:
+            self._untold[alert.worker.id] -= 1
+            if not self._untold[alert.worker.id]:
+                del self._untold[alert.worker.id]
 
     def close(self) -> None:
         """Take no more; what waits for being sent again is not sent."""

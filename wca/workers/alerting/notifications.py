@@ -90,6 +90,14 @@ class Notifications:
         """How many alerts wait, by the name of the notifier."""
         return {channel.name: channel.waiting for channel in self._channels}
 
+    def untold(self) -> set[str]:
+        """Ids of workers of whom some receiver has not been told all yet.
+
+        What is kept of them can wait until they are told: then a restart finds it anew, and an
+        alert is not lost with a process that was killed before it was sent.
+        """
+        return {worker_id for channel in self._channels for worker_id in channel.untold()}
+
     def failing(self) -> Mapping[str, str]:
         """Why a notifier is not taken from, by its name; those that work are left out."""
         failing = {channel.name: channel.failing for channel in self._channels}

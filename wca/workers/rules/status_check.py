@@ -29,7 +29,7 @@ class StatusCheckRule(Rule):
 
     Args:
         kinds: which checks: ``system`` (the host), ``instance`` (the guest), ``ebs`` (attached
-            volumes).
+            volumes); all of them when left out.
         severity: of its alerts.
         name: tells it from others.
         for: how many polls in a row it must hold before it fires (1).
@@ -42,11 +42,12 @@ class StatusCheckRule(Rule):
 
     def __init__(
         self,
-        kinds: list[Kind] = list(_KINDS),  # noqa: B006 - copied below
+        kinds: list[Kind] | None = None,
         severity: Severity = Severity.CRITICAL,
         name: Annotated[str, Str(200)] = DEFAULT_NAME,
         **fields: Unpack[Periods],
     ) -> None:
+        kinds = list(_KINDS) if kinds is None else kinds
         unknown = [kind for kind in kinds if kind not in _KINDS]
         if unknown or not kinds:
             got = repr(unknown[0]) if unknown else "an empty list"

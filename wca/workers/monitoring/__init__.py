@@ -1,0 +1,1 @@
+"""What worker monitoring does: polls shards, judges, tells, heals and keeps."""

@@ -1,0 +1,309 @@
+"""The cycle of a fleet: who is watched, and what happens when the turn of a shard has come."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from wca.clock import Clock
+from wca.errors import PLUGIN_ERRORS
+from wca.telemetry import Telemetry
+from wca.workers.api import CloudError
+from wca.workers.model import Alert, Sample, Shard, Worker, WorkerState
+from wca.workers.monitoring.asking import Asking, component
+from wca.workers.monitoring.discovery import COMPONENT as WORKERS
+from wca.workers.monitoring.discovery import Discovery
+from wca.workers.monitoring.fleet import Change, Fleet
+from wca.workers.monitoring.healing import Healing
+from wca.workers.monitoring.keeping import Keeper, Kept
+from wca.workers.monitoring.leasing import Leasing
+from wca.workers.monitoring.parts import Judging, Telling
+from wca.workers.monitoring.rounds import Rounds
+from wca.workers.monitoring.watched import Findings, Watched
+from wca.workers.tracing import Tracing
+
+__all__ = ["FAILED", "NOT_OURS", "POLLED", "Monitor", "Parts", "Turns"]
+
+log = logging.getLogger(__name__)
+
+#: What became of the turn of a shard.
+POLLED, FAILED, NOT_OURS = "polled", "failed", "not ours"
+
+
+class Turns(Protocol):
+    """Says when the turn of a shard has come."""
+
+    def every(self, key: str, seconds: float, jitter: float) -> None:
+        """It comes once in so many seconds."""
+
+    def cancel(self, key: str) -> None:
+        """It comes no more."""
+
+    def keys(self) -> Sequence[str]:
+        """Whose turns come."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a monitor is put together from.
+
+    Args:
+        discovery: the list of workers.
+        leasing: which shards are ours.
+        asking: the questions of a poll.
+        book: makes the alerts of a shard from those that were kept of it.
+        telling: tells of alerts.
+        healing: None: nothing is done about alerts.
+        keeper: what survives a restart.
+        turns: the schedule.
+        telemetry: where failures are reported.
+        tracing: a span for each cycle.
+        clock: time.
+        observers: told of all that is found, on the loop; they must not wait.
+    """
+
+    discovery: Discovery
+    leasing: Leasing
+    asking: Asking
+    book: Callable[[Iterable[Alert]], Judging]
+    telling: Telling
+    healing: Healing | None
+    keeper: Keeper
+    turns: Turns
+    telemetry: Telemetry
+    tracing: Tracing
+    clock: Clock
+    observers: Sequence[Callable[[Findings], None]] = ()
+
+
+class Monitor:
+    """Watches the workers of a fleet. Its methods are called on the event loop.
+
+    Args:
+        parts: see there.
+        interval: seconds between two polls of a shard.
+        jitter: seconds by which the turns of shards are spread.
+        active_above: percentage of CPU above which a worker is active.
+        rounds: counts the turns of all shards.
+    """
+
+    def __init__(
+        self, parts: Parts, interval: float, jitter: float, active_above: float, rounds: Rounds
+    ) -> None:
+        self._parts = parts
+        self._interval = interval
+        self._jitter = jitter
+        self._active_above = active_above
+        self.fleet = Fleet()
+        self.rounds = rounds
+        #: How often the turn of a shard came, by shard and by what became of it.
+        self.turns: dict[str, dict[str, int]] = {}
+        #: How long the last poll of a shard took, in seconds.
+        self.durations: dict[str, float] = {}
+        #: When the source gave its list last, as Unix time; None: it has not yet.
+        self.listed_at: float | None = None
+        self._watched: dict[str, Watched] = {}
+        self._kept: Kept | None = None
+        self._listed = asyncio.Event()
+        self._asked: set[asyncio.Task[list[Sample]]] = set()
+        self._stopping = asyncio.Event()
+
+    def states(self) -> Mapping[str, WorkerState]:
+        """What is known of all workers of the shards that are ours, by id."""
+        return {id_: one for watched in self._ours() for id_, one in watched.states.items()}
+
+    def firing(self) -> list[Alert]:
+        """All alerts of these workers that fire."""
+        return [alert for watched in self._ours() for alert in watched.book.firing()]
+
+    @property
+    def listed(self) -> bool:
+        """Whether the source has ever given its list."""
+        return self._listed.is_set()
+
+    async def start(self) -> None:
+        """Remember what was kept, and list the workers for the first time."""
+        log.info("Starting worker monitoring, one poll in %g s", self._interval)
+        self._kept = await self._parts.keeper.recall()
+        await self.refresh()
+
+    def stop(self) -> None:
+        """Ask nothing more: polls that wait for the cloud end at once, without a result."""
+        self._stopping.set()
+        self._listed.set()
+        for task in self._asked:
+            task.cancel()
+
+    async def refresh(self) -> None:
+        """Ask for the list of workers, and watch those that it has."""
+        listed = await self._parts.discovery.ask()
+        if listed is None or self._stopping.is_set():
+            return
+        self.listed_at = self._parts.clock.now()
+        change = self.fleet.update(listed)
+        if change.twice:
+            self._parts.telemetry.failure(WORKERS, _twice(change.twice))
+        if not self.listed:
+            await self._begin()
+        await self._follow(change)
+        self._listed.set()
+
+    async def poll(self, key: str) -> None:
+        """The turn of a shard has come."""
+        await self._listed.wait()  # a turn that was missed comes before the first list
+        shard = self.fleet.shards.get(key)
+        if shard is None or self._stopping.is_set():
+            return
+        became = FAILED
+        start = self._parts.clock.monotonic()
+        try:
+            became = await self._poll(shard)
+        except CloudError as error:
+            self._parts.telemetry.failure(component(shard), str(error))
+        except PLUGIN_ERRORS as error:
+            self._parts.telemetry.failure(component(shard), error)
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():
+                raise
+            return
+        self._count(key, became, self._parts.clock.monotonic() - start)
+
+    def _count(self, key: str, became: str, seconds: float) -> None:
+        if key in self.fleet.shards:
+            counts = self.turns.setdefault(key, dict.fromkeys((POLLED, FAILED, NOT_OURS), 0))
+            counts[became] += 1
+            self.durations[key] = seconds
+        self.rounds.done(key)
+
+    async def _poll(self, shard: Shard) -> str:
+        parts = self._parts
+        if not await parts.leasing.hold(shard.key):
+            self._lose(shard)
+            return NOT_OURS
+        watched = await self._watch(shard)
+        workers = watched.polled(self.fleet.workers(shard.key))
+        attributes = {"aws_region": shard.region, "aws_account": shard.account}
+        with parts.tracing.span("poll_shard", workers=len(workers), **attributes):
+            samples = await self._ask(shard, workers)
+            if not parts.leasing.holds(shard.key):  # it took longer than the lease lasts
+                self._lose(shard)
+                return NOT_OURS
+            found = watched.learn([one for one in samples if self.fleet.watches(one.worker)])
+            parts.tracing.samples(found.samples)
+            self._publish(found)
+            if parts.healing is not None:
+                await parts.healing.heal(shard, watched.actionable(found.samples))
+            await parts.keeper.append(found.samples)
+            await parts.keeper.save()
+        for worker in found.ended:
+            log.info("Stopped monitoring worker %s: its instance has ended", worker.id)
+            await self._follow(self.fleet.end(worker))
+        return POLLED
+
+    async def _ask(self, shard: Shard, workers: Sequence[Worker]) -> list[Sample]:
+        task = asyncio.ensure_future(self._parts.asking.ask(shard, workers))
+        self._asked.add(task)
+        try:
+            return await task
+        finally:
+            self._asked.discard(task)
+
+    def _publish(self, found: Findings) -> None:
+        """Tell of what was found, and note what is to be kept of it."""
+        parts = self._parts
+        parts.telling.tell(found.alerts)
+        gone = {worker.id for worker in found.ended}
+        parts.keeper.drop(gone)
+        parts.keeper.note(found.states, [one for one in found.alerts if one.worker.id not in gone])
+        self._show(found)
+
+    def _show(self, found: Findings) -> None:
+        for observer in self._parts.observers:
+            try:
+                observer(found)
+            except PLUGIN_ERRORS as error:
+                self._parts.telemetry.failure("observers", error)
+
+    async def _watch(self, shard: Shard) -> Watched:
+        """The memory of a shard; where another agent had it, as that one has left it."""
+        watched = self._watched.get(shard.key)
+        if watched is not None:
+            return watched
+        if self._kept is None or self._parts.leasing.shared:
+            self._kept = await self._parts.keeper.recall()
+        return await self._remember(shard)
+
+    async def _remember(self, shard: Shard) -> Watched:
+        """Take up what was kept of a shard; of workers that have left, the alerts are resolved."""
+        kept, others = (self._kept or Kept()).split(shard)
+        self._kept = others if self._kept is not None else None
+        watched = Watched(
+            shard, self._parts.book(kept.alerts), self._active_above, dict(kept.states)
+        )
+        self._watched[shard.key] = watched
+        left = [one for one in kept.workers().values() if not self.fleet.watches(one)]
+        await self._leave(watched, left)
+        return watched
+
+    async def _begin(self) -> None:
+        """The first list is there: shards without workers now are cleared away."""
+        self.rounds.begin(self.fleet.shards)
+        for key in set(self._parts.turns.keys()) - self.fleet.shards.keys():
+            self._parts.turns.cancel(key)
+        kept = self._kept or Kept()
+        for key, shard in {one.shard.key: one.shard for one in kept.workers().values()}.items():
+            if key not in self.fleet.shards and await self._parts.leasing.hold(key):
+                await self._remember(shard)
+                self._lose(shard)
+                await self._parts.leasing.release(key, 1.0)
+
+    async def _follow(self, change: Change) -> None:
+        """Do what a change of the fleet asks for."""
+        for worker in change.joined:
+            log.info("Started monitoring worker %s in %s", worker.id, worker.shard.key)
+        for shard in change.added:
+            self._parts.turns.every(shard.key, self._interval, self._jitter)
+        left: dict[str, list[Worker]] = defaultdict(list)
+        for worker in change.left:
+            left[worker.shard.key].append(worker)
+        for key, workers in left.items():
+            watched = self._watched.get(key)
+            if watched is not None:
+                await self._leave(watched, [w for w in workers if w.id in watched.states])
+        for shard in change.removed:
+            self._parts.turns.cancel(shard.key)
+            self._lose(shard)
+            self.turns.pop(shard.key, None)
+            self.durations.pop(shard.key, None)
+            await self._parts.leasing.release(shard.key, 1.0)
+        self.rounds.change(
+            [shard.key for shard in change.added], [shard.key for shard in change.removed]
+        )
+
+    async def _leave(self, watched: Watched, workers: Sequence[Worker]) -> None:
+        if workers:
+            self._publish(watched.leave(workers))
+            await self._parts.keeper.save()
+
+    def _lose(self, shard: Shard) -> None:
+        """The shard is not ours any more."""
+        watched = self._watched.pop(shard.key, None)
+        if watched is None:
+            return
+        workers = [state.worker for state in watched.states.values()]
+        self._show(Findings(shard, ended=workers))
+        if self._parts.leasing.shared:
+            self._parts.keeper.disown(shard)
+
+    def _ours(self) -> list[Watched]:
+        holds = self._parts.leasing.holds
+        return [watched for key, watched in self._watched.items() if holds(key)]
+
+
+def _twice(ids: Sequence[str]) -> str:
+    return (
+        f"ids are listed more than once, the first worker of each is watched: {', '.join(ids)}; "
+        "give each worker an id of its own"
+    )

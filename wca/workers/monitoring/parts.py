@@ -1,0 +1,37 @@
+"""What monitoring wants of alerts and of those that tell of them."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from wca.workers.model import Alert, Sample, WorkerState
+
+__all__ = ["Judging", "Telling"]
+
+
+class Judging(Protocol):
+    """Judges the samples of one shard by the rules; called on the loop."""
+
+    def judge(self, sample: Sample, before: WorkerState | None) -> Sequence[Alert]:
+        """The alerts that a sample changes."""
+
+    def firing(self) -> Sequence[Alert]:
+        """All alerts that fire."""
+
+    def actionable(self, sample: Sample) -> Sequence[Alert]:
+        """Those of the alerts of a worker that fire about which something may be done now."""
+
+    def forget(self, worker_id: str) -> Sequence[Alert]:
+        """The alerts of a worker that is not watched any more, resolved."""
+
+
+class Telling(Protocol):
+    """Tells all receivers; called on the loop, and never waits."""
+
+    def tell(self, alerts: Sequence[Alert]) -> None:
+        """Tell of what has changed."""
+
+    def untold(self) -> Collection[str]:
+        """Ids of workers of whom some receiver has not been told all yet."""
+
+    def tick(self, now: float, firing: Sequence[Alert]) -> None:
+        """Tell those again who want to be told again of what fires."""

@@ -1,0 +1,95 @@
+"""What is known of one shard, and what a poll of it finds. Pure: it asks nobody."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from wca.workers.model import Alert, Sample, Shard, Worker, WorkerState
+from wca.workers.monitoring.parts import Judging
+from wca.workers.monitoring.states import has_ended, next_state
+
+__all__ = ["Findings", "Watched"]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What has become known of a shard.
+
+    Args:
+        shard: of which.
+        samples: what was found.
+        states: what is known now of the workers that were polled, without those that ended.
+        alerts: those that have changed.
+        ended: workers that are not watched any more.
+        firing: all alerts of the shard that fire now.
+    """
+
+    shard: Shard
+    samples: Sequence[Sample] = ()
+    states: Sequence[WorkerState] = ()
+    alerts: Sequence[Alert] = ()
+    ended: Sequence[Worker] = ()
+    firing: Sequence[Alert] = ()
+
+
+@dataclass
+class Watched:
+    """The memory of one shard, from one poll to the next.
+
+    Args:
+        shard: of which.
+        book: its alerts.
+        active_above: percentage of CPU above which a worker is active.
+        states: what is known of its workers, by id.
+    """
+
+    shard: Shard
+    book: Judging
+    active_above: float
+    states: dict[str, WorkerState] = field(default_factory=dict)
+
+    def polled(self, workers: Iterable[Worker]) -> list[Worker]:
+        """Those that can be polled, and of which nobody has said that they are not to be."""
+        return [
+            worker
+            for worker in workers
+            if worker.instance_id
+            and (worker.id not in self.states or self.states[worker.id].monitored)
+        ]
+
+    def learn(self, samples: Sequence[Sample]) -> Findings:
+        """What the samples of one poll change."""
+        states: list[WorkerState] = []
+        alerts: list[Alert] = []
+        ended: list[Worker] = []
+        for sample in samples:
+            before = self.states.get(sample.worker.id)
+            alerts += self.book.judge(sample, before)
+            after = next_state(before, sample, self.active_above)
+            if has_ended(sample.status):
+                ended.append(sample.worker)
+                alerts += self._forget(sample.worker.id)
+            else:
+                self.states[sample.worker.id] = after
+                states.append(after)
+        return Findings(self.shard, samples, states, alerts, ended, self.book.firing())
+
+    def actionable(self, samples: Sequence[Sample]) -> list[tuple[WorkerState, Sequence[Alert]]]:
+        """What is known of the workers of these samples, and alerts that may be acted on."""
+        return [
+            (self.states[sample.worker.id], self.book.actionable(sample))
+            for sample in samples
+            if sample.worker.id in self.states
+        ]
+
+    def leave(self, workers: Sequence[Worker]) -> Findings:
+        """What changes when workers are not watched any more."""
+        alerts = [alert for worker in workers for alert in self._forget(worker.id)]
+        return Findings(self.shard, alerts=alerts, ended=workers, firing=self.book.firing())
+
+    def adopt(self, states: Mapping[str, WorkerState]) -> None:
+        """Know what was kept of the workers of this shard."""
+        self.states |= states
+
+    def _forget(self, worker_id: str) -> Sequence[Alert]:
+        self.states.pop(worker_id, None)
+        return self.book.forget(worker_id)
