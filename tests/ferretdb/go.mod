@@ -1,13 +1,11 @@
 module wca.test/ferretdb
 
-go 1.24.0
-
-tool github.com/FerretDB/FerretDB/cmd/ferretdb
+go 1.22.0
 
 require (
 	filippo.io/edwards25519 v1.1.0 // indirect
 	github.com/AlekSi/pointer v1.2.0 // indirect
-	github.com/FerretDB/FerretDB v1.24.0 // indirect
+	github.com/FerretDB/FerretDB v1.24.0
 	github.com/FerretDB/wire v0.0.7 // indirect
 	github.com/SAP/go-hdb v1.10.1 // indirect
 	github.com/alecthomas/kong v0.9.0 // indirect

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from wca.abilities import ability, ability_problems
-from wca.testing.leaks import open_things
+from wca.testing.leaks import given_back, open_things
 from wca.workers.api import History, WorkerStore
 from wca.workers.model import (
     Action,
@@ -98,7 +98,7 @@ class _Kept:
         before = open_things()
         made = self.make()
         assert ability_problems(made) == []
-        assert open_things() == before
+        assert given_back(before)
 
 
 class WorkerStoreContract(_Kept):
@@ -106,6 +106,9 @@ class WorkerStoreContract(_Kept):
 
     Make a subclass named ``Test...`` and override ``store``.
     """
+
+    #: Workers of a large fleet.
+    many = 3000
 
     def store(self) -> WorkerStore:
         """Make a store that works here; several in one test are those of several runs."""
@@ -203,7 +206,7 @@ class WorkerStoreContract(_Kept):
 
     def test_a_large_fleet_is_kept(self) -> None:
         """In one call, and forgotten in one."""
-        states = {str(number): a_state(str(number)) for number in range(3000)}
+        states = {str(number): a_state(str(number)) for number in range(self.many)}
         with self.opened() as store:
             store.save(states.values())
             assert dict(store.load()) == states
@@ -219,7 +222,7 @@ class WorkerStoreContract(_Kept):
         for _ in range(2):
             store.save([a_state()])
             _call(store, "close", 5.0)
-        assert open_things() == before
+        assert given_back(before)
 
 
 class HistoryContract(_Kept):
@@ -300,7 +303,7 @@ class HistoryContract(_Kept):
         for number in range(2):
             history.append([a_sample(at=self.now - number)])
             _call(history, "close", 5.0)
-        assert open_things() == before
+        assert given_back(before)
 
 
 def _by_key(store: WorkerStore) -> dict[str, Alert]:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from wca.abilities import ability, ability_problems
-from wca.testing.leaks import open_things
+from wca.testing.leaks import given_back, open_things
 from wca.workers.api import Lease
 from wca.workers.schedule.api import Job, JobStore
 
@@ -65,7 +65,7 @@ class LeaseContract:
         """A configuration is checked on any machine."""
         before = open_things()
         lease = self.lease()
-        assert open_things() == before, f"{type(lease).__name__}() opened something"
+        assert given_back(before), f"{type(lease).__name__}() opened something"
 
     def test_what_is_free_is_taken_and_renewed_by_its_owner_alone(self) -> None:
         """Again and again."""
@@ -137,7 +137,7 @@ class LeaseContract:
             assert lease.hold("key", "one")
             _call(lease, "close", 5.0)
         _call(lease, "close", 5.0)
-        assert open_things() == before
+        assert given_back(before)
 
 
 class JobStoreContract:
@@ -168,7 +168,7 @@ class JobStoreContract:
         store = self.store()
         assert isinstance(store, JobStore)
         assert ability_problems(store) == []
-        assert open_things() == before
+        assert given_back(before)
 
     def test_a_new_store_is_empty(self) -> None:
         """And nothing is removed from it without an error."""
@@ -217,7 +217,7 @@ class JobStoreContract:
         for _ in range(2):
             store.save([Job("a", 60.0, 0.0, 1.0)])
             _call(store, "close", 5.0)
-        assert open_things() == before
+        assert given_back(before)
 
 
 def _ordered(store: JobStore) -> list[Job]:

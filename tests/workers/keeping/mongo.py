@@ -4,7 +4,6 @@ Debian has no MongoDB.
 """
 
 import contextlib
-import os
 import socket
 from pathlib import Path
 
@@ -12,27 +11,23 @@ from tests import go_toolchain, services
 from tests.databases.servers import Server, running
 
 MODULE = Path(__file__).parents[2] / "ferretdb"
-PACKAGE = "github.com/FerretDB/FerretDB/cmd/ferretdb"
+#: Survives from run to run.
 BUILT = Path(__file__).parents[3] / "build" / "ferretdb" / "ferretdb"
+#: What would keep its data elsewhere is most of its code, and of no use here.
+TAGS = "ferretdb_no_mysql,ferretdb_no_hana,ferretdb_no_postgresql"
 
 
 @contextlib.contextmanager
 def mongo_server(folder):
     """The address of a server without a password; its build takes minutes where it is not there."""
-    tags = "ferretdb_no_mysql,ferretdb_no_hana"
-    program = go_toolchain.built(MODULE, PACKAGE, BUILT, "-tags", tags, GOTOOLCHAIN="local")
+    program = go_toolchain.built(MODULE, ".", BUILT, "-tags", TAGS, GOTOOLCHAIN="local")
     port = services.free_port()
-    command = [
-        str(program),
-        "--handler=sqlite",
-        f"--sqlite-url=file:{folder}/",
-        "--telemetry=disable",
-    ]
-    command += [f"--listen-addr=127.0.0.1:{port}", f"--state-dir={folder}", "--debug-addr=-"]
+    data = Path(folder) / "data"
+    data.mkdir()
 
     def ready():
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
-    assert os.path.isdir(folder)
-    with running(Server(command, Path(folder) / "ferretdb.log", ready)):
+    command = [str(program), f"127.0.0.1:{port}", str(data)]
+    with running(Server(command, Path(folder) / "log", ready)):
         yield f"mongodb://127.0.0.1:{port}"

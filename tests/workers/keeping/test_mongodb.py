@@ -30,6 +30,8 @@ def url(running_mongo):
 
 
 class TestMongoWorkerStoreContract(WorkerStoreContract):
+    many = 600  # FerretDB looks at all of them to replace one
+
     @pytest.fixture(autouse=True)
     def place(self, url):
         self.url = url

@@ -14,6 +14,8 @@ from wca.workers.stores.codec import PART, VERSION, decoded_all, encoded
 __all__ = ["MongoWorkerStore"]
 
 _TITLE = "MongoWorkerStore"
+#: Written with one request, so that a slow server answers in time.
+_PIECE = 500
 
 
 class MongoWorkerStore(WorkerStore):
@@ -132,6 +134,6 @@ def _values(found: Iterable[Mapping[str, Any]]) -> list[str]:
 def _replace(collection: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     from pymongo import ReplaceOne
 
-    if rows:
-        changes = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows]
-        collection.bulk_write(changes, ordered=False)
+    changes = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows]
+    for start in range(0, len(changes), _PIECE):
+        collection.bulk_write(changes[start : start + _PIECE], ordered=False)
