@@ -47,6 +47,7 @@ def test_every_metric_has_one_row_in_the_section_of_what_it_is_about():
         "internal": "Agent",
         "anomaly": "Anomalies",
         "allocation": "Allocations",
+        "worker": "Workers",
     }
     assert rows == {name: titles[entry.granularity] for name, entry in CATALOGUE.items()}
 
