@@ -99,10 +99,15 @@ bench-collocation: setup
 run: setup
 	@$(BIN)/python tools/demo.py
 
+GENERATED := metrics:docs/metrics.md components:docs/components.md \
+	grafana-tasks:configs/observing/grafana-tasks.json \
+	grafana-workers:configs/observing/grafana-workers.json \
+	prometheus-alerts:configs/observing/alerts.yml
+
 docs: setup
-	for page in metrics components; do \
-		$(BIN)/python -m wca docs $$page > docs/$$page.md.new && \
-		mv docs/$$page.md.new docs/$$page.md || exit 1; \
+	for page in $(GENERATED); do \
+		$(BIN)/python -m wca docs $${page%%:*} > $${page#*:}.new && \
+		mv $${page#*:}.new $${page#*:} || exit 1; \
 	done
 
 # What is generated from the messages of Kubernetes' CRI. A newer grpcio-tools in the lock may ask for

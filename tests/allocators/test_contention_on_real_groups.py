@@ -137,7 +137,8 @@ def test_suspects_are_held_back_by_their_codes_and_the_innocent_one_is_not_acted
     run(groups, detector, tmp_path, 26, verify=True)
     tested = detector.seen[6:22]
     for name in ("guilty", "decoy"):
-        assert sum(one[name] == 2 for one in tested) == 8
+        # Half of the test, but for what an interval that came late takes to the next.
+        assert 7 <= sum(one[name] == 2 for one in tested) <= 9
     assert [one["guilty"] == 2 for one in tested] != [one["decoy"] == 2 for one in tested]
     # Where the machine is busy otherwise the test abstains, and both may be acted on, as without.
     if detector.seen[-1]["decoy"] == 2:

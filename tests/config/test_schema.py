@@ -42,7 +42,8 @@ def references(value):
 
 
 def test_every_component_is_in_it_and_every_reference_leads_somewhere(schema):
-    assert schema["definitions"].keys() == {entry.tag for entry in BUILT_IN}
+    # Other tests may have registered classes of their own in this process.
+    assert schema["definitions"].keys() >= {entry.tag for entry in BUILT_IN}
     assert {one.rpartition("/")[2] for one in references(schema)} <= schema["definitions"].keys()
 
 
@@ -77,7 +78,7 @@ def test_a_class_of_ones_own_is_in_it(capsys, tmp_path, monkeypatch):
 
 def test_an_editor_is_told_every_tag(capsys):
     tags = printed(capsys, "--vscode")["yaml.customTags"]
-    assert {one.split()[0] for one in tags} == {f"!{entry.tag}" for entry in BUILT_IN} | {
+    assert {one.split()[0] for one in tags} >= {f"!{entry.tag}" for entry in BUILT_IN} | {
         "!Env",
         "!File",
     }

@@ -1,5 +1,6 @@
 """Apache Kafka as its jars, fetched with Maven once and kept."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -33,7 +34,8 @@ def make(folder):
         fetch = ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime"]
         call([*fetch, "-f", HERE / "pom.xml", f"-DoutputDirectory={unfinished}"])
         call(["javac", "-cp", f"{unfinished}/*", "-d", unfinished, HERE / "ReadTopic.java"])
-        os.replace(unfinished, folder)
+        with contextlib.suppress(OSError):  # another process was faster: its folder is as good
+            os.replace(unfinished, folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

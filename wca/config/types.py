@@ -87,11 +87,17 @@ class Constraint:
 
 
 def _between(low: float | None, high: float | None, unit: str = "") -> str:
+    low, high = _shortest(low), _shortest(high)
     if low is not None and high is not None:
         return f" between {low}{unit} and {high}{unit}"
     if low is not None:
         return f" of at least {low}{unit}"
     return f" of at most {high}{unit}" if high is not None else ""
+
+
+def _shortest(number: float | None) -> float | None:
+    """60.0 as 60: annotations with either are equal, so that chance decides which one is kept."""
+    return number if number is None or not float(number).is_integer() else int(number)
 
 
 def _require(condition: bool, expected: str, value: Any) -> None:
