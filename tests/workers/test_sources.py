@@ -15,7 +15,7 @@ from wca.telemetry import Telemetry
 from wca.testing.clock import FakeClock
 from wca.workers import AwsAccount, Ec2TagWorkers, SqlWorkers, StaticWorkers, UnionWorkers
 from wca.workers.api import SourceError, WorkerSource
-from wca.workers.model import Worker
+from wca.workers.model import Gap, Worker
 from wca.workers.sources.kept import KeptWorkers
 
 ONE = Worker("w1", "eu-west-1", "i-00000000000000001", name="one")
@@ -123,6 +123,19 @@ class TestUnion:
         assert telemetry.failures("Other") == 2
         assert telemetry.failures("UnionWorkers") == 0
 
+    def test_a_source_that_has_never_given_its_list_may_have_any_worker(self):
+        first, second = Listing(ONE), Other(TWO)
+        union = UnionWorkers([first, second])
+        second.error = SourceError("away")
+        assert union.workers() == [ONE]
+        assert union.gaps() == [Gap()]
+        second.error = None
+        union.workers()
+        assert union.gaps() == []
+        second.error = SourceError("away")  # its last good list is in use
+        assert union.workers() == [ONE, TWO]
+        assert union.gaps() == []
+
     def test_without_any_list_all_reasons_are_told(self):
         first, second = Listing(), Other()
         first.error, second.error = SourceError("away"), SourceError("locked")
@@ -211,7 +224,9 @@ class TestEc2Tags:
             kept = KeptWorkers("Ec2TagWorkers", source, telemetry)
             aws.faults.append(DENIED)
             assert [worker.id for worker in kept.workers()] == [other]
+            assert kept.gaps() == [Gap("", "eu-west-1")]
             assert [worker.id for worker in kept.workers()] == [one, other]
+            assert kept.gaps() == []
             aws.down = Fault(500, "InternalError")
             assert [worker.id for worker in kept.workers()] == [one, other]
         assert telemetry.failures("Ec2TagWorkers /eu-west-1") == 2

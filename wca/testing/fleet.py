@@ -7,6 +7,7 @@ from wca.workers.api import Cloud, CloudError, History, Lease, SourceError, Work
 from wca.workers.model import (
     Action,
     Checks,
+    Gap,
     Gone,
     HistoryPoint,
     InstanceState,
@@ -41,12 +42,18 @@ class FakeWorkers(WorkerSource):
         self.listed = list(workers)
         #: Why the list cannot be told; None: it can.
         self.failing: str | None = None
+        #: What the list lacks.
+        self.lacking: list[Gap] = []
 
     def workers(self) -> Sequence[Worker]:
         """The list as it is now."""
         if self.failing is not None:
             raise SourceError(self.failing)
         return list(self.listed)
+
+    def gaps(self) -> Sequence[Gap]:
+        """What the list lacks."""
+        return list(self.lacking)
 
 
 class FakeCloud(Cloud):

@@ -14,6 +14,7 @@ __all__ = [
     "Alert",
     "AlertState",
     "Checks",
+    "Gap",
     "Gone",
     "HistoryPoint",
     "InstanceState",
@@ -83,6 +84,23 @@ class Worker:
     def title(self) -> str:
         """What people call it."""
         return self.name or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Where a list of workers lacks some, because who would list them has never given a list.
+
+    Args:
+        account: of workers that may be missing; None: of any.
+        region: of workers that may be missing; None: of any.
+    """
+
+    account: str | None = None
+    region: str | None = None
+
+    def has(self, worker: Worker) -> bool:
+        """Whether this worker may be missing."""
+        return self.account in (None, worker.account) and self.region in (None, worker.region)
 
 
 # What is asked

@@ -10,6 +10,7 @@ from wca.workers.model import (
     ActionRecord,
     AlertState,
     Checks,
+    Gap,
     Gone,
     InstanceState,
     Reading,
@@ -318,6 +319,44 @@ async def test_alerts_of_workers_that_left_while_no_agent_ran_are_resolved(fleet
     await later.poll()
     assert sorted(later.told.words) == [("w1", "resolved"), ("w3", "resolved")]
     assert later.store.load().keys() == {"w2"}
+    later.close()
+
+
+async def after_a_first_list_with_gaps(fleet, *gaps):
+    """Alerts of two workers fire; after a restart the list has neither of them."""
+    for one in (TWO, FAR):
+        fleet.cloud.readings[one.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    later = again(fleet, ONE)
+    later.cloud.readings = fleet.cloud.readings
+    later.source.lacking = list(gaps)
+    await later.monitor.start()
+    await later.poll()
+    return later
+
+
+@watched(ONE, TWO, FAR)
+async def test_workers_that_are_only_missing_in_the_first_list_keep_what_is_known_of_them(fleet):
+    later = await after_a_first_list_with_gaps(fleet, Gap())
+    assert later.told.alerts == []
+    assert later.store.load().keys() == {"w1", "w2", "w3"}
+    later.source.listed, later.source.lacking = [ONE, TWO, FAR], []
+    await later.monitor.refresh()
+    await later.poll()
+    assert later.told.alerts == []
+    assert {alert.worker.id for alert in later.monitor.firing()} == {"w2", "w3"}
+    later.close()
+
+
+@watched(ONE, TWO, FAR)
+async def test_they_leave_when_their_own_list_comes_without_them(fleet):
+    later = await after_a_first_list_with_gaps(fleet, Gap("", "us-east-1"))
+    assert later.told.words == [("w2", "resolved")]
+    later.source.lacking = []
+    await later.monitor.refresh()
+    assert later.told.words == [("w2", "resolved"), ("w3", "resolved")]
+    assert later.store.load().keys() == {"w1"}
     later.close()
 
 

@@ -54,6 +54,10 @@ class Fleet:
         """Whether this very instance is watched under this id."""
         return _same(worker, self._workers.get(worker.id))
 
+    def has(self, worker_id: str) -> bool:
+        """Whether some instance is watched under this id."""
+        return worker_id in self._workers
+
     def update(self, listed: Sequence[Worker]) -> Change:
         """Watch these from now on.
 

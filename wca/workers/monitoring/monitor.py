@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -146,7 +145,8 @@ class Monitor:
         if change.twice:
             self._parts.telemetry.failure(WORKERS, _twice(change.twice))
         if not self.listed:
-            await self._begin()
+            self._begin()
+        await self._clear()
         await self._follow(change)
         self._listed.set()
 
@@ -243,21 +243,34 @@ class Monitor:
             shard, self._parts.book(kept.alerts), self._active_above, dict(kept.states)
         )
         self._watched[shard.key] = watched
-        left = [one for one in kept.workers().values() if not self.fleet.watches(one)]
+        left = [one for one in kept.workers().values() if not self._stays(one)]
         await self._leave(watched, left)
         return watched
 
-    async def _begin(self) -> None:
-        """The first list is there: shards without workers now are cleared away."""
+    def _begin(self) -> None:
+        """The first list is there: shards without workers now have no turns."""
         self.rounds.begin(self.fleet.shards)
         for key in set(self._parts.turns.keys()) - self.fleet.shards.keys():
             self._parts.turns.cancel(key)
-        kept = self._kept or Kept()
-        for key, shard in {one.shard.key: one.shard for one in kept.workers().values()}.items():
-            if key not in self.fleet.shards and await self._parts.leasing.hold(key):
-                await self._remember(shard)
+
+    async def _clear(self) -> None:
+        """Clear away what is known of workers that have left, and of shards without workers."""
+        for watched in self._ours():
+            await self._leave(watched, [w for w in watched.workers() if not self._stays(w)])
+        kept = list((self._kept or Kept()).workers().values())
+        staying = {worker.shard.key for worker in kept if self._stays(worker)}
+        for key, shard in {worker.shard.key: worker.shard for worker in kept}.items():
+            if key in staying or key in self.fleet.shards:
+                continue
+            if await self._parts.leasing.hold(key):
+                await self._watch(shard)
                 self._lose(shard)
                 await self._parts.leasing.release(key, 1.0)
+
+    def _stays(self, worker: Worker) -> bool:
+        """Whether a worker is watched, or may only be missing because its list is."""
+        missing = not self.fleet.has(worker.id) and self._parts.discovery.lacks(worker)
+        return missing or self.fleet.watches(worker)
 
     async def _follow(self, change: Change) -> None:
         """Do what a change of the fleet asks for."""
@@ -265,13 +278,6 @@ class Monitor:
             log.info("Started monitoring worker %s in %s", worker.id, worker.shard.key)
         for shard in change.added:
             self._parts.turns.every(shard.key, self._interval, self._jitter)
-        left: dict[str, list[Worker]] = defaultdict(list)
-        for worker in change.left:
-            left[worker.shard.key].append(worker)
-        for key, workers in left.items():
-            watched = self._watched.get(key)
-            if watched is not None:
-                await self._leave(watched, [w for w in workers if w.id in watched.states])
         for shard in change.removed:
             self._parts.turns.cancel(shard.key)
             self._lose(shard)

@@ -47,6 +47,10 @@ class Watched:
     active_above: float
     states: dict[str, WorkerState] = field(default_factory=dict)
 
+    def workers(self) -> list[Worker]:
+        """Those whose state is known."""
+        return [state.worker for state in self.states.values()]
+
     def polled(self, workers: Iterable[Worker]) -> list[Worker]:
         """Those that can be polled, and of which nobody has said that they are not to be."""
         return [

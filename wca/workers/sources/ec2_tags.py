@@ -11,7 +11,7 @@ from wca.workers.api import CloudError, SourceError, WorkerSource
 from wca.workers.aws.apis import DESCRIBE_INSTANCES, DESCRIBE_REGIONS
 from wca.workers.aws.calls import Calls
 from wca.workers.aws.cloud import AwsCloud
-from wca.workers.model import Shard, Worker
+from wca.workers.model import Gap, Shard, Worker
 from wca.workers.sources.kept import KeptWorkers
 
 __all__ = ["Ec2TagWorkers"]
@@ -30,7 +30,8 @@ class Ec2TagWorkers(WorkerSource):
     Instances in all states are listed: EC2 forgets one an hour after its end, until then monitoring
     can see that it has ended. A worker's id is that of its instance, its name the tag ``Name``.
 
-    A region that cannot be asked keeps its last good list, and costs the others nothing.
+    A region that cannot be asked keeps its last good list, and costs the others nothing. One that
+    has none yet is a gap.
 
     Args:
         regions: names of regions, or ``all-enabled``: those that each account has enabled.
@@ -66,6 +67,7 @@ class Ec2TagWorkers(WorkerSource):
         self._filters = _filters(tags or {}, filters or {})
         self._parts: dict[Shard, KeptWorkers] = {}
         self._known_regions: dict[str, list[str]] = {}
+        self._gaps: list[Gap] = []
         self._telemetry = Telemetry()
         self._clock = clock
 
@@ -88,12 +90,14 @@ class Ec2TagWorkers(WorkerSource):
         """
         found: list[Worker] = []
         reasons: list[str] = []
+        gaps: list[Gap] = []
         any_list = False
         for account in self._accounts:
             try:
                 regions = self._regions_of(account)
             except SourceError as error:
                 reasons.append(str(error))
+                gaps.append(Gap(account))
                 continue
             for region in regions:
                 try:
@@ -101,9 +105,15 @@ class Ec2TagWorkers(WorkerSource):
                     any_list = True
                 except SourceError as error:
                     reasons.append(str(error))
+                    gaps.append(Gap(account, region))
+        self._gaps = gaps
         if reasons and not any_list:
             raise SourceError("; ".join(reasons))
         return found
+
+    def gaps(self) -> Sequence[Gap]:
+        """Accounts and regions that have no list yet."""
+        return self._gaps
 
     def close(self, timeout: float = 5.0) -> None:
         """Let go of connections.

@@ -7,7 +7,7 @@ from wca.clock import Clock, SystemClock
 from wca.errors import PLUGIN_ERRORS
 from wca.telemetry import Telemetry
 from wca.workers.api import SourceError, WorkerSource
-from wca.workers.model import Worker
+from wca.workers.model import Gap, Worker
 
 __all__ = ["KeptWorkers", "pass_telemetry_on"]
 
@@ -68,6 +68,14 @@ class KeptWorkers(WorkerSource):
         self._telemetry.success(self.name)
         self._workers, self._at = workers, self._clock.monotonic()
         return workers
+
+    def gaps(self) -> Sequence[Gap]:
+        """Everything while there is no good list yet; then what the source itself says."""
+        if self._workers is None:
+            return [Gap()]
+        ask = ability(self._source, "gaps")
+        gaps: Sequence[Gap] = [] if ask is None else ask()
+        return gaps
 
 
 def pass_telemetry_on(source: WorkerSource, telemetry: Telemetry) -> None:

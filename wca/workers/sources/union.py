@@ -8,7 +8,7 @@ from wca.errors import PLUGIN_ERRORS, ValidationError
 from wca.naming import named
 from wca.telemetry import Telemetry
 from wca.workers.api import SourceError, WorkerSource
-from wca.workers.model import Worker
+from wca.workers.model import Gap, Worker
 from wca.workers.sources.kept import KeptWorkers
 
 __all__ = ["UnionWorkers"]
@@ -64,6 +64,10 @@ class UnionWorkers(WorkerSource):
         if not lists:
             raise SourceError(f"no source has a list of workers: {'; '.join(reasons)}")
         return self._each_once(lists)
+
+    def gaps(self) -> Sequence[Gap]:
+        """Those of all sources; one that has never given a list may have any worker."""
+        return [gap for kept in self._kept for gap in kept.gaps()]
 
     def close(self, timeout: float = 5.0) -> None:
         """Close the sources in reverse order; one that cannot keeps none of the others open.
