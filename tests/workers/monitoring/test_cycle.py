@@ -242,6 +242,20 @@ async def test_an_instance_that_is_gone_leaves_its_shard_and_its_alerts_are_reso
     assert fleet.asked("status")[-1] == (HERE, (worker(7).instance_id, TWO.instance_id))
 
 
+@watched(ONE, TWO)
+async def test_an_instance_that_was_never_seen_has_not_ended_and_is_named(fleet, caplog):
+    fleet.cloud.instances[ONE.instance_id] = Gone(ONE.instance_id)  # EC2 may not know it yet
+    await fleet.monitor.start()
+    await fleet.poll()
+    await fleet.poll()
+    assert fleet.asked("status")[-1] == (HERE, (ONE.instance_id, TWO.instance_id))
+    assert f"does not know {ONE.instance_id} of worker w1 in {HERE}" in caplog.text
+    assert fleet.telemetry.failures(f"shard {HERE}") == 2
+    del fleet.cloud.instances[ONE.instance_id]
+    await fleet.poll()
+    assert fleet.monitor.states()["w1"].state == "running"
+
+
 @watched(ONE)
 async def test_the_last_worker_that_is_terminated_ends_its_shard(fleet):
     fleet.cloud.instances[ONE.instance_id] = Status(ONE.instance_id, InstanceState.TERMINATED)

@@ -1,12 +1,13 @@
 """The questions of one poll: states of all workers of a shard, then readings of those that run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from wca.telemetry import Telemetry
 from wca.workers.api import Cloud, CloudError
 from wca.workers.model import (
+    Gone,
     InstanceState,
     MetricQuery,
     Reading,
@@ -23,6 +24,9 @@ from wca.workers.tracing import Tracing
 __all__ = ["Asking", "component"]
 
 _T = TypeVar("_T")
+
+#: Workers that one sentence names.
+_MOST_NAMED = 10
 
 
 def component(shard: Shard) -> str:
@@ -58,8 +62,16 @@ class Asking:
         self._tracing = tracing
         self._now = now
 
-    async def ask(self, shard: Shard, workers: Sequence[Worker]) -> list[Sample]:
+    async def ask(
+        self, shard: Shard, workers: Sequence[Worker], seen: Collection[str]
+    ) -> list[Sample]:
         """One sample for each worker.
+
+        Args:
+            shard: of the workers.
+            workers: about whom to ask.
+            seen: ids of those that the cloud has known before. Another one that it does not know
+                has not ended: it is too new, or its id or its place is wrong, which is reported.
 
         Raises:
             CloudError: nothing could be asked.
@@ -67,13 +79,16 @@ class Asking:
         ids = list(dict.fromkeys(worker.instance_id for worker in workers))
         answer = await self._call("status", shard, len(ids), self._cloud.status, shard, ids)
         running = [id_ for id_ in ids if _runs(answer, id_)]
-        readings = await self._readings(shard, running, answer.problems)
+        unknown = [one for one in workers if one.id not in seen and _is_gone(answer, one)]
+        unknown_ids = {worker.id for worker in unknown}
+        problems = [*answer.problems, *_problems(shard, unknown)]
+        readings = await self._readings(shard, running, problems)
         at = self._now()
         return [
             Sample(
                 worker,
                 at,
-                answer.by_id.get(worker.instance_id),
+                None if worker.id in unknown_ids else answer.by_id.get(worker.instance_id),
                 readings.get(worker.instance_id, {}),
             )
             for worker in workers
@@ -118,6 +133,24 @@ class Asking:
         return self._tracing.span(
             f"cloud.{what}", aws_region=shard.region, aws_account=shard.account, workers=workers
         )
+
+
+def _is_gone(answer: StatusAnswer, worker: Worker) -> bool:
+    return isinstance(answer.by_id.get(worker.instance_id), Gone)
+
+
+def _problems(shard: Shard, unknown: Sequence[Worker]) -> list[str]:
+    """One sentence for all, as the log has only the first of a poll."""
+    if not unknown:
+        return []
+    names = [f"{one.instance_id} of worker {one.id}" for one in unknown[:_MOST_NAMED]]
+    if len(unknown) > _MOST_NAMED:
+        names.append(f"{len(unknown) - _MOST_NAMED} more")
+    problem = (
+        f"the cloud does not know {', '.join(names)} in {shard.key}: what is not new has a wrong "
+        "instance_id, region or account in the list of workers"
+    )
+    return [problem]
 
 
 def _runs(answer: StatusAnswer, instance_id: str) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -186,7 +186,7 @@ class Monitor:
         workers = watched.polled(self.fleet.workers(shard.key))
         attributes = {"aws_region": shard.region, "aws_account": shard.account}
         with parts.tracing.span("poll_shard", workers=len(workers), **attributes):
-            samples = await self._ask(shard, workers)
+            samples = await self._ask(shard, workers, watched.seen())
             if not parts.leasing.holds(shard.key):  # it took longer than the lease lasts
                 self._lose(shard)
                 return NOT_OURS
@@ -202,8 +202,10 @@ class Monitor:
             await self._follow(self.fleet.end(worker))
         return POLLED
 
-    async def _ask(self, shard: Shard, workers: Sequence[Worker]) -> list[Sample]:
-        task = asyncio.ensure_future(self._parts.asking.ask(shard, workers))
+    async def _ask(
+        self, shard: Shard, workers: Sequence[Worker], seen: Collection[str]
+    ) -> list[Sample]:
+        task = asyncio.ensure_future(self._parts.asking.ask(shard, workers, seen))
         self._asked.add(task)
         try:
             return await task

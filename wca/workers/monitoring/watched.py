@@ -51,6 +51,10 @@ class Watched:
         """Those whose state is known."""
         return [state.worker for state in self.states.values()]
 
+    def seen(self) -> set[str]:
+        """Ids of those that the cloud has known before."""
+        return {id_ for id_, state in self.states.items() if state.polled_at is not None}
+
     def polled(self, workers: Iterable[Worker]) -> list[Worker]:
         """Those that can be polled, and of which nobody has said that they are not to be."""
         return [
