@@ -439,6 +439,25 @@ async def test_where_nobody_can_tell_whose_it_is_nothing_is_done(fleet):
 
 
 @watched(ONE, leases=FakeLeases)
+async def test_while_nobody_can_tell_a_shard_keeps_what_is_known_until_its_time_is_over(fleet):
+    fleet.told.waiting.add("w1")  # so that the store does not know of the alert
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    fleet.leasing._lease.failing = "redis://127.0.0.1 does not answer"
+    await fleet.poll()
+    assert fleet.monitor.turns[HERE] == {"polled": 1, "failed": 0, "not ours": 1}
+    assert [alert.worker.id for alert in fleet.monitor.firing()] == ["w1"]
+    fleet.leasing._lease.failing = None
+    await fleet.poll()
+    assert fleet.told.words == [("w1", "firing")]
+    fleet.leasing._lease.failing = "redis://127.0.0.1 does not answer"
+    fleet.clock.advance(fleet.leasing._lease.ttl)
+    await fleet.poll()
+    assert fleet.monitor.firing() == []
+
+
+@watched(ONE, leases=FakeLeases)
 async def test_an_answer_that_comes_after_the_lease_has_ended_is_not_used(fleet):
     await fleet.monitor.start()
     ask = fleet.cloud.status

@@ -57,7 +57,10 @@ class Leasing:
         return self._lease is None or self._until.get(key, 0.0) > self._monotonic()
 
     async def hold(self, key: str) -> bool:
-        """Take or renew the lease of a shard; where nobody can tell, it is not ours."""
+        """Take or renew the lease of a shard; False where it is another's, or nobody can tell.
+
+        Which of these it is ``holds`` says: what was ours still is until its time is over.
+        """
         if self._lease is None:
             return True
         asked = self._monotonic()  # it may have been given at any time since
@@ -66,7 +69,6 @@ class Leasing:
                 self._lease.hold, key, self._owner, patience=self._lease.ttl / 2
             )
         except PLUGIN_ERRORS as error:
-            # What was ours a moment ago still is until its time is over.
             self._telemetry.failure(COMPONENT, error)
             return False
         self._telemetry.success(COMPONENT)

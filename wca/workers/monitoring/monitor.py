@@ -180,7 +180,8 @@ class Monitor:
     async def _poll(self, shard: Shard) -> str:
         parts = self._parts
         if not await parts.leasing.hold(shard.key):
-            self._lose(shard)
+            if not parts.leasing.holds(shard.key):  # or nobody can tell, and it is ours still
+                self._lose(shard)
             return NOT_OURS
         watched = await self._watch(shard)
         workers = watched.polled(self.fleet.workers(shard.key))
