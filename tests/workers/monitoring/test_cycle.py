@@ -439,6 +439,38 @@ async def test_where_nobody_can_tell_whose_it_is_nothing_is_done(fleet):
 
 
 @watched(ONE, leases=FakeLeases)
+async def test_a_shard_that_was_lost_and_regained_between_two_turns_is_as_the_other_left_it(fleet):
+    other = again(fleet, ONE, leases=fleet.leasing._lease, owner="other")
+    await fleet.monitor.start()
+    await other.monitor.start()
+    await fleet.poll()
+    fleet.leasing._lease.owners[HERE] = "other"  # as when this agent was held up for long
+    other.cloud.readings[ONE.instance_id] = BUSY
+    await other.poll()
+    await fleet.monitor.renew()
+    assert fleet.seen[-1].ended == [ONE]  # the page shows it no more
+    await other.leasing.release(HERE, 1.0)
+    await fleet.monitor.renew()
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.poll()
+    assert (fleet.told.words, other.told.words) == ([], [("w1", "firing")])
+    other.close()
+
+
+@watched(ONE, leases=FakeLeases)
+async def test_what_was_known_before_a_lease_ran_out_is_not_used(fleet):
+    await fleet.monitor.start()
+    await fleet.poll()
+    fleet.clock.advance(fleet.leasing._lease.ttl)  # another agent may have had it and given it back
+    fleet.store.save_alerts([alert_of(ONE)])
+    await fleet.leasing.renew([HERE])
+    assert fleet.monitor.states() == {}
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.poll()
+    assert fleet.told.alerts == []
+
+
+@watched(ONE, leases=FakeLeases)
 async def test_while_nobody_can_tell_a_shard_keeps_what_is_known_until_its_time_is_over(fleet):
     fleet.told.waiting.add("w1")  # so that the store does not know of the alert
     fleet.cloud.readings[ONE.instance_id] = BUSY

@@ -41,6 +41,8 @@ class Leasing:
         self._monotonic = monotonic
         #: Until when a shard is ours for sure, by its key.
         self._until: dict[str, float] = {}
+        #: How often a shard has become ours, by its key.
+        self._terms: dict[str, int] = {}
 
     @property
     def shared(self) -> bool:
@@ -55,6 +57,13 @@ class Leasing:
     def holds(self, key: str) -> bool:
         """Whether a shard is ours, as far as it is known without asking."""
         return self._lease is None or self._until.get(key, 0.0) > self._monotonic()
+
+    def term(self, key: str) -> int:
+        """A number that is another one each time that a shard has become ours.
+
+        Between two terms another agent may have had it, so that what was known of it is old.
+        """
+        return self._terms.get(key, 0)
 
     async def hold(self, key: str) -> bool:
         """Take or renew the lease of a shard; False where it is another's, or nobody can tell.
@@ -73,6 +82,8 @@ class Leasing:
             return False
         self._telemetry.success(COMPONENT)
         if ours:
+            if not self.holds(key):
+                self._terms[key] = self.term(key) + 1
             self._until[key] = asked + self._lease.ttl
         else:
             self._until.pop(key, None)

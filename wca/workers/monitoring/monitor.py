@@ -150,6 +150,13 @@ class Monitor:
         await self._follow(change)
         self._listed.set()
 
+    async def renew(self) -> None:
+        """Renew the leases of all shards; what is known of those that were lost is forgotten."""
+        await self._parts.leasing.renew(list(self.fleet.shards))
+        for watched in list(self._watched.values()):
+            if not self._is_ours(watched):
+                self._lose(watched.shard)
+
     async def poll(self, key: str) -> None:
         """The turn of a shard has come."""
         await self._listed.wait()  # a turn that was missed comes before the first list
@@ -188,7 +195,7 @@ class Monitor:
         attributes = {"aws_region": shard.region, "aws_account": shard.account}
         with parts.tracing.span("poll_shard", workers=len(workers), **attributes):
             samples = await self._ask(shard, workers, watched.seen())
-            if not parts.leasing.holds(shard.key):  # it took longer than the lease lasts
+            if not self._is_ours(watched):  # it took longer than the lease lasts
                 self._lose(shard)
                 return NOT_OURS
             found = watched.learn([one for one in samples if self.fleet.watches(one.worker)])
@@ -232,18 +239,20 @@ class Monitor:
     async def _watch(self, shard: Shard) -> Watched:
         """The memory of a shard; where another agent had it, as that one has left it."""
         watched = self._watched.get(shard.key)
-        if watched is not None:
+        if watched is not None and self._is_ours(watched):
             return watched
+        self._lose(shard)
+        term = self._parts.leasing.term(shard.key)
         if self._kept is None or self._parts.leasing.shared:
             self._kept = await self._parts.keeper.recall()
-        return await self._remember(shard)
+        return await self._remember(shard, term)
 
-    async def _remember(self, shard: Shard) -> Watched:
+    async def _remember(self, shard: Shard, term: int) -> Watched:
         """Take up what was kept of a shard; of workers that have left, the alerts are resolved."""
         kept, others = (self._kept or Kept()).split(shard)
         self._kept = others if self._kept is not None else None
         watched = Watched(
-            shard, self._parts.book(kept.alerts), self._active_above, dict(kept.states)
+            shard, self._parts.book(kept.alerts), self._active_above, dict(kept.states), term
         )
         self._watched[shard.key] = watched
         left = [one for one in kept.workers().values() if not self._stays(one)]
@@ -307,8 +316,12 @@ class Monitor:
             self._parts.keeper.disown(shard)
 
     def _ours(self) -> list[Watched]:
-        holds = self._parts.leasing.holds
-        return [watched for key, watched in self._watched.items() if holds(key)]
+        return [watched for watched in self._watched.values() if self._is_ours(watched)]
+
+    def _is_ours(self, watched: Watched) -> bool:
+        """Whether the lease has been held ever since this is known."""
+        key, leasing = watched.shard.key, self._parts.leasing
+        return leasing.holds(key) and leasing.term(key) == watched.term
 
 
 def _twice(ids: Sequence[str]) -> str:

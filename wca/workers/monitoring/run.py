@@ -207,15 +207,12 @@ class MonitoringRun:
         chores.every(options.metrics_interval, "export", self._export.run)
         chores.every(_TICK, "notifiers", self._tick)
         if self._leasing.pause is not None:
-            chores.every(self._leasing.pause, "lease", self._renew)
+            chores.every(self._leasing.pause, "lease", self._monitor.renew)
 
     async def _tick(self) -> None:
         self._engine.telemetry.begin_round()
         self._notifications.tick(self._clock.monotonic(), self._monitor.firing())
         await self._keeper.save()
-
-    async def _renew(self) -> None:
-        await self._leasing.renew(list(self._monitor.fleet.shards))
 
     def _on_round(self, complete: int) -> None:
         if self._iterations is not None and complete >= self._iterations:

@@ -40,12 +40,14 @@ class Watched:
         book: its alerts.
         active_above: percentage of CPU above which a worker is active.
         states: what is known of its workers, by id.
+        term: of the lease, in which this is known.
     """
 
     shard: Shard
     book: Judging
     active_above: float
     states: dict[str, WorkerState] = field(default_factory=dict)
+    term: int = 0
 
     def workers(self) -> list[Worker]:
         """Those whose state is known."""
