@@ -103,6 +103,8 @@ class FakeSchedule(Schedule):
 
     def __init__(self) -> None:
         self.jobs: dict[str, tuple[float, float]] = {}
+        #: Keys that were made due at once.
+        self.triggered: list[str] = []
         self.fire: Callable[[str], Awaitable[None]] | None = None
 
     def begin(self, fire: Callable[[str], Awaitable[None]]) -> None:
@@ -122,7 +124,8 @@ class FakeSchedule(Schedule):
         return sorted(self.jobs)
 
     def trigger(self, key: str) -> None:
-        """Nothing: a test calls ``fire``."""
+        """Note it: a test calls ``fire``."""
+        self.triggered.append(key)
 
     async def stop(self, timeout: float) -> None:
         """Nothing runs."""

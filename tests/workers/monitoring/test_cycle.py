@@ -457,6 +457,19 @@ async def test_a_shard_that_was_lost_and_regained_between_two_turns_is_as_the_ot
     other.close()
 
 
+@watched(ONE, FAR, leases=FakeLeases)
+async def test_a_shard_that_is_taken_over_has_its_turn_at_once(fleet):
+    leases = fleet.leasing._lease
+    leases.owners[HERE] = "other"
+    await fleet.monitor.start()
+    await fleet.monitor.renew()
+    assert fleet.schedule.triggered == []  # one that was free keeps its rhythm
+    del leases.owners[HERE]  # the other agent has died
+    await fleet.monitor.renew()
+    await fleet.monitor.renew()
+    assert fleet.schedule.triggered == [HERE]
+
+
 @watched(ONE, leases=FakeLeases)
 async def test_what_was_known_before_a_lease_ran_out_is_not_used(fleet):
     await fleet.monitor.start()

@@ -43,6 +43,8 @@ class Leasing:
         self._until: dict[str, float] = {}
         #: How often a shard has become ours, by its key.
         self._terms: dict[str, int] = {}
+        #: Keys of shards that another agent had when it was asked last.
+        self._others: set[str] = set()
 
     @property
     def shared(self) -> bool:
@@ -85,14 +87,20 @@ class Leasing:
             if not self.holds(key):
                 self._terms[key] = self.term(key) + 1
             self._until[key] = asked + self._lease.ttl
+            self._others.discard(key)
         else:
+            self._others.add(key)
             self._until.pop(key, None)
         return ours
 
-    async def renew(self, keys: Iterable[str]) -> None:
-        """Take or renew the leases of these shards."""
+    async def renew(self, keys: Iterable[str]) -> list[str]:
+        """Take or renew the leases of these shards; those that were taken over from another."""
+        taken: list[str] = []
         for key in keys:
-            await self.hold(key)
+            from_another = key in self._others
+            if await self.hold(key) and from_another:
+                taken.append(key)
+        return taken
 
     async def release(self, key: str, patience: float) -> None:
         """Give a shard to the other agents.

@@ -43,6 +43,9 @@ class Turns(Protocol):
     def keys(self) -> Sequence[str]:
         """Whose turns come."""
 
+    def trigger(self, key: str) -> None:
+        """It comes now."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -151,11 +154,17 @@ class Monitor:
         self._listed.set()
 
     async def renew(self) -> None:
-        """Renew the leases of all shards; what is known of those that were lost is forgotten."""
-        await self._parts.leasing.renew(list(self.fleet.shards))
+        """Renew the leases of all shards.
+
+        What is known of those that were lost is forgotten; those that were taken over from another
+        agent have their turn at once.
+        """
+        taken = await self._parts.leasing.renew(list(self.fleet.shards))
         for watched in list(self._watched.values()):
             if not self._is_ours(watched):
                 self._lose(watched.shard)
+        for key in set(taken).intersection(self._parts.turns.keys()):
+            self._parts.turns.trigger(key)
 
     async def poll(self, key: str) -> None:
         """The turn of a shard has come."""
