@@ -49,9 +49,9 @@ class WorkerSource(ABC):
     """Where the list of workers comes from.
 
     Called on a thread of the executor, never twice at once. Optional abilities beside ``start`` and
-    ``close`` are those of a source with parts that can fail one by one: ``use_telemetry(telemetry)``,
-    and ``gaps()``, called after ``workers()``: a ``Gap`` for each part that has never given a list.
-    Of what was known of workers in a gap nothing is forgotten until that part gives its list.
+    ``close`` are those of a source with parts that can fail one by one:
+    ``use_telemetry(telemetry)``, and ``gaps()``, called after ``workers()``: a ``Gap`` for each
+    part that has never given a list. What is known of workers in a gap is kept until it has.
     """
 
     @abstractmethod

@@ -155,6 +155,57 @@ async def test_without_its_store_monitoring_goes_on_and_nothing_is_lost(fleet, c
     assert fleet.store.load()["w1"].state == "running"
 
 
+async def restarted_without_its_store(fleet):
+    """Alerts of two workers fire; after a restart the store is away, and one of them is over."""
+    for one in (ONE, TWO):
+        fleet.cloud.readings[one.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    later = again(fleet, ONE, TWO)
+    later.store.failing = True
+    later.cloud.readings[ONE.instance_id] = BUSY
+    await later.monitor.start()
+    await later.poll()
+    return later
+
+
+@watched(ONE, TWO, store=BrokenStore)
+async def test_a_store_that_is_away_at_the_start_doubles_no_alert(fleet):
+    later = await restarted_without_its_store(fleet)
+    await later.poll()
+    assert later.told.alerts == later.monitor.firing() == []
+    assert later.monitor.states()["w1"].state == "running"  # it is watched all the same
+    later.store.failing = False
+    await later.poll()
+    assert later.told.words == [("w2", "resolved")]
+    assert [alert.worker.id for alert in later.monitor.firing()] == ["w1"]
+    later.close()
+
+
+@watched(ONE, TWO, store=BrokenStore)
+async def test_a_store_that_stays_away_keeps_alerts_from_being_told_for_a_time_only(fleet, caplog):
+    later = await restarted_without_its_store(fleet)
+    later.clock.advance(900.0)
+    await later.poll()
+    assert later.told.words == [("w1", "firing")]
+    assert f"what was kept of shard {HERE} cannot be had for 90" in caplog.text
+    later.close()
+
+
+@watched(ONE, FAR, store=BrokenStore)
+async def test_shards_without_workers_are_cleared_away_when_the_store_is_back(fleet):
+    fleet.cloud.readings[FAR.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    later = again(fleet, ONE)
+    later.store.failing = True
+    await later.monitor.start()
+    later.store.failing = False
+    await later.monitor.refresh()
+    assert later.told.words == [("w3", "resolved")]
+    later.close()
+
+
 @watched(ONE)
 async def test_without_its_history_monitoring_goes_on(fleet):
     fleet.history.failing = "the history is away"

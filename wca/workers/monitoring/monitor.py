@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 #: What became of the turn of a shard.
 POLLED, FAILED, NOT_OURS = "polled", "failed", "not ours"
+#: Seconds for which a shard is told of to nobody while the store cannot tell what was kept of it.
+_STORE_PATIENCE = 900.0
 
 
 class Turns(Protocol):
@@ -117,8 +119,9 @@ class Monitor:
         return {id_: one for watched in self._ours() for id_, one in watched.states.items()}
 
     def firing(self) -> list[Alert]:
-        """All alerts of these workers that fire."""
-        return [alert for watched in self._ours() for alert in watched.book.firing()]
+        """All alerts of these workers that fire, and that may be told."""
+        told = [watched for watched in self._ours() if not watched.waits]
+        return [alert for watched in told for alert in watched.book.firing()]
 
     @property
     def listed(self) -> bool:
@@ -126,9 +129,8 @@ class Monitor:
         return self._listed.is_set()
 
     async def start(self) -> None:
-        """Remember what was kept, and list the workers for the first time."""
+        """List the workers for the first time, and remember what was kept of them."""
         log.info("Starting worker monitoring, one poll in %g s", self._interval)
-        self._kept = await self._parts.keeper.recall()
         await self.refresh()
 
     def stop(self) -> None:
@@ -209,8 +211,8 @@ class Monitor:
                 return NOT_OURS
             found = watched.learn([one for one in samples if self.fleet.watches(one.worker)])
             parts.tracing.samples(found.samples)
-            self._publish(found)
-            if parts.healing is not None:
+            self._publish(watched, found)
+            if parts.healing is not None and not watched.waits:
                 await parts.healing.heal(shard, watched.actionable(found.samples))
             await parts.keeper.append(found.samples)
             await parts.keeper.save()
@@ -229,13 +231,15 @@ class Monitor:
         finally:
             self._asked.discard(task)
 
-    def _publish(self, found: Findings) -> None:
+    def _publish(self, watched: Watched, found: Findings) -> None:
         """Tell of what was found, and note what is to be kept of it."""
         parts = self._parts
-        parts.telling.tell(found.alerts)
-        gone = {worker.id for worker in found.ended}
-        parts.keeper.drop(gone)
-        parts.keeper.note(found.states, [one for one in found.alerts if one.worker.id not in gone])
+        if not watched.waits:
+            parts.telling.tell(found.alerts)
+            gone = {worker.id for worker in found.ended}
+            parts.keeper.drop(gone)
+            staying = [one for one in found.alerts if one.worker.id not in gone]
+            parts.keeper.note(found.states, staying)
         self._show(found)
 
     def _show(self, found: Findings) -> None:
@@ -248,13 +252,46 @@ class Monitor:
     async def _watch(self, shard: Shard) -> Watched:
         """The memory of a shard; where another agent had it, as that one has left it."""
         watched = self._watched.get(shard.key)
-        if watched is not None and self._is_ours(watched):
+        if watched is not None and not self._is_ours(watched):
+            self._lose(shard)
+            watched = None
+        if watched is not None and not watched.waits:
             return watched
-        self._lose(shard)
         term = self._parts.leasing.term(shard.key)
-        if self._kept is None or self._parts.leasing.shared:
-            self._kept = await self._parts.keeper.recall()
+        if await self._recall() is None:
+            watched = watched or self._unremembered(shard, term)
+            if not self._is_over(watched):
+                return watched
         return await self._remember(shard, term)
+
+    async def _recall(self) -> Kept | None:
+        """What was kept, asked for anew where it is unknown or other agents may change it."""
+        shared = self._parts.leasing.shared
+        if self._kept is None or shared:
+            kept = await self._parts.keeper.recall()
+            if self._kept is None or shared:  # or another shard has had it meanwhile
+                self._kept = kept
+        return self._kept
+
+    def _unremembered(self, shard: Shard, term: int) -> Watched:
+        """A memory for the time until what was kept of the shard can be had: then it is dropped."""
+        now = self._parts.clock.monotonic()
+        book = self._parts.book(())
+        watched = Watched(shard, book, self._active_above, term=term, waiting_since=now)
+        self._watched[shard.key] = watched
+        return watched
+
+    def _is_over(self, watched: Watched) -> bool:
+        """Whether it was waited long enough for what was kept of a shard."""
+        waited = self._parts.clock.monotonic() - (watched.waiting_since or 0.0)
+        if waited < _STORE_PATIENCE:
+            return False
+        log.warning(
+            "what was kept of shard %s cannot be had for %.0f s: its alerts fire anew",
+            watched.shard.key,
+            waited,
+        )
+        return True
 
     async def _remember(self, shard: Shard, term: int) -> Watched:
         """Take up what was kept of a shard; of workers that have left, the alerts are resolved."""
@@ -278,7 +315,7 @@ class Monitor:
         """Clear away what is known of workers that have left, and of shards without workers."""
         for watched in self._ours():
             await self._leave(watched, [w for w in watched.workers() if not self._stays(w)])
-        kept = list((self._kept or Kept()).workers().values())
+        kept = list((self._kept or await self._recall() or Kept()).workers().values())
         staying = {worker.shard.key for worker in kept if self._stays(worker)}
         for key, shard in {worker.shard.key: worker.shard for worker in kept}.items():
             if key in staying or key in self.fleet.shards:
@@ -311,7 +348,7 @@ class Monitor:
 
     async def _leave(self, watched: Watched, workers: Sequence[Worker]) -> None:
         if workers:
-            self._publish(watched.leave(workers))
+            self._publish(watched, watched.leave(workers))
             await self._parts.keeper.save()
 
     def _lose(self, shard: Shard) -> None:

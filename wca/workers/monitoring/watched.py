@@ -41,6 +41,8 @@ class Watched:
         active_above: percentage of CPU above which a worker is active.
         states: what is known of its workers, by id.
         term: of the lease, in which this is known.
+        waiting_since: seconds of a clock since when nobody can tell what was kept of the shard;
+            meanwhile nothing is told or kept of it. None: it is known what was kept.
     """
 
     shard: Shard
@@ -48,6 +50,12 @@ class Watched:
     active_above: float
     states: dict[str, WorkerState] = field(default_factory=dict)
     term: int = 0
+    waiting_since: float | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a memory only until what was kept can be had."""
+        return self.waiting_since is not None
 
     def workers(self) -> list[Worker]:
         """Those whose state is known."""
