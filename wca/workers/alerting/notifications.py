@@ -10,7 +10,7 @@ from wca.workers.model import Alert, AlertState
 
 __all__ = ["MOST_WAITING", "Notifications"]
 
-#: Alerts that wait for one notifier.
+#: Alerts that wait in full for one notifier.
 MOST_WAITING = 1000
 
 
@@ -22,7 +22,8 @@ class Notifications:
 
     Args:
         notifiers: all of a configuration.
-        most_waiting: alerts that wait for one of them; beyond that the oldest is dropped.
+        most_waiting: alerts that wait in full for one of them; beyond that only the newest state
+            of each alert does.
         clock: time.
         chance: gives numbers from 0 to 1, so that several agents do not come back at once.
     """
