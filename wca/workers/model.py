@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 __all__ = [
+    "BEGUN",
+    "UNANSWERED",
     "Action",
     "ActionRecord",
     "Alert",
@@ -357,16 +359,25 @@ class Alert:
     resolved_at: float | None = None
 
 
+#: The outcome of an ActionRecord before there is one: an agent that ends now has perhaps done it.
+BEGUN = "begun"
+#: Begins the outcome of what was perhaps done, since the answer was lost.
+UNANSWERED = "failed, perhaps done: "
+
+
 @dataclass(frozen=True, slots=True)
 class ActionRecord:
     """Something that was done to a worker, or would have been.
 
+    What is done has two records, of the same worker, action and time: one that it begins, kept
+    before, and one of what came of it.
+
     Args:
         worker: to whom.
         action: what.
-        at: when.
+        at: when, or when it began.
         reason: the sentence of the alert that asked for it.
-        outcome: ``done``, ``dry run``, or why it was not done.
+        outcome: ``begun``, ``done``, ``dry run``, or why it was not done.
     """
 
     worker: Worker
