@@ -313,11 +313,13 @@ class Judgement:
             nothing is known: no data neither fires nor resolves).
         summary: one sentence for people: what, how much, against which bound.
         value: the number it is about; None: there is none.
+        what: names of the several things that hold, such as checks; another one is told of.
     """
 
     active: bool | None
     summary: str = ""
     value: float | None = None
+    what: tuple[str, ...] = ()
 
 
 class AlertState(StrEnum):
@@ -344,6 +346,8 @@ class Alert:
         since: when it was first seen.
         fired_at: when it fired; None: it has not.
         resolved_at: when it was over; None: it is not.
+        what: names of all that has held since it was first seen, where it may be several things.
+        changed_at: when something was added to these while it fires; None: never.
     """
 
     key: str
@@ -357,6 +361,8 @@ class Alert:
     since: float
     fired_at: float | None = None
     resolved_at: float | None = None
+    what: tuple[str, ...] = ()
+    changed_at: float | None = None
 
 
 #: The outcome of an ActionRecord before there is one: an agent that ends now has perhaps done it.

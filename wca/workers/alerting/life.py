@@ -46,12 +46,16 @@ def next_alert(
         return replace(alert, worker=worker)
     if not judgement.active:
         return resolved(replace(alert, worker=worker), judgement.summary, now, judgement.value)
+    new = tuple(one for one in judgement.what if one not in alert.what)
+    told_anew = alert.state is AlertState.FIRING and alert.what and new
     alert = replace(
         alert,
         worker=worker,
         severity=rule.severity,
         summary=judgement.summary,
         value=judgement.value,
+        what=alert.what + new,
+        changed_at=now if told_anew else alert.changed_at,
     )
     return alert if alert.state is AlertState.FIRING else _counted(rule, alert, now)
 
@@ -71,11 +75,16 @@ def resolved(alert: Alert, summary: str, now: float, value: float | None = None)
 def changed(before: Alert | None, after: Alert | None) -> bool:
     """Whether it has to be kept anew, and told where it fires or is over.
 
-    A new number alone is no change: receivers were told, and a restart needs none.
+    A new number alone is no change: receivers were told, and a restart needs none. Another check
+    that fails, or another event that is announced, is one.
     """
     if before is None or after is None:
         return after is not None
-    return (before.state, before.polls) != (after.state, after.polls)
+    return (before.state, before.polls, before.changed_at) != (
+        after.state,
+        after.polls,
+        after.changed_at,
+    )
 
 
 def _begun(rule: Rule, judgement: Judgement, worker: Worker, now: float) -> Alert:
@@ -89,6 +98,7 @@ def _begun(rule: Rule, judgement: Judgement, worker: Worker, now: float) -> Aler
         value=judgement.value,
         polls=0,
         since=now,
+        what=judgement.what,
     )
     return _counted(rule, begun, now)
 
