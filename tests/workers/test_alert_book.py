@@ -72,7 +72,16 @@ def test_a_rule_that_asks_for_one_poll_fires_at_once():
     assert polled(AlertBook([CHECKS]), sample(checks=IMPAIRED)) == [[("status check", "firing")]]
 
 
-@pytest.mark.parametrize("between", [85, "no data", "throttled", "stale"])
+def test_a_value_that_is_not_beyond_the_bound_begins_the_count_anew():
+    assert polled(AlertBook([HOT]), *[sample(cpu=value) for value in (95, 85, 95, 95)]) == [
+        [("cpu above 90", "pending")],
+        [("cpu above 90", "resolved")],
+        [("cpu above 90", "pending")],
+        [("cpu above 90", "firing")],
+    ]
+
+
+@pytest.mark.parametrize("between", ["no data", "throttled", "stale"])
 def test_a_poll_that_says_nothing_neither_counts_nor_begins_anew(between):
     book = AlertBook([HOT])
     assert polled(book, sample(cpu=95), sample(cpu=between), sample(cpu=95)) == [

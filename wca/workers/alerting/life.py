@@ -26,7 +26,7 @@ def next_alert(
 
     It is pending while its rule has held for fewer polls than it must, then it fires until the rule
     says that it is over. A judgement that says nothing changes nothing: it neither counts as a poll
-    nor begins the count anew.
+    nor begins the count anew. One with a value between two bounds ends what is pending.
 
     Args:
         rule: which one.
@@ -42,6 +42,8 @@ def next_alert(
         return _begun(rule, judgement, worker, now) if judgement.active else None
     if judgement.active is None:
         if judgement.summary:  # there is a value, between two bounds
+            if alert.state is AlertState.PENDING:
+                return resolved(alert, judgement.summary, now, judgement.value)
             alert = replace(alert, summary=judgement.summary, value=judgement.value)
         return replace(alert, worker=worker)
     if not judgement.active:
