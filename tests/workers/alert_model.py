@@ -53,8 +53,10 @@ class Model:
         value = one.readings["cpu"].value if one.readings else None
         if self.off(one):
             return False
-        if value is None or one.readings["cpu"].verdict is Verdict.STALE or 80 <= value <= 90:
+        if value is None or one.readings["cpu"].verdict is Verdict.STALE:
             return None
+        if 80 <= value <= 90:  # goes on where it fires
+            return None if ("hot", one.worker.id) in self.fires else False
         return value > 90
 
     def checks(self, one, before):

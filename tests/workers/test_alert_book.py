@@ -12,7 +12,13 @@ from tests.workers.alert_model import NAMES, RULES, WORKERS, Model
 from tests.workers.alert_parts import NOW, WORKER, known, sample, unasked
 from wca.errors import ValidationError
 from wca.testing.clock import FakeClock
-from wca.workers import NoDataRule, StateChangeRule, StatusCheckRule, ThresholdRule
+from wca.workers import (
+    NoDataRule,
+    ScheduledEventRule,
+    StateChangeRule,
+    StatusCheckRule,
+    ThresholdRule,
+)
 from wca.workers.alerting.book import AlertBook
 from wca.workers.api import Rule
 from wca.workers.model import (
@@ -23,6 +29,7 @@ from wca.workers.model import (
     Severity,
     Worker,
 )
+from wca.workers.notifiers.words import happened_at
 
 HOT = ThresholdRule("cpu", above=90, clear_below=80, **{"for": 2})
 CHECKS = StatusCheckRule()
@@ -65,7 +72,16 @@ def test_a_rule_that_asks_for_one_poll_fires_at_once():
     assert polled(AlertBook([CHECKS]), sample(checks=IMPAIRED)) == [[("status check", "firing")]]
 
 
-@pytest.mark.parametrize("between", [85, "no data", "throttled", "stale"])
+def test_a_value_that_is_not_beyond_the_bound_begins_the_count_anew():
+    assert polled(AlertBook([HOT]), *[sample(cpu=value) for value in (95, 85, 95, 95)]) == [
+        [("cpu above 90", "pending")],
+        [("cpu above 90", "resolved")],
+        [("cpu above 90", "pending")],
+        [("cpu above 90", "firing")],
+    ]
+
+
+@pytest.mark.parametrize("between", ["no data", "throttled", "stale"])
 def test_a_poll_that_says_nothing_neither_counts_nor_begins_anew(between):
     book = AlertBook([HOT])
     assert polled(book, sample(cpu=95), sample(cpu=between), sample(cpu=95)) == [
@@ -104,6 +120,43 @@ def test_the_key_is_that_of_rule_and_worker_in_every_run():
     assert all(len(key) == 40 for key in keys)
     first = AlertBook([CHECKS]).judge(sample(checks=IMPAIRED), None)[0].key
     assert first == "96542f49a7fe0688c24eabdd1e0354d564d6ca64"
+
+
+# What changes while it fires
+
+
+def test_another_check_that_fails_is_told_and_each_only_once():
+    book = AlertBook([CHECKS])
+    both = Checks("impaired", "impaired", "ok")
+    polls = [sample(checks=checks) for checks in (IMPAIRED, both, IMPAIRED, both)]
+    assert polled(book, *polls) == [
+        [("status check", "firing")],
+        [("status check", "firing")],
+        [],
+        [],
+    ]
+
+
+def test_another_event_that_is_announced_is_told_with_a_time_of_its_own_also_after_a_restart():
+    rule = ScheduledEventRule()
+    first, second = (ScheduledEvent(id_, "system-reboot") for id_ in ("e-1", "e-2"))
+    (fires,) = AlertBook([rule]).judge(sample(events=[first]), None)
+    book = AlertBook([rule], [fires])
+    assert book.judge(sample(events=[first], at=NOW + 60), None) == []
+    (again,) = book.judge(sample(events=[first, second], at=NOW + 120), None)
+    assert (again.fired_at, again.changed_at) == (NOW, NOW + 120)
+    assert happened_at(again) == NOW + 120
+    assert happened_at(fires) == NOW
+
+
+def test_an_alert_that_was_kept_by_an_earlier_version_is_not_told_again():
+    (fires,) = AlertBook([CHECKS]).judge(sample(checks=IMPAIRED), None)
+    book = AlertBook([CHECKS], [replace(fires, what=())])
+    both = Checks("impaired", "impaired", "ok")
+    assert polled(book, sample(checks=IMPAIRED), sample(checks=both)) == [
+        [],
+        [("status check", "firing")],
+    ]
 
 
 # Inhibition

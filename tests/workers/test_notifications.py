@@ -10,6 +10,7 @@ from wca.testing.clock import FakeClock
 from wca.workers.alerting.mailbox import Mailbox
 from wca.workers.alerting.notifications import Notifications
 from wca.workers.api import Notifier, RefusedError
+from wca.workers.model import Worker
 
 FIRES, OVER = alert(), alert("resolved")
 
@@ -126,20 +127,56 @@ def test_a_notifier_with_a_defect_is_given_three_attempts(caplog):
     assert caplog.messages[-1].endswith("ValueError: oops")
 
 
-def test_telling_never_waits_and_the_oldest_give_way(caplog):
+def of_workers(count, state="firing"):
+    """One alert for each of so many workers."""
+    return [
+        alert(state, worker=Worker(f"w-{number}", "eu-west-1", f"i-{number}"))
+        for number in range(count)
+    ]
+
+
+def test_an_event_that_strikes_a_whole_fleet_is_told_in_full_though_it_comes_at_once():
+    inbox = Inbox(most_alerts=500)
+    counts = told_by([inbox], of_workers(2500), of_workers(2500, "resolved"))["Inbox"]
+    told = [one.worker.id for call in inbox.calls for one in call if one.state == "resolved"]
+    assert told == [one.worker.id for one in of_workers(2500)]
+    assert (counts.sent, counts.dropped) == (2500, 2500)
+
+
+def test_telling_never_waits_and_what_waits_gives_way_to_a_newer_state_of_it(caplog):
     paused = Paused()
     notifications = Notifications([paused], most_waiting=3, clock=FakeClock())
     notifications.start()
     notifications.tell([alert(rule="0")])
     assert paused.entered.wait(10)
-    for number in range(1, 8):
+    for number in range(1, 6):
         notifications.tell([alert(rule=str(number))])
-    assert notifications.waiting() == {"Paused": 3}
-    assert notifications.counts()["Paused"].dropped == 4
+    notifications.tell([alert("resolved", rule="2"), alert("resolved", rule="5")])
+    assert notifications.waiting() == {"Paused": 5}
+    assert notifications.counts()["Paused"].dropped == 2
     paused.may_go.set()
     notifications.close(20)
-    assert [rule for rule, _ in paused.told] == ["0", "5", "6", "7"]
-    assert caplog.messages == ["Paused: too many alerts wait, the oldest are dropped"]
+    news = [("0", "firing"), ("1", "firing"), ("3", "firing"), ("4", "firing")]
+    assert paused.told == [*news, ("2", "resolved"), ("5", "resolved")]
+    assert caplog.messages == ["Paused: too many alerts wait, older ones give way to newer ones"]
+
+
+def test_what_gave_way_without_a_newer_state_stays_untold():
+    mailbox = Mailbox(1)
+    fleet = of_workers(101)
+    assert mailbox.put(fleet) == fleet[:1]
+    while mailbox.take(50):
+        mailbox.settled()
+    assert mailbox.untold() == {fleet[0].worker.id}
+
+
+def test_what_gave_way_to_a_newer_state_is_told_with_it():
+    mailbox = Mailbox(1)
+    assert mailbox.put([FIRES, OVER]) == [FIRES]
+    assert mailbox.take(10) == [OVER]
+    assert mailbox.untold() == {FIRES.worker.id}
+    mailbox.settled()
+    assert mailbox.untold() == set()
 
 
 def test_a_receiver_that_hangs_keeps_no_other_waiting():
@@ -233,6 +270,60 @@ def test_what_waits_to_be_sent_again_is_replaced_by_what_fires_now():
     mailbox.put_again([FIRES, alert(rule="other")])
     mailbox.put_again([alert(rule="third")])
     assert [one.rule for one in mailbox.take(10)] == ["third"]
+
+
+# An instance that has ended
+
+
+def ended(inbox, clock):
+    """Notifications of one receiver that was told of an instance that has ended."""
+    notifications = Notifications([inbox], clock=clock)
+    notifications.tell([FIRES, alert("resolved", rule="other"), OVER])
+    return notifications
+
+
+def test_what_fires_and_is_over_at_once_is_told_as_over_an_hour_later():
+    clock, inbox = FakeClock(), Inbox()
+    notifications = ended(inbox, clock)
+    notifications.tick(clock.monotonic(), [])
+    assert notifications.waiting() == {"Inbox": 2}
+    clock.advance(3600)
+    notifications.tick(clock.monotonic(), [])
+    assert notifications.waiting() == {"Inbox": 3}
+    notifications.start()
+    notifications.close(20)
+    assert inbox.told == [
+        ("cpu above 90", "firing"),
+        ("other", "resolved"),
+        ("cpu above 90", "resolved"),
+    ]
+
+
+def test_until_then_it_is_sent_again_and_its_worker_is_untold():
+    clock, inbox = FakeClock(), Inbox(resend_interval=60, most_alerts=10)
+    sent = threading.Semaphore(0)
+    send = inbox.send
+    inbox.send = lambda alerts: (send(alerts), sent.release())
+    notifications = ended(inbox, clock)
+    notifications.start()
+    assert sent.acquire(timeout=10)
+    notifications.tick(100.0, [])
+    assert sent.acquire(timeout=10)
+    assert inbox.told[-1] == ("cpu above 90", "firing")
+    assert notifications.untold() == {FIRES.worker.id}
+    notifications.close(20)
+    assert inbox.told[-1] == ("cpu above 90", "resolved")
+    assert notifications.untold() == set()
+
+
+def test_its_end_goes_before_what_fires_again():
+    clock, inbox = FakeClock(), Inbox()
+    notifications = ended(inbox, clock)
+    notifications.tell([FIRES])
+    notifications.start()
+    notifications.close(20)
+    states = [state for rule, state in inbox.told if rule == "cpu above 90"]
+    assert states == ["firing", "resolved", "firing"]
 
 
 # Several in one call

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.workers.alert_parts import NOW, WORKER, alert, configured, known
 from wca.errors import ConfigLoadError, ValidationError
 from wca.workers import AutoRemediation
-from wca.workers.model import Action, ActionRecord, Checks, Worker
+from wca.workers.model import BEGUN, UNANSWERED, Action, ActionRecord, Checks, Worker
 from wca.workers.remediation import DONE, DRY_RUN
 
 GUEST, HOST = Checks("ok", "impaired", "ok"), Checks("impaired", "impaired", "ok")
@@ -121,6 +121,14 @@ def test_what_was_stopped_by_us_is_started_when_it_is_stopped():
     assert ARMED.finish(known("stopping"), [stop], NOW) is None
     assert ARMED.finish(known("stopped"), [stop], NOW) is Action.START
     assert ARMED.finish(known("stopped"), [stop, record(Action.START, NOW - 30)], NOW) is None
+
+
+@pytest.mark.parametrize("outcome", [BEGUN, f"{UNANSWERED}no answer within 20 s"])
+def test_a_stop_of_which_nobody_knows_whether_it_was_accepted_is_followed_up(outcome):
+    stop = record(Action.STOP, NOW - 60, outcome)
+    assert ARMED.finish(known("stopped"), [stop], NOW) is Action.START
+    assert ARMED.finish(known("running"), [stop], NOW) is None
+    assert ARMED.finish(known("running"), [stop], NOW + 300).outcome == "not needed, it runs"
 
 
 def test_a_start_that_failed_is_tried_again_and_knows_no_limit_or_dry_run():

@@ -199,6 +199,15 @@ def test_when_cloudwatch_does_not_answer_the_status_is_kept_and_told(caplog):
     assert "Failed to get CloudWatch metrics of worker w1: throttled" in caplog.messages
 
 
+def test_when_cloudwatch_does_not_answer_the_numbers_stay_as_they_were_known():
+    worker = a_worker()
+    worker.update_telemetry(12.5, 40.0)
+    run = Run(RecordedClient(averages=OSError("throttled")), worker)
+    assert (run.state.cpu_utilization, run.state.memory_utilization) == (12.5, 40.0)
+    stopped = Run(RecordedClient(state="stopped"), worker)
+    assert (stopped.state.cpu_utilization, stopped.state.memory_utilization) == (None, None)
+
+
 def test_an_observer_that_fails_keeps_no_other_from_being_called(caplog):
     def fails(data):
         raise RuntimeError("no")

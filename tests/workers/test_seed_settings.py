@@ -6,6 +6,7 @@ import pytest
 
 from wca.errors import ValidationError
 from wca.workers import ApplicationSettings, Settings
+from wca.workers.cml.job_store import JobStoreOptions
 
 
 def test_defaults_are_those_of_the_seed():
@@ -63,14 +64,19 @@ def test_webhooks_are_written_with_commas(text, addresses):
         ("WORKER_METRICS_POLL_INTERVAL", "5m", "='5m': write a whole number"),
         ("WORKER_METRICS_POLL_INTERVAL", "0", "poll_interval is 0: write seconds, at least 1"),
         ("WORKER_NOTIFICATION_WEBHOOKS", '["http://a"]', "write addresses with commas between"),
-        ("WORKER_NOTIFICATION_WEBHOOKS", "slack", "expected an address such as"),
+        ("WORKER_NOTIFICATION_WEBHOOKS", "slack", "the 1. is no address such as"),
         ("BACKGROUND_JOB_STORE", "redis", "write a JSON object"),
         ("BACKGROUND_JOB_STORE", '{"mongo_host": "a"}', "unknown key 'mongo_host': use redis_host"),
         ("BACKGROUND_JOB_STORE", '{"redis_port": 1}', "redis_host is missing"),
         (
             "BACKGROUND_JOB_STORE",
             '{"redis_host": "a", "redis_port": "1"}',
-            "redis_port is '1': write a whole number",
+            "redis_port: write a whole number",
+        ),
+        (
+            "BACKGROUND_JOB_STORE",
+            '{"redis_host": "a", "redis_ssl": 1}',
+            "redis_ssl: write true or false",
         ),
     ],
 )
@@ -78,6 +84,32 @@ def test_what_cannot_be_used_gets_a_sentence(variable, text, said):
     with pytest.raises(ValidationError) as raised:
         Settings.from_environment({variable: text})
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("BACKGROUND_JOB_STORE", '{"redis_host": "a", "redis_password": "12345",}'),
+        ("BACKGROUND_JOB_STORE", '{"redis_host": "a", "redis_password": 12345}'),
+        ("BACKGROUND_JOB_STORE", '{"redis_password": "12345"}'),
+        ("WORKER_NOTIFICATION_WEBHOOKS", "https://hooks.slack.com/services/T0/ 12345"),
+        ("WORKER_NOTIFICATION_WEBHOOKS", "http://a/x,hooks.slack.com/12345"),
+    ],
+)
+def test_no_message_has_a_secret(variable, text):
+    with pytest.raises(ValidationError) as raised:
+        Settings.from_environment({variable: text})
+    assert variable.lower() in str(raised.value).lower()
+    assert "12345" not in str(raised.value)
+
+
+def test_settings_as_text_have_no_secret():
+    settings = Settings(
+        worker_notification_webhooks=["https://hooks.slack.com/services/12345"],
+        background_job_store={"redis_host": "a", "redis_password": "12345"},
+    )
+    assert "12345" not in repr(settings)
+    assert "12345" not in repr(JobStoreOptions(settings.background_job_store))
 
 
 def test_an_application_has_settings_of_its_own():

@@ -72,11 +72,13 @@ class CloudError(Exception):
     Args:
         message: the sentence.
         lasting: whether asking again will not help, as for a missing permission.
+        unanswered: whether what was asked for is perhaps done, since no answer has come.
     """
 
-    def __init__(self, message: str, *, lasting: bool = False) -> None:
+    def __init__(self, message: str, *, lasting: bool = False, unanswered: bool = False) -> None:
         super().__init__(message)
         self.lasting = lasting
+        self.unanswered = unanswered
 
 
 class Cloud(ABC):
@@ -119,7 +121,7 @@ class Cloud(ABC):
         """Do it; returns when EC2 has accepted it.
 
         Raises:
-            CloudError: it was not accepted.
+            CloudError: it was not accepted, or, where it is ``unanswered``, nobody knows.
         """
 
 

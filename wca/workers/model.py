@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 __all__ = [
+    "BEGUN",
+    "UNANSWERED",
     "Action",
     "ActionRecord",
     "Alert",
@@ -329,11 +331,13 @@ class Judgement:
             nothing is known: no data neither fires nor resolves).
         summary: one sentence for people: what, how much, against which bound.
         value: the number it is about; None: there is none.
+        what: names of the several things that hold, such as checks; another one is told of.
     """
 
     active: bool | None
     summary: str = ""
     value: float | None = None
+    what: tuple[str, ...] = ()
 
 
 class AlertState(StrEnum):
@@ -360,6 +364,8 @@ class Alert:
         since: when it was first seen.
         fired_at: when it fired; None: it has not.
         resolved_at: when it was over; None: it is not.
+        what: names of all that has held since it was first seen, where it may be several things.
+        changed_at: when something was added to these while it fires; None: never.
     """
 
     key: str
@@ -373,18 +379,29 @@ class Alert:
     since: float
     fired_at: float | None = None
     resolved_at: float | None = None
+    what: tuple[str, ...] = ()
+    changed_at: float | None = None
+
+
+#: The outcome of an ActionRecord before there is one: an agent that ends now has perhaps done it.
+BEGUN = "begun"
+#: Begins the outcome of what was perhaps done, since the answer was lost.
+UNANSWERED = "failed, perhaps done: "
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRecord:
     """Something that was done to a worker, or would have been.
 
+    What is done has two records, of the same worker, action and time: one that it begins, kept
+    before, and one of what came of it.
+
     Args:
         worker: to whom.
         action: what.
-        at: when.
+        at: when, or when it began.
         reason: the sentence of the alert that asked for it.
-        outcome: ``done``, ``dry run``, or why it was not done.
+        outcome: ``begun``, ``done``, ``dry run``, or why it was not done.
     """
 
     worker: Worker

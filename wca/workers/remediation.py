@@ -7,6 +7,8 @@ from typing import Annotated
 from wca.config.types import Duration, Numeric, Str
 from wca.errors import ValidationError
 from wca.workers.model import (
+    BEGUN,
+    UNANSWERED,
     Action,
     ActionRecord,
     Alert,
@@ -195,14 +197,19 @@ def _tried_since(past: Sequence[ActionRecord], moment: float) -> list[ActionReco
 
 
 def _unfinished(mine: Sequence[ActionRecord]) -> ActionRecord | None:
-    """The stop of a worker that no start has followed; None: there is none."""
+    """The stop of a worker, done or perhaps done, that no start has followed; None: no such."""
     stop = None
     for one in mine:
-        if one.action is Action.STOP and one.outcome == DONE:
+        if one.action is Action.STOP and _perhaps_done(one):
             stop = one
         elif one.action is Action.START and one.outcome in (DONE, _STARTED):
             stop = None
     return stop
+
+
+def _perhaps_done(one: ActionRecord) -> bool:
+    """Whether EC2 has accepted it, or may have, unheard."""
+    return one.outcome in (DONE, BEGUN) or one.outcome.startswith(UNANSWERED)
 
 
 def _begin(alert: Alert) -> float:

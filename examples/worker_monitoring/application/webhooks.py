@@ -3,7 +3,9 @@
 import logging
 import queue
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -34,16 +36,38 @@ class WebhookNotificationHandler(WorkerNotificationHandler):
         super().__init__(cpu_threshold=cpu_threshold, memory_threshold=memory_threshold)
         self._addresses = addresses
         self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue(MOST_WAITING)
-        self._thread = threading.Thread(target=self._post_all, name="webhooks")
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to post."""
+        # A daemon: a webhook that does not answer must not keep the process alive.
+        self._thread = threading.Thread(target=self._post_all, name="webhooks", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Post what waits, then end; blocks."""
+    def close(self, timeout: float = 10.0) -> None:
+        """Post what waits, then end; blocks.
+
+        Args:
+            timeout: seconds for all of it; what is not posted then is lost, which is logged.
+        """
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        end = time.monotonic() + timeout
+        with suppress(queue.Full):
+            self._waiting.put(None, timeout=timeout)
+            thread.join(max(0.0, end - time.monotonic()))
+        if lost := self._drop():
+            log.warning("%d violations were not posted before the end", lost)
         self._waiting.put(None)
-        self._thread.join()
+
+    def _drop(self) -> int:
+        """Take out what waits; how many violations that were."""
+        lost = 0
+        with suppress(queue.Empty):
+            while True:
+                lost += self._waiting.get_nowait() is not None
+        return lost
 
     def _handle_threshold_violation(
         self, worker_id: str, worker_name: str, metric_type: str, value: float, threshold: float

@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import threading
+from dataclasses import replace
 
 from tests.workers.monitoring.fleets import HERE, Book, Fleet, alert_of, watched, worker
 from wca.testing.fleet import FakeLeases, running
+from wca.workers.api import CloudError
 from wca.workers.model import (
     Action,
     ActionRecord,
@@ -14,11 +17,14 @@ from wca.workers.model import (
     Gone,
     InstanceState,
     Reading,
+    Sample,
     Status,
     StatusAnswer,
     Verdict,
+    WorkerState,
 )
 from wca.workers.monitoring.memory_store import MemoryWorkerStore
+from wca.workers.monitoring.watched import Watched
 
 ONE, TWO, FAR = worker(1), worker(2), worker(3, "us-east-1")
 BUSY = {"cpu": Reading(Verdict.VALUE, 95.0, 0.0)}
@@ -106,8 +112,6 @@ async def test_metrics_that_cannot_be_asked_leave_the_state(fleet):
 
 
 def _raise_cloud_error(*_):
-    from wca.workers.api import CloudError
-
     raise CloudError("the permission cloudwatch:GetMetricData is missing", lasting=True)
 
 
@@ -598,9 +602,10 @@ async def test_what_is_planned_is_done_once_and_recorded(fleet):
     await fleet.poll()
     await fleet.poll()
     assert fleet.cloud.acted == [(ONE.instance_id, Action.REBOOT)]
-    (record,) = fleet.store.actions(0.0)
+    begun, record = fleet.store.actions(0.0)
     assert (record.worker, record.action, record.outcome) == (ONE, Action.REBOOT, "done")
     assert record.reason == "w1 is busy"
+    assert begun == replace(record, outcome="begun")
     assert fleet.records == [record]
 
 
@@ -645,8 +650,106 @@ async def test_an_action_that_aws_refuses_is_recorded_with_its_reason(fleet):
     fleet.cloud.readings[ONE.instance_id] = BUSY
     await fleet.monitor.start()
     await fleet.poll()
-    (record,) = fleet.store.actions(0.0)
+    (record,) = fleet.records
     assert record.outcome.startswith("failed: the permission")
+    assert fleet.store.actions(0.0)[-1] == record
+
+
+@watched(ONE, planning=Reboots)
+async def test_an_action_whose_answer_is_lost_is_recorded_as_perhaps_done(fleet):
+    def lost(*_):
+        raise CloudError("no answer within 20 s", unanswered=True)
+
+    fleet.cloud.act = lost
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    assert fleet.store.actions(0.0)[-1].outcome == "failed, perhaps done: no answer within 20 s"
+
+
+class Acts:
+    """An action that takes until it is let."""
+
+    def __init__(self, fleet):
+        self.kept, self._fleet = [], fleet
+        self.entered, self.may_end = threading.Event(), threading.Event()
+
+    def __call__(self, *_):
+        self.kept.append([one.outcome for one in self._fleet.store.actions(0.0)])
+        self.entered.set()
+        assert self.may_end.wait(10)
+
+
+@watched(ONE, planning=Reboots)
+async def test_an_agent_that_is_killed_while_it_acts_has_kept_that_it_began(fleet):
+    fleet.cloud.act = act = Acts(fleet)
+    act.may_end.set()
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    assert act.kept == [["begun"]]
+
+
+@watched(ONE, planning=Reboots)
+async def test_a_poll_that_is_cancelled_while_it_acts_is_recorded_to_the_end(fleet):
+    fleet.cloud.act = act = Acts(fleet)
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.monitor.start()
+    turn = asyncio.create_task(fleet.poll())
+    assert await asyncio.to_thread(act.entered.wait, 10)
+    turn.cancel()
+    await asyncio.wait([turn])
+    act.may_end.set()
+    for _ in range(500):
+        if len(fleet.store.actions(0.0)) == 2:
+            break
+        await asyncio.sleep(0.01)
+    assert [one.outcome for one in fleet.store.actions(0.0)] == ["begun", "done"]
+
+
+class ForgetfulStore(MemoryWorkerStore):
+    """A store that can be read only."""
+
+    def record(self, action):
+        raise OSError("the disk is full")
+
+
+@watched(ONE, planning=Reboots, store=ForgetfulStore)
+async def test_what_cannot_be_kept_is_not_done(fleet):
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    assert fleet.cloud.acted == []
+    assert [one.outcome for one in fleet.records] == [
+        "not done: the store has not kept that it begins"
+    ]
+
+
+class OneForAll(Reboots):
+    """A remediation that acts once on the whole fleet."""
+
+    def plan(self, alert, state, past, now):
+        return None if past else Action.REBOOT
+
+
+@watched(ONE, FAR, planning=OneForAll)
+async def test_shards_that_act_at_once_share_the_limit_of_the_fleet(fleet):
+    fleet.cloud.act = act = Acts(fleet)
+    for one in (ONE, FAR):
+        fleet.cloud.readings[one.instance_id] = BUSY
+    await fleet.monitor.start()
+    turns = [asyncio.create_task(fleet.monitor.poll(key)) for key in fleet.monitor.fleet.shards]
+    await asyncio.wait(turns, timeout=2, return_when=asyncio.FIRST_COMPLETED)
+    act.may_end.set()
+    await asyncio.wait(turns)
+    assert act.kept == [["begun"]]
+
+
+def test_nothing_is_done_about_a_worker_of_which_ec2_has_said_nothing_this_time():
+    memory = Watched(ONE.shard, Book([alert_of(ONE)]), 5.0, {"w1": WorkerState(ONE)})
+    asked, unasked = Sample(ONE, 1.0, running(ONE.instance_id)), Sample(ONE, 1.0, None)
+    assert len(memory.actionable([asked])) == 1
+    assert memory.actionable([unasked]) == []
 
 
 # What is known

@@ -47,7 +47,7 @@ class Channel:
     Args:
         name: in messages.
         notifier: what is told.
-        most_waiting: alerts that wait; beyond that the oldest is dropped.
+        most_waiting: alerts that wait in full; beyond that only the newest state of each does.
         clock: time.
         random: gives numbers from 0 to 1.
     """
@@ -108,7 +108,7 @@ class Channel:
         dropped = self._mailbox.put(alerts)
         self._count(dropped=len(dropped))
         if dropped and not self._dropping:
-            log.error("%s: too many alerts wait, the oldest are dropped", self.name)
+            log.error("%s: too many alerts wait, older ones give way to newer ones", self.name)
         self._dropping = bool(dropped)
 
     def tick(self, now: float, firing: Sequence[Alert]) -> None:

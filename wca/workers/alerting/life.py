@@ -26,7 +26,7 @@ def next_alert(
 
     It is pending while its rule has held for fewer polls than it must, then it fires until the rule
     says that it is over. A judgement that says nothing changes nothing: it neither counts as a poll
-    nor begins the count anew.
+    nor begins the count anew. One with a value between two bounds ends what is pending.
 
     Args:
         rule: which one.
@@ -42,16 +42,22 @@ def next_alert(
         return _begun(rule, judgement, worker, now) if judgement.active else None
     if judgement.active is None:
         if judgement.summary:  # there is a value, between two bounds
+            if alert.state is AlertState.PENDING:
+                return resolved(alert, judgement.summary, now, judgement.value)
             alert = replace(alert, summary=judgement.summary, value=judgement.value)
         return replace(alert, worker=worker)
     if not judgement.active:
         return resolved(replace(alert, worker=worker), judgement.summary, now, judgement.value)
+    new = tuple(one for one in judgement.what if one not in alert.what)
+    told_anew = alert.state is AlertState.FIRING and alert.what and new
     alert = replace(
         alert,
         worker=worker,
         severity=rule.severity,
         summary=judgement.summary,
         value=judgement.value,
+        what=alert.what + new,
+        changed_at=now if told_anew else alert.changed_at,
     )
     return alert if alert.state is AlertState.FIRING else _counted(rule, alert, now)
 
@@ -71,11 +77,16 @@ def resolved(alert: Alert, summary: str, now: float, value: float | None = None)
 def changed(before: Alert | None, after: Alert | None) -> bool:
     """Whether it has to be kept anew, and told where it fires or is over.
 
-    A new number alone is no change: receivers were told, and a restart needs none.
+    A new number alone is no change: receivers were told, and a restart needs none. Another check
+    that fails, or another event that is announced, is one.
     """
     if before is None or after is None:
         return after is not None
-    return (before.state, before.polls) != (after.state, after.polls)
+    return (before.state, before.polls, before.changed_at) != (
+        after.state,
+        after.polls,
+        after.changed_at,
+    )
 
 
 def _begun(rule: Rule, judgement: Judgement, worker: Worker, now: float) -> Alert:
@@ -89,6 +100,7 @@ def _begun(rule: Rule, judgement: Judgement, worker: Worker, now: float) -> Aler
         value=judgement.value,
         polls=0,
         since=now,
+        what=judgement.what,
     )
     return _counted(rule, begun, now)
 

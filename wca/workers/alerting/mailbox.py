@@ -1,12 +1,15 @@
 """Alerts that wait for one receiver."""
 
 import threading
-from collections import Counter, deque
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 
 from wca.workers.model import Alert, AlertState
 
 __all__ = ["Mailbox"]
+
+#: How many times ``most`` wait in all; only a receiver that is away for days comes near.
+_IN_ALL = 100
 
 
 class Mailbox:
@@ -21,7 +24,10 @@ class Mailbox:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._news: deque[Alert] = deque()
+        #: In their order, by their numbers; and the number of the newest of each key.
+        self._news: OrderedDict[int, Alert] = OrderedDict()
+        self._newest: dict[str, int] = {}
+        self._number = 0
         self._again: dict[str, Alert] = {}
         #: News that are being sent, and how many news of each worker are not settled yet.
         self._sending: list[Alert] = []
@@ -39,18 +45,34 @@ class Mailbox:
         Returns:
             Those that gave way.
         """
-        dropped = []
+        gave_way: list[Alert] = []
         with self._changed:
             for alert in alerts:
-                self._news.append(alert)
+                gave_way += self._make_room(alert)
+                self._number += 1
+                self._news[self._number] = alert
+                self._newest[alert.key] = self._number
                 self._untold[alert.worker.id] += 1
                 if alert.state is AlertState.RESOLVED:
                     self._again.pop(alert.key, None)
-            while len(self._news) > self._most:
-                dropped.append(self._news.popleft())
-            self._settle(dropped)
             self._changed.notify_all()
-        return dropped
+        return gave_way
+
+    def _make_room(self, alert: Alert) -> list[Alert]:
+        """Take out what gives way to an alert."""
+        if len(self._news) < self._most:
+            return []
+        older = self._news.pop(self._newest.get(alert.key, 0), None)
+        if older is not None:
+            self._settle([older])
+            return [older]
+        return [self._next_news()] if len(self._news) >= self._most * _IN_ALL else []
+
+    def _next_news(self) -> Alert:
+        number, alert = self._news.popitem(last=False)
+        if self._newest[alert.key] == number:
+            del self._newest[alert.key]
+        return alert
 
     def put_again(self, firing: Iterable[Alert]) -> None:
         """These are to be sent again, in place of those that still wait for it."""
@@ -73,12 +95,16 @@ class Mailbox:
         taken: dict[str, Alert] = {}
         with self._changed:
             news = bool(self._news)
-            waiting = self._news or deque(self._again.values())
-            while waiting and len(taken) < most and waiting[0].key not in taken:
-                alert = waiting.popleft()
+            while self._news and len(taken) < most:
+                if next(iter(self._news.values())).key in taken:
+                    break
+                alert = self._next_news()
                 taken[alert.key] = alert
                 self._again.pop(alert.key, None)
-            self._sending = list(taken.values()) if news else []
+            self._sending = list(taken.values())
+            while self._again and not news and len(taken) < most:
+                key = next(iter(self._again))
+                taken[key] = self._again.pop(key)
         return list(taken.values())
 
     def settled(self) -> None:
@@ -110,4 +136,5 @@ class Mailbox:
         with self._changed:
             left = len(self._news)
             self._news.clear()
+            self._newest.clear()
             return left

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from wca.clock import Clock, SystemClock
 from wca.workers.alerting.channel import Channel, Counts
+from wca.workers.alerting.held import Held
 from wca.workers.api import Notifier
 from wca.workers.model import Alert, AlertState
 
 __all__ = ["MOST_WAITING", "Notifications"]
 
-#: Alerts that wait for one notifier.
+#: Alerts that wait in full for one notifier.
 MOST_WAITING = 1000
 
 
@@ -22,7 +23,8 @@ class Notifications:
 
     Args:
         notifiers: all of a configuration.
-        most_waiting: alerts that wait for one of them; beyond that the oldest is dropped.
+        most_waiting: alerts that wait in full for one of them; beyond that only the newest state
+            of each alert does.
         clock: time.
         chance: gives numbers from 0 to 1, so that several agents do not come back at once.
     """
@@ -36,6 +38,7 @@ class Notifications:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._clock = clock or SystemClock()
+        self._held = Held()
         self._channels = [
             Channel(name, notifier, most_waiting, self._clock, chance)
             for name, notifier in zip(_names(notifiers), notifiers, strict=True)
@@ -49,13 +52,17 @@ class Notifications:
     def tell(self, alerts: Sequence[Alert]) -> None:
         """Take alerts that have changed, as an AlertBook returns them; never waits.
 
-        Pending ones, and those that are over without having fired, are nothing to tell.
+        Pending ones, and those that are over without having fired, are nothing to tell. What fires
+        and is over at once, as of an instance that has ended, is told as over after an hour.
         """
         news = [
             alert
             for alert in alerts
             if alert.state is not AlertState.PENDING and alert.fired_at is not None
         ]
+        self._tell(self._held.told(news, self._clock.monotonic()))
+
+    def _tell(self, news: Sequence[Alert]) -> None:
         if news:
             for channel in self._channels:
                 channel.tell(news)
@@ -67,6 +74,8 @@ class Notifications:
             now: seconds of a clock, always the same.
             firing: all alerts that fire.
         """
+        self._tell(self._held.due(self._clock.monotonic()))
+        firing = [*firing, *self._held.firing()]
         for channel in self._channels:
             channel.tick(now, firing)
 
@@ -76,6 +85,7 @@ class Notifications:
         Args:
             timeout: seconds for all of it; what is not sent then is counted and logged.
         """
+        self._tell(self._held.due(float("inf")))
         end = self._clock.monotonic() + timeout
         for channel in self._channels:
             channel.hurry(end)
@@ -96,7 +106,8 @@ class Notifications:
         What is kept of them can wait until they are told: then a restart finds it anew, and an
         alert is not lost with a process that was killed before it was sent.
         """
-        return {worker_id for channel in self._channels for worker_id in channel.untold()}
+        untold = self._held.worker_ids() if self._channels else set()
+        return untold.union(*(channel.untold() for channel in self._channels))
 
     def failing(self) -> Mapping[str, str]:
         """Why a notifier is not taken from, by its name; those that work are left out."""

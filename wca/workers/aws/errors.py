@@ -24,6 +24,8 @@ class Kind(enum.StrEnum):
 
 #: Kinds that somebody must mend: asking again does not help.
 _LASTING = frozenset({Kind.DENIED, Kind.CREDENTIALS, Kind.REGION})
+#: Kinds after which AWS may have done what it was asked for.
+_UNANSWERED = frozenset({Kind.UNREACHABLE, Kind.FAILED})
 
 _THROTTLED = frozenset(
     {
@@ -84,7 +86,7 @@ class AwsError(CloudError):
     """
 
     def __init__(self, message: str, kind: Kind, code: str = "", told: str = "") -> None:
-        super().__init__(message, lasting=kind in _LASTING)
+        super().__init__(message, lasting=kind in _LASTING, unanswered=kind in _UNANSWERED)
         self.kind = kind
         self.code = code
         self.told = told

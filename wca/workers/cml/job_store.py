@@ -1,7 +1,7 @@
 """Where APScheduler keeps tasks, as ``Settings.background_job_store`` says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from wca.errors import StartError, ValidationError
@@ -34,7 +34,7 @@ class JobStoreOptions:
             missing.
     """
 
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
 
     def __post_init__(self) -> None:
         for key, value in self.values.items():
@@ -45,9 +45,7 @@ class JobStoreOptions:
                     "it empty for a store in memory"
                 )
             if type(value) is not kind:
-                raise ValidationError(
-                    f"background_job_store: {key} is {value!r}: write a {_WORDS[kind]}"
-                )
+                raise ValidationError(f"background_job_store: {key}: write {_WORDS[kind]}")
         if self.values and not self.values.get("redis_host"):
             raise ValidationError("background_job_store: redis_host is missing")
 
@@ -95,4 +93,4 @@ class JobStoreOptions:
         return store
 
 
-_WORDS = {str: "text", int: "whole number", bool: "true or false"}
+_WORDS = {str: "a text", int: "a whole number", bool: "true or false"}

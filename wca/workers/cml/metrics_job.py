@@ -152,6 +152,7 @@ class WorkerMetricsCollectionJob(RecurrentBackgroundJob):
         now = datetime.now(UTC)
         cpu = used.avg_cpu_utilization if used is not None else None
         memory = used.avg_memory_utilization if used is not None else None
+        unasked = used is None and status is CMLWorkerStatus.RUNNING  # nothing is known, not: none
         works = (cpu is not None and cpu > IDLE_CPU) or worker.state.active_labs_count > 0
         changed = worker.update_status(status, now)
         current.set_attribute("status_changed", changed)
@@ -159,8 +160,8 @@ class WorkerMetricsCollectionJob(RecurrentBackgroundJob):
             str(checks["instance_status_check"]), str(checks["ec2_system_status_check"])
         )
         measured = worker.update_telemetry(
-            cpu_utilization=cpu,
-            memory_utilization=memory,
+            cpu_utilization=worker.state.cpu_utilization if unasked else cpu,
+            memory_utilization=worker.state.memory_utilization if unasked else memory,
             last_activity_at=now if works and status is CMLWorkerStatus.RUNNING else None,
             at=now,
         )

@@ -41,7 +41,9 @@ class ApplicationSettings:
                 try:
                     given[one.name] = read(environ[variable].strip())
                 except ValueError as error:
-                    raise ValidationError(f"{variable}={environ[variable]!r}: {error}") from None
+                    # An object may hold a password.
+                    got = "" if read is _dict else f"={environ[variable]!r}"
+                    raise ValidationError(f"{variable}{got}: {error}") from None
         return cls(**given)
 
 
@@ -56,8 +58,8 @@ class Settings(ApplicationSettings):
     Args:
         worker_monitoring_enabled: whether anything is monitored.
         worker_metrics_poll_interval: seconds between two polls of a worker.
-        worker_notification_webhooks: addresses that are told of violations.
-        background_job_store: where tasks are kept: a Redis, or empty for memory.
+        worker_notification_webhooks: addresses that are told of violations; secrets, in no message.
+        background_job_store: where tasks are kept: a Redis, or empty for memory; in no message.
 
     Raises:
         ValidationError: a value cannot be used.
@@ -65,8 +67,8 @@ class Settings(ApplicationSettings):
 
     worker_monitoring_enabled: bool = True
     worker_metrics_poll_interval: int = 300
-    worker_notification_webhooks: list[str] = field(default_factory=list)
-    background_job_store: dict[str, Any] = field(default_factory=_store)
+    worker_notification_webhooks: list[str] = field(default_factory=list, repr=False)
+    background_job_store: dict[str, Any] = field(default_factory=_store, repr=False)
 
     def __post_init__(self) -> None:
         if self.worker_metrics_poll_interval < 1:
@@ -74,12 +76,13 @@ class Settings(ApplicationSettings):
                 f"worker_metrics_poll_interval is {self.worker_metrics_poll_interval}: write "
                 "seconds, at least 1"
             )
-        for address in self.worker_notification_webhooks:
+        for number, address in enumerate(self.worker_notification_webhooks, 1):
             try:
                 Url().check(address)
-            except ValidationError as error:
+            except ValidationError:  # its words repeat the address, which is a secret
                 raise ValidationError(
-                    f"worker_notification_webhooks: {error}: write addresses with commas between"
+                    f"worker_notification_webhooks: the {number}. is no address such as "
+                    "https://example.org/path: write addresses with commas between"
                 ) from None
         JobStoreOptions(self.background_job_store)
 

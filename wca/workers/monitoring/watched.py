@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wca.workers.model import Alert, Sample, Shard, Worker, WorkerState
+from wca.workers.model import Alert, Sample, Shard, Status, Worker, WorkerState
 from wca.workers.monitoring.parts import Judging
 from wca.workers.monitoring.states import has_ended, next_state
 
@@ -92,11 +92,14 @@ class Watched:
         return Findings(self.shard, samples, states, alerts, ended, self.book.firing())
 
     def actionable(self, samples: Sequence[Sample]) -> list[tuple[WorkerState, Sequence[Alert]]]:
-        """What is known of the workers of these samples, and alerts that may be acted on."""
+        """What is known of the workers of these samples, and alerts that may be acted on.
+
+        Without those of which EC2 has said nothing this time: what was known of them may be over.
+        """
         return [
             (self.states[sample.worker.id], self.book.actionable(sample))
             for sample in samples
-            if sample.worker.id in self.states
+            if sample.worker.id in self.states and isinstance(sample.status, Status)
         ]
 
     def leave(self, workers: Sequence[Worker]) -> Findings:

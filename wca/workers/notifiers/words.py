@@ -17,9 +17,11 @@ def rfc3339(moment: float) -> str:
 
 
 def happened_at(alert: Alert) -> float:
-    """When it fired, or was over."""
+    """When it fired, has changed since, or was over."""
     if alert.state is AlertState.RESOLVED and alert.resolved_at is not None:
         return alert.resolved_at
+    if alert.changed_at is not None:
+        return alert.changed_at
     return alert.fired_at if alert.fired_at is not None else alert.since
 
 

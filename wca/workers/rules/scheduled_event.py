@@ -44,7 +44,9 @@ class ScheduledEventRule(Rule):
         if not events:
             return Judgement(active=False, summary=f"no event is announced for {title} any more")
         return Judgement(
-            active=True, summary=f"EC2 has announced for {title}: {'; '.join(map(_words, events))}"
+            active=True,
+            summary=f"EC2 has announced for {title}: {'; '.join(map(_words, events))}",
+            what=tuple(event.id or event.code for event in events),
         )
 
 

@@ -68,7 +68,9 @@ class StatusCheckRule(Rule):
         if impaired:
             checks = "check is" if len(impaired) == 1 else "checks are"
             return Judgement(
-                active=True, summary=f"the {' and '.join(impaired)} {checks} impaired on {title}"
+                active=True,
+                summary=f"the {' and '.join(impaired)} {checks} impaired on {title}",
+                what=tuple(impaired),
             )
         if any(word in _UNDECIDED for word in said.values()):
             return Judgement(None)
