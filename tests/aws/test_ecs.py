@@ -111,6 +111,18 @@ def test_a_container_that_began_anew_or_has_no_numbers_yet_counts_from_the_next_
     assert endpoint.read(probe)[CPU] == pytest.approx(1.0)
 
 
+def test_a_container_of_which_nothing_new_is_told_uses_what_it_did(endpoint):
+    probe = endpoint.attach()
+    endpoint.read(probe)
+    endpoint.go(2, a=0.1, b=0.2)
+    assert endpoint.read(probe)[CPU] == pytest.approx(0.3 / 0.5)
+    endpoint.go(3, a=0.05)
+    assert endpoint.read(probe)[CPU] == pytest.approx(0.25 / 0.5)
+    endpoint.go(4, a=0.05, b=0.2)  # b: in two seconds
+    assert endpoint.read(probe)[CPU] == pytest.approx(0.15 / 0.5)
+    assert endpoint.read(probe)[CPU] == pytest.approx(0.15 / 0.5)
+
+
 def test_numbers_that_have_not_changed_give_no_cpu(endpoint):
     probe = endpoint.attach()
     endpoint.read(probe)

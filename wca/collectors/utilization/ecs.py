@@ -74,17 +74,16 @@ class _Probe:
         self._uri = uri
         task = self._ask("/task")
         self._cpus, self._memory = _limits(task)
-        self._growth: dict[str, Growth] = {}
+        self._used: dict[str, _Cores] = {}
 
     def read(self, out: Measurements) -> None:
         """Add the ratios that can be told. Raises WcaError where nothing answers."""
         stats = {name: one for name, one in self._ask("/task/stats").items() if one}
-        known, self._growth = self._growth, {}
+        self._used = {name: self._used.get(name) or _Cores() for name in stats}
         cores: float | None = None
         memory = 0.0
         for name, one in stats.items():
-            growth = self._growth[name] = known.get(name) or Growth()
-            used = _cores(one, growth)
+            used = self._used[name].of(one)
             if used is not None:
                 cores = (cores or 0.0) + used
             memory += _working_set(one)
@@ -109,6 +108,27 @@ class _Probe:
         return found
 
 
+class _Cores:
+    """Cores that a container uses, by the newest of its readings: each is at a time of its own."""
+
+    def __init__(self) -> None:
+        self._growth = Growth()
+        self._moment: float | None = None
+        self._cores: float | None = None
+
+    def of(self, stats: Mapping[str, Any]) -> float | None:
+        """Between the newest reading and the one before; None: there is none, or it began anew."""
+        usage = _mapping(_mapping(stats.get("cpu_stats")).get("cpu_usage")).get("total_usage")
+        moment = _moment(stats.get("read"))
+        if usage is None or moment is None:
+            return None
+        if moment != self._moment:
+            self._moment = moment
+            grown = self._growth.since(moment, _number(usage) / 1e9)
+            self._cores = None if grown is None else grown[1] / grown[0]
+        return self._cores
+
+
 def _limits(task: Mapping[str, Any]) -> tuple[float, float]:
     """Cores and bytes of the task; 0 where nobody says."""
     own = _mapping(task.get("Limits"))
@@ -120,16 +140,6 @@ def _limits(task: Mapping[str, Any]) -> tuple[float, float]:
     cpus = _number(own.get("CPU")) or sum(_number(one.get("CPU")) for one in containers) / 1024
     memory = _number(own.get("Memory")) or sum(_number(one.get("Memory")) for one in containers)
     return cpus, memory * _MIB
-
-
-def _cores(stats: Mapping[str, Any], growth: Growth) -> float | None:
-    """Cores in use since the reading before, by the times that the answer tells."""
-    usage = _mapping(_mapping(stats.get("cpu_stats")).get("cpu_usage")).get("total_usage")
-    moment = _moment(stats.get("read"))
-    if usage is None or moment is None:
-        return None
-    grown = growth.since(moment, _number(usage) / 1e9)
-    return None if grown is None else grown[1] / grown[0]
 
 
 def _working_set(stats: Mapping[str, Any]) -> float:
