@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -19,6 +19,8 @@ __all__ = ["EcsUtilizationCollector"]
 _CPU, _MEMORY = "ecs_cpu_utilization_ratio", "ecs_mem_utilization_ratio"
 _VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"
 _MIB = 1 << 20
+#: The type of the container that only holds the network of the others, and has no limits.
+_PAUSE = "CNI_PAUSE"
 #: Docker writes nine digits of a second, of which Python takes six.
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 #: Page cache that can be taken back at once, as cgroup v2 and v1 call it.
@@ -29,8 +31,10 @@ class EcsUtilizationCollector(Collector):
     """CPU time and memory of all containers of an ECS task, as parts of the task's limits.
 
     The agent is one container of the task: what it tells is the task's, on Fargate and on EC2.
-    Without a limit of the task, those of its containers count together. A container that is new, or
-    began anew, has no CPU number for one reading. ECS itself looks about once in a second.
+    Without a limit of the task, those of its containers count together if each has one, otherwise
+    those of the machine; what a container uses beyond its shares of CPU time is all of it, here. A
+    container that is new, or began anew, has no CPU number for one reading. ECS itself looks about
+    once in a second.
 
     Source: task metadata endpoint version 4, ``/task`` and ``/task/stats``.
 
@@ -89,10 +93,10 @@ class _Probe:
             memory += _working_set(one)
         limit = self._cpus or max((_online(one) for one in stats.values()), default=0.0)
         if cores is not None and limit:
-            out[_CPU] = cores / limit
+            out[_CPU] = min(1.0, cores / limit)
         bytes_ = self._memory or max((_memory_limit(one) for one in stats.values()), default=0.0)
         if stats and bytes_:
-            out[_MEMORY] = memory / bytes_
+            out[_MEMORY] = min(1.0, memory / bytes_)
 
     def close(self) -> None:
         """Close the connection; safe twice."""
@@ -133,13 +137,19 @@ def _limits(task: Mapping[str, Any]) -> tuple[float, float]:
     """Cores and bytes of the task; 0 where nobody says."""
     own = _mapping(task.get("Limits"))
     containers = [
-        _mapping(_mapping(one).get("Limits"))
+        _mapping(one.get("Limits"))
         for one in task.get("Containers") or []
-        if isinstance(one, Mapping)
+        if isinstance(one, Mapping) and one.get("Type") != _PAUSE
     ]
-    cpus = _number(own.get("CPU")) or sum(_number(one.get("CPU")) for one in containers) / 1024
-    memory = _number(own.get("Memory")) or sum(_number(one.get("Memory")) for one in containers)
+    cpus = _number(own.get("CPU")) or _sum_of_all(containers, "CPU") / 1024
+    memory = _number(own.get("Memory")) or _sum_of_all(containers, "Memory")
     return cpus, memory * _MIB
+
+
+def _sum_of_all(containers: Sequence[Mapping[str, Any]], name: str) -> float:
+    """The sum of a limit that every container has; otherwise 0, as those without may use more."""
+    limits = [_number(one.get(name)) for one in containers]
+    return sum(limits) if all(limits) else 0.0
 
 
 def _working_set(stats: Mapping[str, Any]) -> float:
