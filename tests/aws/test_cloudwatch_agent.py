@@ -259,6 +259,7 @@ def test_rust_log_in_words_of_our_own():
         (("-n", ""), "is no namespace"),
         (("--region", "no region"), "AWS cannot be used: "),
         (("--endpoint-url", "localhost"), "endpoint_url"),
+        (("--endpoint-url", "http://user:pw@localhost"), "has a user name or a password in it"),
         (("--spool", "/proc/nowhere/spool"), "/proc/nowhere"),
         (("-n", "AWS/EC2"), "namespaces with AWS/ are those of AWS"),
         (("--shutdown-timeout", "1"), "shutdown_timeout"),

@@ -265,6 +265,30 @@ def test_after_two_retries_a_request_is_skipped_and_the_next_one_goes_on(aws, ca
     assert (publish.storage.lost_at_end, publish.storage.unsent) == (0, [])
 
 
+@pytest.mark.parametrize("code", ["InvalidSignatureException", "SomethingNew"])
+def test_what_aws_quotes_of_a_request_does_not_reach_the_log(aws, caplog, code):
+    """The text is that of AWS for a signature that does not match, with the token of a session."""
+    quoted = "The Canonical String should have been 'POST x-amz-security-token:TOKEN-OF-A-ROLE'"
+    aws.faults.extend([Fault(403, code, message=quoted)] * 3)
+    publish = Publishing()
+    publish(gauge())
+    until(lambda: "not published" in caplog.text)
+    publish.close()
+    assert f"{code}: AWS does not accept the key" in caplog.text
+    assert "TOKEN-OF-A-ROLE" not in caplog.text
+
+
+def test_an_address_with_a_password_is_refused_without_telling_it(aws, monkeypatch):
+    url = aws.url.replace("://", "://user:PASSWORD@")
+    with pytest.raises(ValidationError, match="has a user name or a password in it") as refused:
+        CloudWatchStorage("Test", endpoint_url=url)
+    assert "PASSWORD" not in str(refused.value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    with pytest.raises(StartError, match="has a user name or a password in it") as refused:
+        CloudWatchStorage("Test").start()
+    assert "PASSWORD" not in str(refused.value)
+
+
 def test_what_could_not_be_published_at_the_end_has_a_name(aws):
     aws.down = Fault(503, "ServiceUnavailable")
     publish = Publishing(queue={"first_retry": 10})
