@@ -303,6 +303,14 @@ def test_what_could_not_be_published_at_the_end_has_a_name(aws):
     assert re.fullmatch(r"m0, m1, m2, m3, m4 and 2 others of \S+:00Z", second)
 
 
+def test_what_is_given_up_at_the_end_counts_whatever_the_reason(aws):
+    aws.faults.append(Fault(413, "RequestEntityTooLarge", delay=0.3))
+    publish = Publishing()
+    publish(gauge("cpu"), gauge("mem"))
+    publish.close()
+    assert publish.storage.lost_at_end == 2
+
+
 def test_of_an_endless_outage_the_newest_hundred_requests_are_told():
     unsent = Unsent()
     parcels = [

@@ -191,7 +191,8 @@ def runner_of(options: AgentOptions, log_levels: list[str]) -> "MeasurementRunne
     from wca.config import load_text
     from wca.runners import MeasurementRunner
 
-    configure_logging({"wca": "ERROR", **_levels(log_levels)})
+    everything = ""  # libraries, too
+    configure_logging({everything: "ERROR", "wca": "ERROR", **_levels(log_levels)})
     text = configuration_of(options)
     runner = load_text(text, load_registry([]), name="wca cloudwatch-agent").runner
     assert isinstance(runner, MeasurementRunner)  # noqa: S101 - the text says so

@@ -136,7 +136,8 @@ class CloudWatchTarget:
             return Refused(sentence_of(error))
         except ValueError as error:
             return Refused(str(error), label="failed")
-        except BotoCoreError as error:  # no connection, no answer, no credentials
+        except (BotoCoreError, RuntimeError) as error:
+            # No connection, no answer, no credentials; RuntimeError: new ones that have expired.
             return Unavailable(sentence_of(error))
         self._failed = ("", 0)
         return None
