@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if not command:
         raise UsageError("wca exec: say what to run: wca exec [options] -- PROGRAM ARGUMENTS")
     options = options_of(args, outside=Scope.TREE)
-    runner = runner_of(options, args.log_levels)
+    runner = runner_of(options, args, outside=Scope.TREE)
     parent = Parent(runner, options.shutdown_timeout)
     try:
         code = parent.run(command, os.environ)
