@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -157,6 +158,15 @@ def test_a_dry_run_needs_no_variables_and_makes_no_call():
     line = r"Test \d{4}-\d\d-\d\dT[\d:]{8}Z \w+\{ServiceName=web\} [\d.e-]+ Percent"
     assert all(re.fullmatch(line, one) for one in out.splitlines())
     assert "CPUUtilization{" in out
+
+
+def test_a_dry_run_shows_each_line_at_once_in_a_pipe_as_well():
+    process = agent(*FAST, "--dry-run")
+    readable, _, _ = select.select([process.stdout], [], [], 20)
+    assert readable, "nothing is shown while it runs"
+    assert process.stdout.readline().startswith("Test ")
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == 0
 
 
 @pytest.mark.parametrize("dry", [False, True])

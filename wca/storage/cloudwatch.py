@@ -114,7 +114,7 @@ class CloudWatchStorage(NetworkStorage):
         #: Samples that were given up because the storage was closed.
         self.lost_at_end = 0
         self._cloudwatch: Preview | CloudWatchTarget = (
-            Preview(write or print)
+            Preview(write or functools.partial(print, flush=True))
             if dry_run
             else CloudWatchTarget(
                 given or functools.partial(make_client, options), retries, self._unsent
