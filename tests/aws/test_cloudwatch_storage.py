@@ -14,7 +14,7 @@ from tests.aws.test_cloudwatch_agent import until
 from wca.errors import FailedDeliveryException, StartError, ValidationError
 from wca.metrics import Metric
 from wca.storage import CloudWatchStorage
-from wca.storage.cloudwatch_client.datum import MergedInto
+from wca.storage.cloudwatch_client.datum import Datum, MergedInto
 from wca.storage.cloudwatch_client.datums import Datums
 from wca.storage.cloudwatch_client.naming import naming
 from wca.storage.cloudwatch_client.unsent import Unsent
@@ -165,6 +165,15 @@ def test_four_metrics_are_the_statistic_set_that_they_are_parts_of(aws):
     (datum,) = aws.data()
     assert datum["MetricName"] == "cpu"
     assert list(datum["StatisticValues"].values()) == [60, 600, 2, 20]
+
+
+def test_data_are_not_compared_with_one_another_however_many_there_are(monkeypatch):
+    compared = "data are compared with one another"
+    monkeypatch.setattr(Datum, "__eq__", lambda *_: pytest.fail(compared))
+    datums, rejected = Datums(naming(None, None, None)).of(
+        [gauge(f"m{n}", timestamp=0.0) for n in range(20_000)], 0.0
+    )
+    assert (len(datums), rejected) == (20_000, [])
 
 
 def test_of_a_counter_its_growth_is_sent(aws):

@@ -88,9 +88,11 @@ class Datums:
                     self._add(found, metric, value, now)
             except ValidationError as error:
                 rejected.append(Rejected(metric, str(error)))
-        whole = [one for one in found.values() if len(one.statistics) in (0, len(_SET))]
+        whole: list[Datum] = []
         for datum in found.values():
-            if datum not in whole:
+            if len(datum.statistics) in (0, len(_SET)):
+                whole.append(datum)
+            else:
                 told = f"of the statistic set {datum.name} parts are missing"
                 rejected += [Rejected(metric, told) for metric in datum.metrics]
         if whole:  # a first reading is neither lost nor refused: it is in the growth to come
