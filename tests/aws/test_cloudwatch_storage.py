@@ -232,6 +232,24 @@ def test_what_cloudwatch_would_refuse_costs_that_sample_only(aws, metric):
     assert [one["MetricName"] for one in aws.data()] == ["good"]
 
 
+def test_a_value_that_its_factor_makes_too_large_costs_that_sample_only(aws):
+    publish = Publishing(metrics={"cpu": {"factor": 100}})
+    publish(gauge("cpu", 2.0**359), gauge("good"))
+    books = publish.close()
+    assert (books["delivered"], books["rejected"]) == (1, 1)
+    assert [one["MetricName"] for one in aws.data()] == ["good"]
+
+
+def test_values_whose_sum_is_too_large_cost_their_metric_only(aws):
+    publish = Publishing()
+    now = time.time()
+    publish(*[gauge("cpu", 1.7 * 2.0**359, timestamp=now)] * 2, gauge("good", timestamp=now))
+    books = publish.close()
+    assert (books["delivered"], books["rejected"]) == (1, 2)
+    assert [one["MetricName"] for one in aws.data()] == ["good"]
+    assert aws.refused == []
+
+
 def test_an_empty_label_is_no_dimension(aws):
     publish = Publishing(label_dimensions=["task_name"])
     publish(gauge(task_name=""))
