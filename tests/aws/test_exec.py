@@ -104,7 +104,8 @@ def test_with_a_dead_endpoint_its_code_stays_and_what_is_lost_has_a_name(aws):
     assert code == 6
     assert time.monotonic() - begin < 8
     assert re.search(r"MemoryUtilization of \S+:00Z", errors)
-    assert "lost" in errors
+    assert "data points were not published and are lost" in errors
+    assert "could not be published in" not in errors
 
 
 def test_a_program_that_is_not_there_is_told_as_a_shell_does(aws):

@@ -60,7 +60,7 @@ class Parent:
         measuring.start()
         status = supervise(pid, reap=True)
         # Signals stay blocked: a second one must not keep the last data from going out.
-        self._runner.stop()
+        self._runner.stop(self._shutdown_timeout)
         measuring.join(self._shutdown_timeout + _MARGIN)
         if measuring.is_alive():
             log.error("the last data could not be published in %g s", self._shutdown_timeout)
