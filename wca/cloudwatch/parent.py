@@ -55,7 +55,8 @@ class Parent:
             CannotRunError: it cannot be started.
         """
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        pid = spawn(command, environment, mask, {}, program="wca exec")
+        # Apart: an init that signals our whole group would tell the program, and then we again.
+        pid = spawn(command, environment, mask, {}, program="wca exec", apart=True)
         measuring = threading.Thread(target=self._measure, name="agent", daemon=True)
         measuring.start()
         status = supervise(pid, reap=True)
