@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from wca.storage.cloudwatch_client.datums import Datums
 from wca.storage.cloudwatch_client.naming import naming
 from wca.storage.cloudwatch_client.unsent import Unsent
 from wca.storage.delivery import Parcel
+from wca.storage.network import MAX_SPOOL_AGE, MAX_SPOOL_BYTES
 
 QUICK = {"first_retry": 0.01, "longest_retry": 0.02}
 
@@ -351,6 +353,12 @@ def test_of_an_endless_outage_the_newest_hundred_requests_are_told():
     unsent.settle(parcels[150])
     unsent.settle(parcels[0])
     assert unsent.subjects()[0] == "m of 1970-01-01T00:02:31Z"
+
+
+def test_what_the_document_says_of_a_spool_is_what_a_spool_does_when_nothing_else_is_said():
+    text = (Path(__file__).parents[2] / "docs" / "cloudwatch.md").read_text()
+    assert (MAX_SPOOL_AGE, MAX_SPOOL_BYTES) == (7 * 86_400, 1 << 30)
+    assert "for seven days, in a file of 1 GiB at most" in text.replace("\n", " ")
 
 
 def test_with_a_spool_nothing_is_skipped(aws, tmp_path):
