@@ -61,11 +61,11 @@ def check_level(level: object) -> str:
 def configure_logging(levels: Mapping[str, str], stream: TextIO | None = None) -> None:
     """Send all log lines to one stream and set the levels of the named loggers.
 
-    Everything that is not named logs warnings and worse. Calling it again replaces the handler;
-    levels set before stay.
+    Everything that is not named logs warnings and worse, unless the levels say otherwise. Calling
+    it again replaces the handler; levels set before stay.
 
     Args:
-        levels: logger name to level name.
+        levels: logger name to level name; the empty name is everything that is not named.
         stream: where lines go; standard error when None.
     """
     handler = _handler(sys.stderr if stream is None else stream)

@@ -2,7 +2,11 @@
 
 import http.server
 import json
+import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -10,6 +14,7 @@ import pytest
 
 from tests.aws.test_cloudwatch_agent import agent, ended, until
 from tests.aws.test_ecs import CONTAINER, MIB, TASK
+from tests.services import missing
 
 MORE = ("--period", "1", "--resolution", "1", "--sample-interval", "0.2")
 #: Cores that the two containers of the task use.
@@ -107,6 +112,32 @@ def test_in_a_group_at_its_quota_the_container_is_at_100_percent(aws, real_cgrou
     in_use = 100 * (used - inactive) / (200 * MIB)
     assert middle["MemoryUtilization"] == [pytest.approx(in_use, abs=8)] * 2
     assert max(middle["MemoryUtilization"]) < 100 * used / (200 * MIB) - 8
+
+
+def test_a_scope_that_was_given_and_has_no_source_is_refused():
+    code, out, errors = ended(agent(*MORE, "--dry-run", "--scope", "task"))
+    assert (code, out) == (2, "")
+    assert "--scope task: nothing can be measured here: this is no ECS task" in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_in_a_container_without_cgroups_the_machine_is_measured_and_that_is_said(monkeypatch):
+    if os.geteuid() != 0:
+        missing("mount namespaces need root")
+    hidden = 'umount -R -l /sys/fs/cgroup && exec "$@"'
+    command = [sys.executable, "-m", "wca", "cloudwatch-agent", "-n", "Test", "-s", "web", *MORE]
+    monkeypatch.delenv("ECS_CONTAINER_METADATA_URI_V4", raising=False)
+    monkeypatch.setenv("container", "podman")
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", hidden, "sh", *command, "--dry-run", "--iterations", "3"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    (line,) = done.stderr.splitlines()
+    assert re.search(r" ERROR .*--scope container: .*: measuring --scope host instead", line)
+    assert done.returncode == 0
+    assert "MemoryUtilization{ServiceName=web}" in done.stdout
 
 
 def _limit(cgroup, cores, size):

@@ -1,5 +1,6 @@
 """The CloudWatch agent and signals that come while it starts, and what it asks the kernel for."""
 
+import argparse
 import re
 import shutil
 import signal
@@ -10,17 +11,20 @@ import time
 import pytest
 
 from tests.aws.test_cloudwatch_agent import FAST, agent, ended, ticked, until
+from tests.aws.test_exec import exec_command, start
 from tests.services import missing
+from wca.commands.exec import run as run_exec
+from wca.errors import UsageError
 
 TWELVE = ("--iterations", "12")
 HOST = ("--sample-interval", "0.1", "--scope", "host")
 
 
-def mask(process, name):
-    """Whether SIGTERM is in one of the kernel's masks of a process: ``SigBlk``, ``SigCgt``."""
+def mask(process, name, number=signal.SIGTERM):
+    """Whether a signal is in one of the kernel's masks of a process: ``SigBlk``, ``SigCgt``."""
     with open(f"/proc/{process.pid}/status") as file:
         bits = int(re.search(rf"^{name}:\s*(\w+)", file.read(), re.MULTILINE)[1], 16)
-    return bool(bits >> (signal.SIGTERM - 1) & 1)
+    return bool(bits >> (number - 1) & 1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -31,6 +35,30 @@ def test_a_signal_during_the_start_ends_it_cleanly(aws, number, later):
     time.sleep(later)
     process.send_signal(number)
     assert ended(process) == (0, "", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("later", [0.0, 0.1, 0.4])
+def test_a_signal_during_the_start_of_exec_is_for_the_program(aws, number, later):
+    process = start(aws, exec_command("sleep", "20"))
+    until(lambda: mask(process, "SigBlk", number))
+    time.sleep(later)
+    process.send_signal(number)
+    assert ended(process)[0] == 128 + number
+
+
+def test_exec_holds_signals_for_the_program_before_anything_else(monkeypatch):
+    held = []
+
+    def look(*_args, **_options):
+        held.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        raise UsageError("that is enough")
+
+    monkeypatch.setattr("wca.commands.exec.options_of", look)
+    with pytest.raises(UsageError, match="enough"):
+        run_exec(argparse.Namespace(command=["true"]))
+    assert {signal.SIGTERM, signal.SIGINT} <= held[0]
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_a_signal_before_the_first_line_of_it_leaves_nothing_behind(aws):

@@ -12,6 +12,7 @@ from wca.cloudwatch import AgentOptions, configuration_of
 from wca.cloudwatch.options import Values
 from wca.components import load_registry
 from wca.config import load_text
+from wca.metrics import Metric
 from wca.testing import FakeClock
 
 MINUTE = 60
@@ -52,6 +53,25 @@ def test_every_window_comes_once_with_its_start_for_its_time(aws, period, second
     assert [one["Timestamp"] for one in most] == times
     pairs = zip(data, most, strict=True)
     assert all(0 < one["Value"] <= other["Value"] <= 100 for one, other in pairs)
+
+
+def test_medians_and_maxima_are_those_of_the_samples(aws):
+    text = configuration_of(AgentOptions("Test", "web", more=True))
+    storage = load_text(text, load_registry([])).runner.metrics_storage
+    storage.start()
+    start = time.time() // 60 * 60 - 120
+    for second, (cpu, memory) in enumerate([(0.1, 0.4), (0.75, 0.2), (0.2, 0.9)]):
+        batch = {"platform_cpu_utilization_ratio": cpu, "platform_mem_utilization_ratio": memory}
+        storage.store(
+            [Metric(name, of, {}, "gauge", timestamp=start + second) for name, of in batch.items()]
+        )
+    storage.close()
+    assert {one["MetricName"]: one["Value"] for one in aws.data()} == {
+        "CPUUtilization": pytest.approx(20),
+        "MaxCPUUtilization": pytest.approx(75),
+        "MemoryUtilization": pytest.approx(40),
+        "MaxMemoryUtilization": pytest.approx(90),
+    }
 
 
 def test_all_samples_of_a_window_count_and_no_more(aws):

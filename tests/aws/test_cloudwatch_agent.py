@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -159,6 +160,15 @@ def test_a_dry_run_needs_no_variables_and_makes_no_call():
     assert "CPUUtilization{" in out
 
 
+def test_a_dry_run_shows_each_line_at_once_in_a_pipe_as_well():
+    process = agent(*FAST, "--dry-run")
+    readable, _, _ = select.select([process.stdout], [], [], 20)
+    assert readable, "nothing is shown while it runs"
+    assert process.stdout.readline().startswith("Test ")
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == 0
+
+
 @pytest.mark.parametrize("dry", [False, True])
 def test_the_commands_of_the_document_run_as_printed(aws, dry):
     command = "cloudwatch_metrics_agent --namespace TestNamespace --service FooService --period 60"
@@ -205,7 +215,9 @@ def test_rust_log_shows_what_is_emitted(variable, said):
     process = agent(*FAST, "--dry-run", "--iterations", "12", environment={"RUST_LOG": variable})
     _, _, errors = ended(process)
     assert ("MemoryUtilization{ServiceName=web}" in errors) == said
-    assert ("starts" in errors) is False
+    emitted = r"[\d-]+ [\d:,]+ INFO \{.+\} \[wca\.cloudwatch\.publisher\] Test \S+ \w+\{.*"
+    others = [line for line in errors.splitlines() if not re.fullmatch(emitted, line)]
+    assert variable == "info" or others == []
 
 
 def test_log_shows_what_is_emitted_and_nothing_else():
@@ -230,6 +242,12 @@ def test_what_it_is_sugar_for_is_printed_and_runs_as_it_stands(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "CPUUtilization{ServiceName=web}" in done.stdout
+
+
+def test_left_out_the_period_is_a_minute_and_a_sample_comes_every_0_9_seconds():
+    code, text, _ = ended(agent("--print-config"))
+    assert code == 0
+    assert {"  interval: 0.9", "      window: 60"} <= set(text.splitlines())
 
 
 def test_rust_log_in_words_of_our_own():
@@ -259,6 +277,7 @@ def test_rust_log_in_words_of_our_own():
         (("-n", ""), "is no namespace"),
         (("--region", "no region"), "AWS cannot be used: "),
         (("--endpoint-url", "localhost"), "endpoint_url"),
+        (("--endpoint-url", "http://user:pw@localhost"), "has a user name or a password in it"),
         (("--spool", "/proc/nowhere/spool"), "/proc/nowhere"),
         (("-n", "AWS/EC2"), "namespaces with AWS/ are those of AWS"),
         (("--shutdown-timeout", "1"), "shutdown_timeout"),

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,11 +15,12 @@ from tests.aws.test_cloudwatch_agent import until
 from wca.errors import FailedDeliveryException, StartError, ValidationError
 from wca.metrics import Metric
 from wca.storage import CloudWatchStorage
-from wca.storage.cloudwatch_client.datum import MergedInto
+from wca.storage.cloudwatch_client.datum import Datum, MergedInto
 from wca.storage.cloudwatch_client.datums import Datums
 from wca.storage.cloudwatch_client.naming import naming
 from wca.storage.cloudwatch_client.unsent import Unsent
 from wca.storage.delivery import Parcel
+from wca.storage.network import MAX_SPOOL_AGE, MAX_SPOOL_BYTES
 
 QUICK = {"first_retry": 0.01, "longest_retry": 0.02}
 
@@ -167,6 +169,15 @@ def test_four_metrics_are_the_statistic_set_that_they_are_parts_of(aws):
     assert list(datum["StatisticValues"].values()) == [60, 600, 2, 20]
 
 
+def test_data_are_not_compared_with_one_another_however_many_there_are(monkeypatch):
+    compared = "data are compared with one another"
+    monkeypatch.setattr(Datum, "__eq__", lambda *_: pytest.fail(compared))
+    datums, rejected = Datums(naming(None, None, None)).of(
+        [gauge(f"m{n}", timestamp=0.0) for n in range(20_000)], 0.0
+    )
+    assert (len(datums), rejected) == (20_000, [])
+
+
 def test_of_a_counter_its_growth_is_sent(aws):
     publish = Publishing(label_dimensions=["task_id"])
     for total in (100, 130, 130, 7):
@@ -223,6 +234,24 @@ def test_what_cloudwatch_would_refuse_costs_that_sample_only(aws, metric):
     assert [one["MetricName"] for one in aws.data()] == ["good"]
 
 
+def test_a_value_that_its_factor_makes_too_large_costs_that_sample_only(aws):
+    publish = Publishing(metrics={"cpu": {"factor": 100}})
+    publish(gauge("cpu", 2.0**359), gauge("good"))
+    books = publish.close()
+    assert (books["delivered"], books["rejected"]) == (1, 1)
+    assert [one["MetricName"] for one in aws.data()] == ["good"]
+
+
+def test_values_whose_sum_is_too_large_cost_their_metric_only(aws):
+    publish = Publishing()
+    now = time.time()
+    publish(*[gauge("cpu", 1.7 * 2.0**359, timestamp=now)] * 2, gauge("good", timestamp=now))
+    books = publish.close()
+    assert (books["delivered"], books["rejected"]) == (1, 2)
+    assert [one["MetricName"] for one in aws.data()] == ["good"]
+    assert aws.refused == []
+
+
 def test_an_empty_label_is_no_dimension(aws):
     publish = Publishing(label_dimensions=["task_name"])
     publish(gauge(task_name=""))
@@ -265,6 +294,30 @@ def test_after_two_retries_a_request_is_skipped_and_the_next_one_goes_on(aws, ca
     assert (publish.storage.lost_at_end, publish.storage.unsent) == (0, [])
 
 
+@pytest.mark.parametrize("code", ["InvalidSignatureException", "SomethingNew"])
+def test_what_aws_quotes_of_a_request_does_not_reach_the_log(aws, caplog, code):
+    """The text is that of AWS for a signature that does not match, with the token of a session."""
+    quoted = "The Canonical String should have been 'POST x-amz-security-token:TOKEN-OF-A-ROLE'"
+    aws.faults.extend([Fault(403, code, message=quoted)] * 3)
+    publish = Publishing()
+    publish(gauge())
+    until(lambda: "not published" in caplog.text)
+    publish.close()
+    assert f"{code}: AWS does not accept the key" in caplog.text
+    assert "TOKEN-OF-A-ROLE" not in caplog.text
+
+
+def test_an_address_with_a_password_is_refused_without_telling_it(aws, monkeypatch):
+    url = aws.url.replace("://", "://user:PASSWORD@")
+    with pytest.raises(ValidationError, match="has a user name or a password in it") as refused:
+        CloudWatchStorage("Test", endpoint_url=url)
+    assert "PASSWORD" not in str(refused.value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    with pytest.raises(StartError, match="has a user name or a password in it") as refused:
+        CloudWatchStorage("Test").start()
+    assert "PASSWORD" not in str(refused.value)
+
+
 def test_what_could_not_be_published_at_the_end_has_a_name(aws):
     aws.down = Fault(503, "ServiceUnavailable")
     publish = Publishing(queue={"first_retry": 10})
@@ -277,6 +330,14 @@ def test_what_could_not_be_published_at_the_end_has_a_name(aws):
     first, second = publish.storage.unsent
     assert re.fullmatch(r"cpu, mem of \S+:00Z", first)
     assert re.fullmatch(r"m0, m1, m2, m3, m4 and 2 others of \S+:00Z", second)
+
+
+def test_what_is_given_up_at_the_end_counts_whatever_the_reason(aws):
+    aws.faults.append(Fault(413, "RequestEntityTooLarge", delay=0.3))
+    publish = Publishing()
+    publish(gauge("cpu"), gauge("mem"))
+    publish.close()
+    assert publish.storage.lost_at_end == 2
 
 
 def test_of_an_endless_outage_the_newest_hundred_requests_are_told():
@@ -292,6 +353,12 @@ def test_of_an_endless_outage_the_newest_hundred_requests_are_told():
     unsent.settle(parcels[150])
     unsent.settle(parcels[0])
     assert unsent.subjects()[0] == "m of 1970-01-01T00:02:31Z"
+
+
+def test_what_the_document_says_of_a_spool_is_what_a_spool_does_when_nothing_else_is_said():
+    text = (Path(__file__).parents[2] / "docs" / "cloudwatch.md").read_text()
+    assert (MAX_SPOOL_AGE, MAX_SPOOL_BYTES) == (7 * 86_400, 1 << 30)
+    assert "for seven days, in a file of 1 GiB at most" in text.replace("\n", " ")
 
 
 def test_with_a_spool_nothing_is_skipped(aws, tmp_path):

@@ -74,6 +74,28 @@ def test_of_the_role_of_a_task(aws):
     assert {one.headers["X-Amz-Security-Token"] for one in aws.requests} == {"the-token"}
 
 
+def test_of_a_role_whose_credentials_have_expired_only_errors_are_told(aws):
+    role = {
+        "AccessKeyId": "ROLE",
+        "SecretAccessKey": "x",
+        "Token": "the-token",
+        "Expiration": "2020-01-01T00:00:00Z",
+    }
+    with Receiver() as receiver:
+        receiver.reply(Reply(body=json.dumps(role).encode()))
+        url = f"{receiver.url}/v2/credentials/task"
+        environment = without_keys(
+            aws, AWS_CONTAINER_CREDENTIALS_FULL_URI=url, AWS_DEFAULT_REGION="eu-west-3"
+        )
+        options = (*ONCE, "--shutdown-timeout", "2")
+        code, out, errors = ended(agent(*options, environment=environment))
+    assert (code, out) == (1, "")
+    assert "Traceback" not in errors
+    assert [one for one in errors.splitlines() if " ERROR " not in one] == []
+    assert "refreshed credentials are still expired" in errors
+    assert "data points were not published and are lost" in errors
+
+
 def test_a_profile_that_is_not_there_gets_a_sentence(aws):
     code, out, errors = ended(
         agent(*ONCE, environment={**aws.environment(), "AWS_PROFILE": "nobody"})

@@ -93,6 +93,39 @@ def test_without_a_limit_of_the_task_those_of_its_containers_count(endpoint):
     assert endpoint.read(probe) == {CPU: 0.5, MEMORY: 1.0}
 
 
+@pytest.mark.parametrize(
+    ("limit", "found"),
+    [("CPU", {CPU: 0.0625, MEMORY: 1.0}), ("Memory", {CPU: 0.5, MEMORY: 0.125})],
+)
+def test_where_a_container_has_no_limit_the_machine_counts_and_not_the_others(
+    endpoint, limit, found
+):
+    del endpoint.task["Limits"]
+    endpoint.task["Containers"][0]["Limits"][limit] = 0
+    probe = endpoint.attach()
+    endpoint.read(probe)
+    endpoint.go(2, a=0.125, b=0)
+    assert endpoint.read(probe) == found
+
+
+def test_the_container_that_holds_the_network_needs_no_limit(endpoint):
+    del endpoint.task["Limits"]
+    pause = {"Name": "~internal~ecs~pause", "Type": "CNI_PAUSE", "Limits": {"CPU": 0, "Memory": 0}}
+    endpoint.task["Containers"].append(pause)
+    probe = endpoint.attach()
+    endpoint.read(probe)
+    endpoint.go(2, a=0.125, b=0)
+    assert endpoint.read(probe) == {CPU: 0.5, MEMORY: 1.0}
+
+
+def test_more_than_shares_and_limits_is_all_of_them(endpoint):
+    endpoint.task["Limits"] = {"CPU": 0.25, "Memory": 256}
+    probe = endpoint.attach()
+    endpoint.read(probe)
+    endpoint.go(2, a=0.5, b=0.5)
+    assert endpoint.read(probe) == {CPU: 1.0, MEMORY: 1.0}
+
+
 def test_without_any_limit_the_machine_counts(endpoint):
     endpoint.task = {"Containers": [{"Name": "x"}]}
     probe = endpoint.attach()
@@ -109,6 +142,18 @@ def test_a_container_that_began_anew_or_has_no_numbers_yet_counts_from_the_next_
     endpoint.stats["c"] = None
     endpoint.go(3, a=0.25, b=0.25)
     assert endpoint.read(probe)[CPU] == pytest.approx(1.0)
+
+
+def test_a_container_of_which_nothing_new_is_told_uses_what_it_did(endpoint):
+    probe = endpoint.attach()
+    endpoint.read(probe)
+    endpoint.go(2, a=0.1, b=0.2)
+    assert endpoint.read(probe)[CPU] == pytest.approx(0.3 / 0.5)
+    endpoint.go(3, a=0.05)
+    assert endpoint.read(probe)[CPU] == pytest.approx(0.25 / 0.5)
+    endpoint.go(4, a=0.05, b=0.2)  # b: in two seconds
+    assert endpoint.read(probe)[CPU] == pytest.approx(0.15 / 0.5)
+    assert endpoint.read(probe)[CPU] == pytest.approx(0.15 / 0.5)
 
 
 def test_numbers_that_have_not_changed_give_no_cpu(endpoint):

@@ -133,6 +133,39 @@ def test_on_udp_a_datagram_is_a_line():
     assert [line.get("a", line.get("b")) for line in found] == [1, 1]
 
 
+@pytest.fixture
+def datagrams():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        yield receiver
+
+
+def test_on_udp_a_line_is_no_longer_than_a_datagram_may_be(datagrams):
+    storage = EmfStorage("Test", output=f"udp://127.0.0.1:{datagrams.getsockname()[1]}")
+    storage.store([gauge(f"m{n}", value / 7) for n in range(50) for value in range(1, 101)])
+    storage.close()
+    found = {}
+    while len(found) < 50:
+        line = json.loads(datagrams.recv(65_536))
+        found |= {name: values for name, values in line.items() if name != "_aws"}
+    assert all(values == [value / 7 for value in range(1, 101)] for values in found.values())
+
+
+def test_on_udp_a_metric_that_is_too_long_costs_no_other(datagrams):
+    labels = {f"l{n}": '"' * 1024 for n in range(30)}
+    storage = EmfStorage(
+        "Test",
+        output=f"udp://127.0.0.1:{datagrams.getsockname()[1]}",
+        label_dimensions={name: name + "x" * 200 for name in labels},
+    )
+    with pytest.raises(FailedDeliveryException, match="Message too long"):
+        storage.store([gauge("long", timestamp=NOW - 5, **labels), gauge("good")])
+    storage.close()
+    assert "good" in json.loads(datagrams.recv(65_536))
+
+
 @pytest.mark.parametrize("output", ["http://x", "tcp://", "tcp://h:99999", "udp://h:1/x"])
 def test_an_output_that_is_none_is_refused(output):
     with pytest.raises(ValidationError, match="write stdout, the path of a file"):

@@ -1,14 +1,17 @@
 """Utilization: of real groups that are held back, and of files as kernels write them."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from tests.cgroup_fixtures import RealCgroups  # noqa: F401 - the fixture's class
+from wca.collectors.utilization import tree as process_tree
 from wca.collectors.utilization.limits import Limits
 from wca.collectors.utilization.node import NodeUtilizationCollector
 from wca.collectors.utilization.rates import Growth
 from wca.collectors.utilization.task import TaskUtilizationCollector
+from wca.collectors.utilization.tree import ProcessTreeUtilizationCollector
 from wca.errors import NotAvailable
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
@@ -211,3 +214,34 @@ def test_growth_begins_with_the_second_reading_and_anew_after_a_fall():
     assert growth.since(2.0, 7.0) is None
     assert growth.since(3.0, 1.0) is None
     assert growth.since(4.0, 2.0) == (1.0, 1.0)
+
+
+def test_a_child_that_ends_between_both_looks_gives_no_interval_its_whole_life(
+    tmp_path, monkeypatch
+):
+    clock = FakeClock()
+    collector = ProcessTreeUtilizationCollector(clock=clock)
+    probe = collector.attach(Target(tree(tmp_path, V2_TASK)))  # of 1.5 cores
+    found = []
+    # No process can be made to end just then, so the looks are made up. The child with 100 seconds
+    # is missing from the third one, and reaped in the fourth.
+    for reaped, alive in [(0, [100.0, 5.0]), (0, [100.75, 5.0]), (0, [5.0]), (102.25, [5.0])]:
+        usage = SimpleNamespace(ru_utime=reaped, ru_stime=0)
+        monkeypatch.setattr(process_tree.resource, "getrusage", lambda _who, usage=usage: usage)
+        children = [(seconds, MIB) for seconds in alive]
+        monkeypatch.setattr(process_tree, "_descendants", lambda children=children: children)
+        out = {}
+        probe.read(out)
+        found.append(out.get(CPU))
+        clock.advance(1.0)
+    assert found == [None, 0.5, None, 0.5]
+
+
+def test_what_is_missing_twice_began_anew():
+    growth = Growth(gaps=True)
+    assert [growth.since(now, total) for now, total in enumerate((10, 4, 5, 7), start=1)] == [
+        None,
+        None,
+        None,
+        (1, 2),
+    ]

@@ -292,6 +292,22 @@ def test_a_task_that_vanishes_between_discovery_and_reading_costs_its_own_sample
     assert errors(batches[-1]) == []
 
 
+def test_whoever_stops_it_says_how_long_closing_may_take(tree):
+    class Closed(RecordingStorage):
+        timeouts: ClassVar[list[float]] = []
+
+        def close(self, timeout=0.0):
+            self.timeouts.append(timeout)
+
+    clock = FakeClock()
+    hook = Hook(lambda: runner.stop(within=3.0) or clock.advance(1.0))
+    options = {"collectors": [hook], "kernel": tree.kernel, "clock": clock}
+    runner = MeasurementRunner(StaticNode([]), Closed(), **options)
+    runner.stop_after(2)
+    assert runner.run() == 0
+    assert Closed.timeouts == [pytest.approx(2.0)]
+
+
 def test_a_replaced_cgroup_is_measured_again_from_its_own_beginning(real_cgroups):
     path = real_cgroups.make("task")
     worker = real_cgroups.worker(path)

@@ -2,12 +2,13 @@
 
 import ctypes
 import logging
+import signal
 import threading
 from collections.abc import Mapping, Sequence
 
 from wca.errors import StartError
 from wca.runners import MeasurementRunner
-from wca.wrapping.child import blocked_signals, exit_code, spawn, supervise
+from wca.wrapping.child import exit_code, spawn, supervise
 
 __all__ = ["Parent"]
 
@@ -34,12 +35,18 @@ class Parent:
         self._runner = runner
         self._shutdown_timeout = shutdown_timeout
 
-    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        """Run the program to its end; on the main thread.
+    def run(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        mask: set[signal.Signals],
+    ) -> int:
+        """Run the program to its end; on the main thread, where signals are blocked.
 
         Args:
             command: program and arguments.
             environment: of the program.
+            mask: signals that the program blocks, see ``blocked_signals``.
 
         Returns:
             Its exit code, or 128 and the number of the signal that ended it.
@@ -48,16 +55,16 @@ class Parent:
             CannotRunError: it cannot be started.
         """
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        with blocked_signals() as mask:
-            pid = spawn(command, environment, mask, {}, program="wca exec")
-            measuring = threading.Thread(target=self._measure, name="agent", daemon=True)
-            measuring.start()
-            status = supervise(pid, reap=True)
-            # Signals stay blocked: a second one must not keep the last data from going out.
-            self._runner.stop()
-            measuring.join(self._shutdown_timeout + _MARGIN)
-            if measuring.is_alive():
-                log.error("the last data could not be published in %g s", self._shutdown_timeout)
+        # Apart: an init that signals our whole group would tell the program, and then we again.
+        pid = spawn(command, environment, mask, {}, program="wca exec", apart=True)
+        measuring = threading.Thread(target=self._measure, name="agent", daemon=True)
+        measuring.start()
+        status = supervise(pid, reap=True)
+        # Signals stay blocked: a second one must not keep the last data from going out.
+        self._runner.stop(self._shutdown_timeout)
+        measuring.join(self._shutdown_timeout + _MARGIN)
+        if measuring.is_alive():
+            log.error("the last data could not be published in %g s", self._shutdown_timeout)
         return exit_code(status)
 
     def _measure(self) -> None:

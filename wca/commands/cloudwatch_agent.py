@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wca.cloudwatch import AgentOptions, Scope, configuration_of, scope_here
@@ -171,7 +172,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(configuration_of(options))
         return 0
     with held_signals():  # one that comes during the start ends the run that has begun
-        runner = runner_of(options, args.log_levels)
+        runner = runner_of(options, args)
         if args.iterations is not None:
             runner.stop_after(args.iterations)
         runner.expect_exit()
@@ -179,11 +180,18 @@ def run(args: argparse.Namespace) -> int:
     return 1 if tell_losses(runner) else 0
 
 
-def runner_of(options: AgentOptions, log_levels: list[str]) -> "MeasurementRunner":
+def runner_of(
+    options: AgentOptions, args: argparse.Namespace, outside: Scope = Scope.HOST
+) -> "MeasurementRunner":
     """Build what the options say, and log as they say.
 
+    Args:
+        options: of the arguments.
+        args: the arguments.
+        outside: the scope that is measured where the one that was found has no source.
+
     Raises:
-        UsageError: a level is none.
+        UsageError: a level is none, or nothing can be measured of the scope that was given.
         ConfigLoadError: CloudWatch would refuse a name.
     """
     # What takes long to import, is imported where signals are held.
@@ -191,11 +199,33 @@ def runner_of(options: AgentOptions, log_levels: list[str]) -> "MeasurementRunne
     from wca.config import load_text
     from wca.runners import MeasurementRunner
 
-    configure_logging({"wca": "ERROR", **_levels(log_levels)})
+    everything = ""  # libraries, too
+    configure_logging({everything: "ERROR", "wca": "ERROR", **_levels(args.log_levels)})
+    options = _measurable(options, outside if args.scope == _AUTO else None)
     text = configuration_of(options)
     runner = load_text(text, load_registry([]), name="wca cloudwatch-agent").runner
     assert isinstance(runner, MeasurementRunner)  # noqa: S101 - the text says so
     return runner
+
+
+def _measurable(options: AgentOptions, instead: Scope | None) -> AgentOptions:
+    """The options, or the same with another scope where theirs has no source; that is logged.
+
+    Raises:
+        UsageError: it has none, and there is no other.
+    """
+    from wca.cloudwatch.sources import missing_source
+
+    missing = missing_source(options.scope)
+    if missing is None:
+        return options
+    if instead is None:
+        raise UsageError(f"--scope {options.scope}: nothing can be measured here: {missing}")
+    if instead is options.scope:
+        log.error("nothing is published: --scope %s: %s", options.scope, missing)
+        return options
+    log.error("--scope %s: %s: measuring --scope %s instead", options.scope, missing, instead)
+    return _measurable(replace(options, scope=instead), instead)
 
 
 def tell_losses(runner: "MeasurementRunner") -> int:

@@ -13,7 +13,7 @@ from wca.commands.cloudwatch_agent import (
     tell_losses,
 )
 from wca.errors import UsageError
-from wca.wrapping.child import CannotRunError
+from wca.wrapping.child import CannotRunError, blocked_signals
 
 __all__ = ["add_arguments", "run"]
 
@@ -41,13 +41,14 @@ def run(args: argparse.Namespace) -> int:
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
     if not command:
         raise UsageError("wca exec: say what to run: wca exec [options] -- PROGRAM ARGUMENTS")
-    options = options_of(args, outside=Scope.TREE)
-    runner = runner_of(options, args.log_levels)
-    parent = Parent(runner, options.shutdown_timeout)
-    try:
-        code = parent.run(command, os.environ)
-    except CannotRunError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the command's own output
-        return error.exit_code
-    tell_losses(runner)
+    with blocked_signals() as mask:  # one that comes during the start is for the program
+        options = options_of(args, outside=Scope.TREE)
+        runner = runner_of(options, args, outside=Scope.TREE)
+        parent = Parent(runner, options.shutdown_timeout)
+        try:
+            code = parent.run(command, os.environ, mask)
+        except CannotRunError as error:
+            print(error, file=sys.stderr)  # noqa: T201 - the command's own output
+            return error.exit_code
+        tell_losses(runner)
     return code

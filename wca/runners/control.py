@@ -14,6 +14,7 @@ class Control:
     Args:
         wake: lets the loop look what there is to do.
         stop: ends the run; it wakes the loop as well.
+        end: monotonic time until which everything is to be closed; None: nobody said.
         iterations: after which the run ends by itself; None: it does not.
         exit_expected: the program ends with the run, see ``StopSignals``.
         supervisor: hears that the run has started, that it moves on, and that it ends.
@@ -22,6 +23,7 @@ class Control:
     def __init__(self) -> None:
         self.wake = threading.Event()
         self.stop = StopEvent(self.wake)
+        self.end: float | None = None
         self.iterations: int | None = None
         self.exit_expected = False
         self.supervisor = Supervisor()

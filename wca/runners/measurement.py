@@ -209,8 +209,15 @@ class MeasurementRunner(Runner):
         """Tell this one that it has started, that it moves on, and that it ends."""
         self._control.supervisor = supervisor
 
-    def stop(self) -> None:
-        """End ``run`` from another thread, as SIGTERM does."""
+    def stop(self, within: float | None = None) -> None:
+        """End ``run`` from another thread, as SIGTERM does.
+
+        Args:
+            within: seconds from now until everything is closed; as many for closing as at the last
+                iteration when left out.
+        """
+        if within is not None:
+            self._control.end = self._clock.monotonic() + within
         self._control.stop.set()
 
     def run(self) -> int:
@@ -237,7 +244,7 @@ class MeasurementRunner(Runner):
 
     def _close(self, engine: Engine, signals: StopSignals) -> None:
         """Close everything; what hangs is interrupted when a signal asks for the end."""
-        end: float | None = None
+        end = self._control.end
         grace = self.shutdown_timeout - STOP_GRACE
         while engine.lifecycle.open:
             now = self._clock.monotonic()

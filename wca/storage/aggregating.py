@@ -44,7 +44,8 @@ class AggregatingStorage(CompositeStorage):
     Windows are aligned: one of ``60s`` lasts from full minute to full minute of the samples' own
     time. A window is handed on when the first batch after its end comes, and by ``close``, with the
     time that ``timestamp`` says; the first and the last window may be partial, and one without
-    samples gives nothing. A series that ends within a window is in its result.
+    samples gives nothing. A series that ends within a window is in its result. What comes with a
+    time that lies back by no more than a window, as after a clock was set, belongs to the open one.
 
     A counter (and what is no gauge) gives its last value, a gauge the mean of its values, or what
     ``aggregate`` says. When a counter begins anew, the window ends before it, and another one is
@@ -155,6 +156,8 @@ class AggregatingStorage(CompositeStorage):
 
     def _take(self, metrics: Sequence[Metric], time: float) -> tuple[Handing | None, Added]:
         """Put a batch into its window; the window that has ended, if one has."""
+        if 0 < self._time - time <= self.window:
+            time = self._time  # a window that has been handed on does not come again
         number = time // self.window
         ended = self._end_window() if self._alone or number != self._number else None
         try:

@@ -29,8 +29,6 @@ emitted = logging.getLogger("wca.cloudwatch.publisher")
 #: Retries of a request where nothing outlasts an outage; then it is skipped.
 _RETRIES = 2
 _KIND = "CloudWatch metric data"
-#: What becomes of samples that nobody will publish any more.
-_LOST = ("closed", "skipped", "refused", "queue_full")
 _NAME = Str(255)
 
 
@@ -116,7 +114,7 @@ class CloudWatchStorage(NetworkStorage):
         #: Samples that were given up because the storage was closed.
         self.lost_at_end = 0
         self._cloudwatch: Preview | CloudWatchTarget = (
-            Preview(write or print)
+            Preview(write or functools.partial(print, flush=True))
             if dry_run
             else CloudWatchTarget(
                 given or functools.partial(make_client, options), retries, self._unsent
@@ -165,8 +163,9 @@ class CloudWatchStorage(NetworkStorage):
         self.lost_at_end += self._lost() - before
 
     def _lost(self) -> int:
+        """Samples that nobody will publish any more; those that were merged are in others."""
         dropped = self.ledger.account.dropped
-        return sum(dropped.get(reason, 0) for reason in _LOST)
+        return sum(dropped.values()) - dropped.get("merged", 0)
 
     def _requests(self, metrics: Sequence[Metric], now: float) -> Encoding:
         datums, rejected = self._datums.of(metrics, now)

@@ -72,6 +72,8 @@ class EmfStorage(Storage):
         self._clock = clock or SystemClock()
         self._datums = Datums(naming(dimensions, label_dimensions, metrics))
         self._output = _output(output, stream)
+        udp = isinstance(self._output, UdpOutput)
+        self._most_bytes = UdpOutput.most_bytes if udp else None
         self._rejections = Rejections(f"EmfStorage on {self._output.name}", log)
         self._lock = threading.Lock()
 
@@ -104,7 +106,7 @@ class EmfStorage(Storage):
                 for metric in one.metrics
             ]
             self._rejections.add(rejected)
-            lines = list(lines_of(self.namespace, free, self.resolution))
+            lines = list(lines_of(self.namespace, free, self.resolution, self._most_bytes))
             if not lines:
                 return
             try:

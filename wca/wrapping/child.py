@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from wca.errors import UsageError
 
@@ -81,6 +82,8 @@ def spawn(
     mask: set[signal.Signals],
     pipes: Mapping[str, int],
     program: str = "wca wrap",
+    *,
+    apart: bool = False,
 ) -> int:
     """Start a program as a shell would, but with pipes for some of its output.
 
@@ -90,6 +93,8 @@ def spawn(
         mask: signals that it blocks.
         pipes: ``stdout`` or ``stderr`` to the end of the pipe that it writes to.
         program: the command that starts it, for messages.
+        apart: in a process group of its own, unless there is a terminal: that sends its signals to
+            the group in the foreground, to which both have to belong.
 
     Returns:
         Its process id.
@@ -97,6 +102,7 @@ def spawn(
     Raises:
         CannotRunError: it cannot be started.
     """
+    group: dict[str, Any] = {"setpgroup": 0} if apart and not _has_terminal() else {}
     actions = [(os.POSIX_SPAWN_DUP2, end, _STANDARD[name]) for name, end in pipes.items()]
     try:
         return os.posix_spawnp(
@@ -106,9 +112,18 @@ def spawn(
             file_actions=actions,
             setsigmask=mask,
             setsigdef=_PYTHONS,
+            **group,
         )
     except OSError as error:
         raise CannotRunError(command[0], error, program) from None
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def supervise(pid: int, *, reap: bool = False) -> int:

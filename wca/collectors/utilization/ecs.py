@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -19,6 +19,8 @@ __all__ = ["EcsUtilizationCollector"]
 _CPU, _MEMORY = "ecs_cpu_utilization_ratio", "ecs_mem_utilization_ratio"
 _VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"
 _MIB = 1 << 20
+#: The type of the container that only holds the network of the others, and has no limits.
+_PAUSE = "CNI_PAUSE"
 #: Docker writes nine digits of a second, of which Python takes six.
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 #: Page cache that can be taken back at once, as cgroup v2 and v1 call it.
@@ -29,8 +31,10 @@ class EcsUtilizationCollector(Collector):
     """CPU time and memory of all containers of an ECS task, as parts of the task's limits.
 
     The agent is one container of the task: what it tells is the task's, on Fargate and on EC2.
-    Without a limit of the task, those of its containers count together. A container that is new, or
-    began anew, has no CPU number for one reading. ECS itself looks about once in a second.
+    Without a limit of the task, those of its containers count together if each has one, otherwise
+    those of the machine; what a container uses beyond its shares of CPU time is all of it, here. A
+    container that is new, or began anew, has no CPU number for one reading. ECS itself looks about
+    once in a second.
 
     Source: task metadata endpoint version 4, ``/task`` and ``/task/stats``.
 
@@ -74,26 +78,25 @@ class _Probe:
         self._uri = uri
         task = self._ask("/task")
         self._cpus, self._memory = _limits(task)
-        self._growth: dict[str, Growth] = {}
+        self._used: dict[str, _Cores] = {}
 
     def read(self, out: Measurements) -> None:
         """Add the ratios that can be told. Raises WcaError where nothing answers."""
         stats = {name: one for name, one in self._ask("/task/stats").items() if one}
-        known, self._growth = self._growth, {}
+        self._used = {name: self._used.get(name) or _Cores() for name in stats}
         cores: float | None = None
         memory = 0.0
         for name, one in stats.items():
-            growth = self._growth[name] = known.get(name) or Growth()
-            used = _cores(one, growth)
+            used = self._used[name].of(one)
             if used is not None:
                 cores = (cores or 0.0) + used
             memory += _working_set(one)
         limit = self._cpus or max((_online(one) for one in stats.values()), default=0.0)
         if cores is not None and limit:
-            out[_CPU] = cores / limit
+            out[_CPU] = min(1.0, cores / limit)
         bytes_ = self._memory or max((_memory_limit(one) for one in stats.values()), default=0.0)
         if stats and bytes_:
-            out[_MEMORY] = memory / bytes_
+            out[_MEMORY] = min(1.0, memory / bytes_)
 
     def close(self) -> None:
         """Close the connection; safe twice."""
@@ -109,27 +112,44 @@ class _Probe:
         return found
 
 
+class _Cores:
+    """Cores that a container uses, by the newest of its readings: each is at a time of its own."""
+
+    def __init__(self) -> None:
+        self._growth = Growth()
+        self._moment: float | None = None
+        self._cores: float | None = None
+
+    def of(self, stats: Mapping[str, Any]) -> float | None:
+        """Between the newest reading and the one before; None: there is none, or it began anew."""
+        usage = _mapping(_mapping(stats.get("cpu_stats")).get("cpu_usage")).get("total_usage")
+        moment = _moment(stats.get("read"))
+        if usage is None or moment is None:
+            return None
+        if moment != self._moment:
+            self._moment = moment
+            grown = self._growth.since(moment, _number(usage) / 1e9)
+            self._cores = None if grown is None else grown[1] / grown[0]
+        return self._cores
+
+
 def _limits(task: Mapping[str, Any]) -> tuple[float, float]:
     """Cores and bytes of the task; 0 where nobody says."""
     own = _mapping(task.get("Limits"))
     containers = [
-        _mapping(_mapping(one).get("Limits"))
+        _mapping(one.get("Limits"))
         for one in task.get("Containers") or []
-        if isinstance(one, Mapping)
+        if isinstance(one, Mapping) and one.get("Type") != _PAUSE
     ]
-    cpus = _number(own.get("CPU")) or sum(_number(one.get("CPU")) for one in containers) / 1024
-    memory = _number(own.get("Memory")) or sum(_number(one.get("Memory")) for one in containers)
+    cpus = _number(own.get("CPU")) or _sum_of_all(containers, "CPU") / 1024
+    memory = _number(own.get("Memory")) or _sum_of_all(containers, "Memory")
     return cpus, memory * _MIB
 
 
-def _cores(stats: Mapping[str, Any], growth: Growth) -> float | None:
-    """Cores in use since the reading before, by the times that the answer tells."""
-    usage = _mapping(_mapping(stats.get("cpu_stats")).get("cpu_usage")).get("total_usage")
-    moment = _moment(stats.get("read"))
-    if usage is None or moment is None:
-        return None
-    grown = growth.since(moment, _number(usage) / 1e9)
-    return None if grown is None else grown[1] / grown[0]
+def _sum_of_all(containers: Sequence[Mapping[str, Any]], name: str) -> float:
+    """The sum of a limit that every container has; otherwise 0, as those without may use more."""
+    limits = [_number(one.get(name)) for one in containers]
+    return sum(limits) if all(limits) else 0.0
 
 
 def _working_set(stats: Mapping[str, Any]) -> float:

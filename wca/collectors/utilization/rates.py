@@ -7,8 +7,15 @@ __all__ = ["Growth"]
 
 @dataclass
 class Growth:
-    """How much totals that are read together have grown since they were read last."""
+    """How much totals that are read together have grown since they were read last.
 
+    Args:
+        gaps: a part of them may be missing once. When one falls, the growth of both intervals is
+            told with the next reading; one that is still lower then, began anew.
+    """
+
+    gaps: bool = False
+    _fell: bool = False
     _time: float = 0.0
     _totals: tuple[float, ...] | None = None
 
@@ -19,9 +26,11 @@ class Growth:
             now: monotonic time in seconds.
             totals: always as many.
         """
-        before, self._totals = self._totals, totals
-        seconds, self._time = now - self._time, now
-        if before is None or seconds <= 0:
+        before, seconds = self._totals, now - self._time
+        grown = [total - last for total, last in zip(totals, before or totals, strict=True)]
+        fell = min(grown) < 0
+        if fell and self.gaps and not self._fell:
+            self._fell = True
             return None
-        grown = [total - last for total, last in zip(totals, before, strict=True)]
-        return None if min(grown) < 0 else (seconds, *grown)
+        self._totals, self._time, self._fell = totals, now, False
+        return None if before is None or seconds <= 0 or fell else (seconds, *grown)

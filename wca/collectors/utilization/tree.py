@@ -55,7 +55,7 @@ class _Probe:
     def __init__(self, limits: Limits, monotonic: Callable[[], float]) -> None:
         self._limits = limits
         self._monotonic = monotonic
-        self._growth = Growth()
+        self._growth = Growth(gaps=True)
 
     def read(self, out: Measurements) -> None:
         """Add both ratios."""
@@ -66,7 +66,7 @@ class _Probe:
         for used, size in _descendants():
             seconds += used
             resident += size
-        # A child that ends between both looks is missing from them once: the growth is told later.
+        # A child that ends between both looks is missing from them once.
         grown = self._growth.since(now, seconds)
         if grown is not None:
             out[_CPU] = min(1.0, grown[1] / grown[0] / cpus)

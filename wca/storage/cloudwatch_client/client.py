@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from wca.errors import StartError
+from wca.errors import StartError, ValidationError
 
-__all__ = ["ClientOptions", "make_client"]
+__all__ = ["ClientOptions", "make_client", "sentence_of"]
 
 _INSTALL = "the package boto3 is missing: install wca[aws]"
 _REGION = "no region: write region, or set AWS_DEFAULT_REGION"
@@ -13,6 +14,8 @@ _CREDENTIALS = (
     "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, write ~/.aws/credentials, or "
     "give this machine or task a role"
 )
+#: Errors of botocore that quote what a process or a service has answered instead of credentials.
+_QUOTING = ("CredentialRetrievalError", "MetadataRetrievalError")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,9 @@ class ClientOptions:
         connect_timeout: in seconds.
         read_timeout: in seconds; long, because a request that is given up while it is being
             answered is stored twice.
+
+    Raises:
+        ValidationError: the address has a user name or a password in it.
     """
 
     region: str | None = None
@@ -33,6 +39,9 @@ class ClientOptions:
     profile: str | None = None
     connect_timeout: float = 2.0
     read_timeout: float = 10.0
+
+    def __post_init__(self) -> None:
+        _check_endpoint(self.endpoint_url)
 
 
 def make_client(options: ClientOptions) -> Any:
@@ -60,6 +69,31 @@ def make_client(options: ClientOptions) -> Any:
             raise StartError(_REGION)
         if session.get_credentials() is None:
             raise StartError(_CREDENTIALS)
-        return session.client("cloudwatch", endpoint_url=options.endpoint_url, config=config)
+        client = session.client("cloudwatch", endpoint_url=options.endpoint_url, config=config)
+        _check_endpoint(client.meta.endpoint_url)  # the environment's as well
+    except ValidationError as error:
+        raise StartError(f"AWS cannot be used: {error}") from None
     except (BotoCoreError, ValueError) as error:
-        raise StartError(f"AWS cannot be used: {str(error).rstrip('.')}") from None
+        raise StartError(f"AWS cannot be used: {sentence_of(error)}") from None
+    return client
+
+
+def sentence_of(error: Exception) -> str:
+    """What an error says, without what could be a secret.
+
+    Args:
+        error: of botocore.
+    """
+    kind = type(error).__name__
+    if kind in _QUOTING:
+        return f"{kind}: the credentials cannot be read"
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _check_endpoint(url: str | None) -> None:
+    """Refuse what would be in every message that names the address. Raises ValidationError."""
+    if url is not None and "@" in urlsplit(url).netloc:
+        raise ValidationError(
+            "endpoint_url: the address has a user name or a password in it: write it without, "
+            "requests are signed"
+        )

@@ -88,11 +88,14 @@ class Datums:
                     self._add(found, metric, value, now)
             except ValidationError as error:
                 rejected.append(Rejected(metric, str(error)))
-        whole = [one for one in found.values() if len(one.statistics) in (0, len(_SET))]
+        whole: list[Datum] = []
         for datum in found.values():
-            if datum not in whole:
-                told = f"of the statistic set {datum.name} parts are missing"
-                rejected += [Rejected(metric, told) for metric in datum.metrics]
+            try:
+                _check_whole(datum)
+            except ValidationError as error:
+                rejected += [Rejected(metric, str(error)) for metric in datum.metrics]
+            else:
+                whole.append(datum)
         if whole:  # a first reading is neither lost nor refused: it is in the growth to come
             whole[0].firsts = first_readings
         if self._merged_into is MergedInto.VALUES:
@@ -100,7 +103,8 @@ class Datums:
         return whole, rejected
 
     def _value(self, metric: Metric, before: Mapping[Any, float]) -> float | None:
-        value = checked_value(metric.value) * self._naming.factors.get(metric.name, 1.0)
+        factor = self._naming.factors.get(metric.name, 1.0)
+        value = checked_value(checked_value(metric.value) * factor)
         if metric.type != MetricType.COUNTER:
             return value
         try:
@@ -164,3 +168,16 @@ def _check_shape(metric: Metric) -> None:
     """Refuse what a plugin has made of other types. Raises ValidationError."""
     if not isinstance(metric.name, str) or not isinstance(metric.labels, Mapping):
         raise ValidationError("its name is no text, or its labels are no mapping")
+
+
+def _check_whole(datum: Datum) -> None:
+    """Refuse what CloudWatch would not take of all samples together. Raises ValidationError."""
+    if len(datum.statistics) not in (0, len(_SET)):
+        raise ValidationError(f"of the statistic set {datum.name} parts are missing")
+    if datum.merged_into is MergedInto.STATISTICS:
+        try:
+            checked_value(sum(datum.values))
+        except ValidationError:
+            raise ValidationError(
+                f"the sum of the values of {datum.name} is beyond 2 to the power of 360"
+            ) from None

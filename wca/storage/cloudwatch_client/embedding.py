@@ -4,8 +4,9 @@ Source: "Specification: Embedded metric format" of the CloudWatch user guide.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -20,7 +21,9 @@ _MOST_VALUES = 100
 _HEAD = "_aws"
 
 
-def lines_of(namespace: str, datums: Sequence[Datum], resolution: int) -> Iterator[bytes]:
+def lines_of(
+    namespace: str, datums: Sequence[Datum], resolution: int, most_bytes: int | None = None
+) -> Iterator[bytes]:
     """One line for the data of one time and one set of dimensions, of at most 100 metrics.
 
     A metric whose samples are several has a list of values, of at most 100 in one line.
@@ -29,12 +32,14 @@ def lines_of(namespace: str, datums: Sequence[Datum], resolution: int) -> Iterat
         namespace: where they go.
         datums: without statistic sets, and with names that ``is_free``.
         resolution: in seconds.
+        most_bytes: of a line of several metrics; None: any.
     """
     cut = [piece for one in datums for piece in _pieces(one)]
     ordered = sorted(cut, key=lambda one: (one.time, one.dimensions))
     for (time, dimensions), group in groupby(ordered, key=lambda one: (one.time, one.dimensions)):
         for some in _lines(group):
-            yield _line(namespace, time, dict(dimensions), some, resolution)
+            make = partial(_line, namespace, time, dict(dimensions), resolution=resolution)
+            yield from _cut(make, some, most_bytes)
 
 
 def is_free(datum: Datum) -> bool:
@@ -58,6 +63,19 @@ def _lines(datums: Iterable[Datum]) -> Iterator[list[Datum]]:
         some[one.name] = one
     if some:
         yield list(some.values())
+
+
+def _cut(
+    make: Callable[[Sequence[Datum]], bytes], datums: Sequence[Datum], most_bytes: int | None
+) -> Iterator[bytes]:
+    """A line, or several where one would be too long."""
+    line = make(datums)
+    if most_bytes is None or len(line) <= most_bytes or len(datums) == 1:
+        yield line
+        return
+    middle = len(datums) // 2
+    yield from _cut(make, datums[:middle], most_bytes)
+    yield from _cut(make, datums[middle:], most_bytes)
 
 
 def _line(

@@ -1,7 +1,10 @@
 """Outputs on a network: an agent of CloudWatch that takes lines on TCP or UDP."""
 
+import errno
 import socket
 from collections.abc import Iterable
+
+from wca.errors import Postponed
 
 __all__ = ["TcpOutput", "UdpOutput"]
 
@@ -65,9 +68,15 @@ class UdpOutput(_SocketOutput):
     """A datagram for each chunk."""
 
     scheme = "udp"
+    #: Of one datagram on IPv4.
+    most_bytes = 65_507
 
     def write(self, chunks: Iterable[bytes]) -> None:
-        """Send them. Raises OSError, where nobody listens on this machine."""
+        """Send them; one that is too large costs no other.
+
+        Raises:
+            OSError: nobody listens on this machine, or a chunk was too large.
+        """
         if self._socket is None:
             family, kind, _, _, address = socket.getaddrinfo(
                 *self._address, type=socket.SOCK_DGRAM
@@ -75,5 +84,12 @@ class UdpOutput(_SocketOutput):
             self._socket = socket.socket(family, kind)
             self._socket.settimeout(_TIMEOUT)
             self._socket.connect(address)
+        too_large = Postponed()
         for chunk in chunks:
-            self._socket.send(chunk)
+            try:
+                self._socket.send(chunk)
+            except OSError as error:
+                if error.errno != errno.EMSGSIZE:
+                    raise
+                too_large.keep(error)
+        too_large.raise_kept()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from wca.errors import StartError
+from wca.storage.cloudwatch_client.client import sentence_of
 from wca.storage.cloudwatch_client.preview import subject_of
 from wca.storage.cloudwatch_client.requests import arguments_of
 from wca.storage.cloudwatch_client.unsent import Unsent
@@ -55,6 +56,8 @@ _RIGHTS = frozenset(
         "UnrecognizedClientException",
     }
 )
+#: Statuses of answers to a request that is signed wrong, or must not be made.
+_DENIED = (401, 403)
 _TOO_LARGE = 413
 _TOO_MANY = 429
 
@@ -130,11 +133,12 @@ class CloudWatchTarget:
         except ClientError as error:
             return _judge(error.response, str(error))
         except ParamValidationError as error:
-            return Refused(_sentence(error))
+            return Refused(sentence_of(error))
         except ValueError as error:
             return Refused(str(error), label="failed")
-        except BotoCoreError as error:  # no connection, no answer, no credentials
-            return Unavailable(_sentence(error))
+        except (BotoCoreError, RuntimeError) as error:
+            # No connection, no answer, no credentials; RuntimeError: new ones that have expired.
+            return Unavailable(sentence_of(error))
         self._failed = ("", 0)
         return None
 
@@ -155,10 +159,8 @@ def _judge(response: Any, told: str) -> Outcome:
     """What becomes of a request that was answered with an error."""
     code = str(response.get("Error", {}).get("Code", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in _RIGHTS or status in _DENIED:  # AWS may quote the request, with the session's token
+        told = f"{code}: AWS does not accept the key, its rights, or the time of this machine"
     if code in _LATER or status >= 500 or status == _TOO_MANY or code in _RIGHTS:
         return Unavailable(told)
     return Refused(told, label="too_large" if status == _TOO_LARGE else "refused")
-
-
-def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
