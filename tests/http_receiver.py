@@ -143,6 +143,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
     def server_bind(self):
         # Not what HTTPServer does: it looks up the name of the host, which may take its time.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as it does
         socket.socket.bind(self.socket, self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = self.server_address[:2]

@@ -29,7 +29,6 @@ from wca.workers.model import (
     Severity,
     Worker,
 )
-from wca.workers.notifiers.words import happened_at
 
 HOT = ThresholdRule("cpu", above=90, clear_below=80, **{"for": 2})
 CHECKS = StatusCheckRule()
@@ -145,8 +144,8 @@ def test_another_event_that_is_announced_is_told_with_a_time_of_its_own_also_aft
     assert book.judge(sample(events=[first], at=NOW + 60), None) == []
     (again,) = book.judge(sample(events=[first, second], at=NOW + 120), None)
     assert (again.fired_at, again.changed_at) == (NOW, NOW + 120)
-    assert happened_at(again) == NOW + 120
-    assert happened_at(fires) == NOW
+    assert again.happened_at == NOW + 120
+    assert fires.happened_at == NOW
 
 
 def test_an_alert_that_was_kept_by_an_earlier_version_is_not_told_again():

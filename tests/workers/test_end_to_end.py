@@ -8,11 +8,16 @@ import boto3
 
 from tests.main.agent import Agent, run, wait_until
 
+STOPPED = "running to stopped/terminated"
+
+
+def events(receiver):
+    return [json.loads(one.content) for one in receiver.requests]
+
 
 def told(receiver):
     """What the web service was told, as type and worker."""
-    events = [json.loads(one.content) for one in receiver.requests]
-    return [(event["type"], event["subject"]) for event in events]
+    return [(event["type"], event["subject"]) for event in events(receiver)]
 
 
 def polls(url):
@@ -40,9 +45,18 @@ def test_an_alert_is_told_once_over_restarts_and_kills(site, receiver):
             assert agent.process.returncode == (0 if end is signal.SIGINT else -end), agent.err
     assert told(receiver) == [("wca.worker.alert.firing.v1", instance)]
     boto3.client("ec2", region_name="eu-west-1").terminate_instances(InstanceIds=[instance])
-    with Agent("-c", config):
+    with Agent("-c", config) as agent:
         wait_until(lambda: len(told(receiver)) >= 3, "the end of the worker", 20)
-    assert [kind.split(".")[3] for kind, _ in told(receiver)].count("resolved") >= 1
+        agent.end()
+        assert agent.process.returncode == 0, agent.err
+    rules = [(event["data"]["rule"], event["data"]["state"]) for event in events(receiver)]
+    assert rules == [
+        ("cpu above 90", "firing"),
+        ("cpu above 90", "resolved"),
+        (STOPPED, "firing"),
+        (STOPPED, "resolved"),  # as the agent ends: nobody will say so later
+    ]
+    assert len({event["id"] for event in events(receiver)}) == 4
 
 
 def test_once_polls_every_shard_once_and_ends(site, aws):

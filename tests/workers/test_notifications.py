@@ -167,14 +167,14 @@ def test_what_gave_way_without_a_newer_state_stays_untold():
     assert mailbox.put(fleet) == fleet[:1]
     while mailbox.take(50):
         mailbox.settled()
-    assert mailbox.untold() == {fleet[0].worker.id}
+    assert mailbox.untold() == {fleet[0].event_id}
 
 
 def test_what_gave_way_to_a_newer_state_is_told_with_it():
     mailbox = Mailbox(1)
     assert mailbox.put([FIRES, OVER]) == [FIRES]
     assert mailbox.take(10) == [OVER]
-    assert mailbox.untold() == {FIRES.worker.id}
+    assert mailbox.untold() == {OVER.event_id}
     mailbox.settled()
     assert mailbox.untold() == set()
 
@@ -299,7 +299,7 @@ def test_what_fires_and_is_over_at_once_is_told_as_over_an_hour_later():
     ]
 
 
-def test_until_then_it_is_sent_again_and_its_worker_is_untold():
+def test_until_then_it_is_sent_again_and_its_end_is_untold():
     clock, inbox = FakeClock(), Inbox(resend_interval=60, most_alerts=10)
     sent = threading.Semaphore(0)
     send = inbox.send
@@ -310,7 +310,7 @@ def test_until_then_it_is_sent_again_and_its_worker_is_untold():
     notifications.tick(100.0, [])
     assert sent.acquire(timeout=10)
     assert inbox.told[-1] == ("cpu above 90", "firing")
-    assert notifications.untold() == {FIRES.worker.id}
+    assert notifications.untold() == {OVER.event_id}
     notifications.close(20)
     assert inbox.told[-1] == ("cpu above 90", "resolved")
     assert notifications.untold() == set()
@@ -355,14 +355,14 @@ def test_the_others_of_a_call_that_is_refused_are_logged_as_well(kind, caplog):
     assert counts.refused == len(caplog.messages) == 2
 
 
-def test_a_worker_is_untold_until_every_receiver_has_taken_or_refused_it():
+def test_an_alert_is_untold_until_every_receiver_has_taken_or_refused_it():
     paused, refuses = Paused(), Inbox([refused()])
     notifications = Notifications([paused, refuses], clock=FakeClock())
     assert notifications.untold() == set()
     notifications.start()
     notifications.tell([FIRES])
     assert paused.entered.wait(10)
-    assert notifications.untold() == {FIRES.worker.id}
+    assert notifications.untold() == {FIRES.event_id}
     paused.may_go.set()
     notifications.close(20)
     assert notifications.untold() == set()
@@ -374,4 +374,4 @@ def test_what_was_given_up_at_the_end_stays_untold():
     notifications.start()
     notifications.tell([FIRES])
     notifications.close(0.5)
-    assert notifications.untold() == {FIRES.worker.id}
+    assert notifications.untold() == {FIRES.event_id}

@@ -1,69 +1,157 @@
-"""From polls to a receiver over a hundred restarts: every alert arrives once, and so does its end."""
+"""The whole agent over a hundred restarts: no change of an alert is lost, and none is doubled.
+
+Between two runs it was ended by SIGTERM, or by ``kill -9``, while alerts fired and were over and the
+receiver failed in every way that one can.
+"""
 
 import random
+import signal
+import time
+from collections import Counter
 
-from tests.workers.alert_model import NAMES, RULES, WORKERS, Model
-from tests.workers.alert_parts import known, sample
-from tests.workers.vendors import Vendor, cloudevents
-from wca.workers import WebhookNotifier
-from wca.workers.alerting.book import AlertBook
-from wca.workers.alerting.notifications import Notifications
-from wca.workers.model import AlertState, Checks
+import pytest
 
-RUNS, POLLS = 100, 10
+from tests.chance import KILLS
+from tests.main.agent import Agent, wait_until, write_config
+from tests.services import free_port
+from tests.workers.flaky import PATIENCE, SECRET, Flaky
+from tests.workers.restarted import KINDS, RULES, Watched, doubled, heard, unexplained
+
+#: Restarts of one site, of a hundred in all.
+TOGETHER = 20
+CONFIG = """
+runner: !WorkerMonitoringRunner
+  interval: 1s
+  jitter: 0
+  workers: !StaticWorkers
+    workers:
+{workers}
+  cloud: !AwsCloud {{settle: 0}}
+  metrics: [{{name: cpu, namespace: AWS/EC2, metric: CPUUtilization}}]
+  rules:
+  - !ThresholdRule {{metric: cpu, above: 90, clear_below: 80, name: {cpu}}}
+  - !StatusCheckRule {{name: {checks}}}
+  - !StateChangeRule {{from: running, to: [stopped, terminated], name: {stop}}}
+  notifiers:
+  - !WebhookNotifier {{url: "{hook}", secret: {secret}, timeout: {patience}s}}
+  schedule: !ApsSchedule
+    store: !SqliteJobStore {{path: "{folder}/jobs.sqlite"}}
+  store: !SqliteWorkerStore {{path: "{folder}/workers.sqlite"}}
+  history: !SqliteHistory {{path: "{folder}/history.sqlite"}}
+  http: !HttpServer {{address: "127.0.0.1:{port}"}}
+"""
 
 
-class Agent:
-    """What a runner does with alerts, from its start to its end."""
+class Restarts:
+    """An agent that is ended and started again while the fleet changes."""
 
-    def __init__(self, kept, states, url):
-        self.kept, self.states = kept, states
-        self.book = AlertBook(RULES, list(kept.values()))
-        self.notifications = Notifications([WebhookNotifier(url, secret="s3cret")])
-        self.notifications.start()
+    def __init__(self, aws, watched, receiver, config, chance):
+        self.aws, self.watched, self.receiver = aws, watched, receiver
+        self.config, self.chance = config, chance
+        #: When it was killed, and how often it ended how.
+        self.kills = []
+        self.ends = Counter()
 
-    def poll(self, one):
-        changed = self.book.judge(one, self.states.get(one.worker.id))
-        for alert in changed:
-            if alert.state is AlertState.RESOLVED:
-                self.kept.pop(alert.key, None)
+    @property
+    def heard(self):
+        return heard(self.receiver.taken)
+
+    def go_on(self, seconds, until=lambda: False):
+        """Let things happen for some time, or until something has."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not until():
+            self.watched.step(self.heard)
+            time.sleep(0.02)
+
+    def run(self):
+        """One run, which ends at any moment, now and then while it starts."""
+        polls = self.aws.attempts["DescribeInstanceStatus"]
+        if self.chance.random() < 0.2:
+            self.receiver.go_away()
+        with Agent("-c", self.config) as agent:
+            if self.chance.random() < 0.1:
+                self.go_on(self.chance.uniform(0, 2))
             else:
-                self.kept[alert.key] = alert
-        self.states[one.worker.id] = known(str(one.status.state), worker=one.worker)
-        self.notifications.tell(changed)
+                self.go_on(30, lambda: self.aws.attempts["DescribeInstanceStatus"] > polls)
+                self.go_on(self.chance.uniform(0, 1))
+                self.receiver.come_back()
+                self.go_on(self.chance.uniform(0, 1.5))
+            self.end(agent, self.chance.choice([signal.SIGTERM, signal.SIGKILL]))
+        self.receiver.come_back()
 
-    def close(self):
-        self.notifications.close(20)
+    def end(self, agent, how):
+        agent.end(how)
+        code = agent.process.returncode
+        assert code in (0, -how), agent.err  # a SIGTERM kills before it can be taken
+        if code:
+            self.kills.append(time.monotonic())
+        self.ends["killed" if code else "in order"] += 1
+
+    def begin(self):
+        """A run in which nothing changes, so that it is known how all workers are."""
+        with Agent("-c", self.config) as agent:
+            self.wait_for_polls(2)
+            self.end(agent, signal.SIGTERM)
+
+    def settle(self):
+        """A last run, in which the receiver takes everything, until it was told of all."""
+        self.receiver.reliable = True
+        with Agent("-c", self.config) as agent:
+            end = time.monotonic() + 20
+            while self.watched.problems(self.heard, ended=False) and time.monotonic() < end:
+                time.sleep(0.05)
+            self.end(agent, signal.SIGTERM)
+
+    def wait_for_polls(self, count):
+        """Wait until the agent has asked so often; what it found before the last time is kept."""
+        attempts = self.aws.attempts
+        wanted = attempts["DescribeInstanceStatus"] + count
+        wait_until(lambda: attempts["DescribeInstanceStatus"] >= wanted, "polls")
 
 
-def any_sample(chance, at):
-    state = chance.choice(["running"] * 9 + ["stopping", "stopped"])
-    word = chance.choice(["ok", "impaired", "impaired", "initializing"])
-    return sample(
-        state,
-        Checks("ok", word, "ok"),
-        worker=chance.choice(WORKERS),
-        at=at,
-        cpu=chance.choice([0, 70, 85, 95, 99, "throttled"]),
-        memory=chance.choice([50, "no data", "no data", "stale", "failed"]),
+@pytest.fixture
+def restarts(aws, run_instances, tmp_path, request):
+    chance = random.Random(request.param)
+    ids = run_instances(len(KINDS) + 2)
+    workers = "".join(f"    - {{instance_id: {id_}, region: eu-west-1}}\n" for id_ in ids)
+    with Flaky(chance) as receiver:
+        words = {"hook": receiver.url, "secret": SECRET, "patience": PATIENCE, **RULES}
+        text = CONFIG.format(workers=workers, folder=tmp_path, port=free_port(), **words)
+        watched = Watched(aws, ids, chance)
+        yield Restarts(aws, watched, receiver, write_config(tmp_path, text), chance)
+        watched.close()
+
+
+def check(restarts, runs):
+    restarts.begin()
+    for number in range(runs):
+        restarts.run()
+        if number == runs // 3:
+            restarts.watched.end_one()
+    restarts.settle()
+    taken, kills = restarts.receiver.taken, restarts.kills
+    told = len(taken)
+    restarts.begin()  # nothing has changed, and nobody is told
+    problems = restarts.watched.problems(restarts.heard)
+    again = unexplained(taken, kills)
+    print(
+        f"{runs} restarts: ended {dict(restarts.ends)}; changes of alerts "
+        f"{len({one.id for one in taken})}, lost or wrong {len(problems)}; told twice "
+        f"{len(doubled(taken))}, of these without a lost answer or a kill {len(again)}"
     )
+    assert problems == []
+    assert again == []
+    assert len(taken) == told
+    assert restarts.receiver.complaints == []
 
 
-def test_over_a_hundred_restarts_no_alert_is_lost_or_doubled():
-    chance, model = random.Random(9), Model()
-    kept, states = {}, {}
-    with Vendor(cloudevents("s3cret")) as receiver:
-        for run in range(RUNS):
-            agent = Agent(kept, states, receiver.url)
-            for poll in range(POLLS):
-                one = any_sample(chance, 1_700_000_000.0 + 300 * (POLLS * run + poll))
-                model.poll(one, states.get(one.worker.id))
-                agent.poll(one)
-            agent.close()
-        events = receiver.documents
-    heard = [
-        (NAMES[event["data"]["rule"]], event["subject"], event["data"]["state"]) for event in events
-    ]
-    assert len(heard) > RUNS
-    assert heard == model.heard
-    assert len({event["id"] for event in events}) == len(events)
+@pytest.mark.parametrize("restarts", [9], indirect=True)
+def test_over_some_restarts_no_change_is_lost_or_doubled(restarts):
+    check(restarts, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("restarts", range(KILLS // TOGETHER), indirect=True)
+def test_over_a_hundred_restarts_no_change_is_lost_or_doubled(restarts):
+    check(restarts, TOGETHER)

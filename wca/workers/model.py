@@ -382,6 +382,25 @@ class Alert:
     what: tuple[str, ...] = ()
     changed_at: float | None = None
 
+    @property
+    def happened_at(self) -> float:
+        """When it fired, has changed since, or was over."""
+        if self.state is AlertState.RESOLVED and self.resolved_at is not None:
+            return self.resolved_at
+        if self.changed_at is not None:
+            return self.changed_at
+        return self.fired_at if self.fired_at is not None else self.since
+
+    @property
+    def event_id(self) -> str:
+        """Names what receivers are told of it now, in every run."""
+        return f"{self.key}-{self.state}-{round(self.happened_at * 1000)}"
+
+    @property
+    def is_news(self) -> bool:
+        """Whether receivers are told: it fires, or is over and has fired."""
+        return self.state is not AlertState.PENDING and self.fired_at is not None
+
 
 #: The outcome of an ActionRecord before there is one: an agent that ends now has perhaps done it.
 BEGUN = "begun"

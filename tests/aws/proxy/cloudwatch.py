@@ -34,10 +34,11 @@ class CloudWatch:
         key = (region, namespace, datum["MetricName"], dimensions)
         self._data[key].append((float(datum.get("Timestamp", now)), *_statistics(datum)))
 
-    def seed(self, region, namespace, metric, dimensions, points):
-        """Keep values of a metric: pairs of Unix time and value."""
+    def seed(self, region, namespace, metric, dimensions, points, anew=False):
+        """Keep values of a metric, pairs of Unix time and value; ``anew``: in place of all."""
         key = (region, namespace, metric, frozenset(dimensions.items()))
-        self._data[key] += [(at, value, 1, value, value) for at, value in points]
+        kept = [] if anew else self._data[key]
+        self._data[key] = kept + [(at, value, 1, value, value) for at, value in points]
 
     def get_metric_data(self, region, arguments):
         """The answer of GetMetricData."""

@@ -16,6 +16,7 @@ from wca.workers.monitoring.lanes import Lane
 from wca.workers.monitoring.leasing import Leasing
 from wca.workers.monitoring.memory_store import MemoryWorkerStore
 from wca.workers.monitoring.monitor import Monitor, Parts
+from wca.workers.monitoring.outbox import Outbox
 from wca.workers.monitoring.queries import DEFAULT_QUERIES
 from wca.workers.monitoring.rounds import Rounds
 from wca.workers.tracing import Tracing
@@ -107,7 +108,7 @@ class Told:
         pass
 
     def untold(self):
-        return self.waiting
+        return {alert.event_id for alert in self.alerts if alert.worker.id in self.waiting}
 
     @property
     def words(self):
@@ -155,7 +156,7 @@ class Fleet:
             self.store,
             self.history,
             self.telemetry,
-            self.told.untold,
+            Outbox(self.told),
             self.lane("store"),
             self.lane("history"),
         )
@@ -178,7 +179,6 @@ class Fleet:
                 self.leasing,
                 asking,
                 Book,
-                self.told,
                 healing,
                 self.keeper,
                 self.schedule,

@@ -267,6 +267,7 @@ async def test_workers_come_and_go_and_shards_with_them(fleet, caplog):
     await fleet.monitor.refresh()
     assert fleet.schedule.keys() == ["/us-east-1"]
     assert fleet.told.words == [("w1", "firing"), ("w1", "resolved")]
+    assert await fleet.keeper.save()  # as every few seconds: what was told is cleared away
     assert fleet.store.load() == {}
     assert fleet.store.load_alerts() == []
     assert len(fleet.history.samples) == 1  # the history outlives its worker
@@ -365,16 +366,94 @@ async def test_an_alert_that_nobody_was_told_is_told_after_a_restart(fleet):
     fleet.cloud.readings[ONE.instance_id] = BUSY
     await fleet.monitor.start()
     await fleet.poll()
-    assert fleet.store.load() == {}  # nothing is known that was not told
     later = again(fleet, ONE)
     later.cloud.readings[ONE.instance_id] = BUSY
     await later.monitor.start()
     await later.poll()
+    assert later.told.alerts == fleet.told.alerts
     assert later.told.words == [("w1", "firing")]
-    later.close()
-    fleet.told.waiting.clear()
-    assert await fleet.keeper.save()
     assert len(fleet.store.load_alerts()) == 1
+    latest = again(fleet, ONE)
+    latest.cloud.readings[ONE.instance_id] = BUSY
+    await latest.monitor.start()
+    await latest.poll()
+    assert latest.told.alerts == []
+    for one in (later, latest):
+        one.close()
+
+
+@watched(ONE)
+async def test_an_alert_that_nobody_was_told_and_that_is_over_meanwhile_is_told_with_its_end(fleet):
+    fleet.told.waiting.add("w1")
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    later = again(fleet, ONE)
+    await later.monitor.start()
+    await later.poll()
+    assert later.told.words == [("w1", "firing"), ("w1", "resolved")]
+    later.close()
+
+
+@watched(ONE)
+async def test_the_end_of_a_worker_that_nobody_was_told_is_told_once_more_and_it_is_forgotten(
+    fleet,
+):
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    fleet.told.waiting.add("w1")
+    fleet.cloud.instances[ONE.instance_id] = Gone(ONE.instance_id)
+    await fleet.poll()
+    assert set(fleet.store.load()) == {"w1"}
+    later = again(fleet, ONE)
+    later.cloud.instances[ONE.instance_id] = Gone(ONE.instance_id)
+    await later.monitor.start()
+    await later.poll()
+    assert later.told.alerts == fleet.told.alerts[1:]
+    assert later.told.words == [("w1", "resolved")]
+    assert (later.store.load(), later.store.load_alerts()) == ({}, [])
+    later.close()
+
+
+@watched(ONE)
+async def test_the_store_knows_of_an_alert_before_anybody_is_told(fleet):
+    known = []
+    fleet.told.tell = lambda alerts: known.append(len(fleet.store.load_alerts()))
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    assert known == [2]  # the alert, and that nobody was told
+
+
+@watched(ONE, store=BrokenStore)
+async def test_while_the_store_is_away_alerts_are_told_all_the_same(fleet):
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    fleet.store.failing = True
+    fleet.cloud.readings.clear()
+    await fleet.poll()
+    assert fleet.told.words == [("w1", "firing"), ("w1", "resolved")]
+
+
+@watched(ONE)
+async def test_a_save_that_is_cancelled_loses_nothing(fleet):
+    fleet.cloud.readings[ONE.instance_id] = BUSY
+    await fleet.monitor.start()
+    await fleet.poll()
+    held = threading.Event()
+    fleet.lanes["store"].submit(held.wait, 30)
+    fleet.cloud.readings.clear()
+    turn = asyncio.create_task(fleet.poll())
+    async with asyncio.timeout(10):
+        while not fleet.keeper._saving.locked():
+            await asyncio.sleep(0.001)
+    turn.cancel()
+    await asyncio.gather(turn, return_exceptions=True)
+    held.set()
+    assert await fleet.keeper.save()
+    assert fleet.store.load_alerts() == []
 
 
 @watched(ONE, FAR)
@@ -425,6 +504,7 @@ async def test_they_leave_when_their_own_list_comes_without_them(fleet):
     later.source.lacking = []
     await later.monitor.refresh()
     assert later.told.words == [("w2", "resolved"), ("w3", "resolved")]
+    assert await later.keeper.save()
     assert later.store.load().keys() == {"w1"}
     later.close()
 

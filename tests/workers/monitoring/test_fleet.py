@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.workers.monitoring.fleets import alert_of, worker
+from tests.workers.monitoring.fleets import Told, alert_of, worker
 from wca.errors import ValidationError
 from wca.telemetry import Telemetry
-from wca.workers.model import AlertState, Shard, WorkerState
+from wca.workers.model import AlertState, InstanceState, Shard, WorkerState
 from wca.workers.monitoring.fleet import Fleet
 from wca.workers.monitoring.keeping import Keeper, Kept, Unsaved
 from wca.workers.monitoring.lanes import Lane
 from wca.workers.monitoring.memory_store import MemoryWorkerStore
+from wca.workers.monitoring.outbox import Outbox
 from wca.workers.monitoring.queries import DEFAULT_QUERIES, read_queries
 from wca.workers.monitoring.rounds import Rounds
 from wca.workers.monitoring.stop import LoopStop
@@ -115,14 +116,31 @@ def test_what_failed_comes_back_unless_there_is_something_newer():
     assert now.removed == {"w2"}
 
 
-def test_what_waits_to_be_told_is_split_off_and_actions_are_not():
+def test_a_worker_of_whom_there_is_something_to_tell_is_not_forgotten_yet():
     unsaved = Unsaved(actions=[None])
-    unsaved.keep([WorkerState(ONE), WorkerState(TWO)], [alert_of(ONE)])
+    unsaved.remove(["w1", "w2"])
+    ended = [WorkerState(one, InstanceState.TERMINATED) for one in (ONE, TWO)]
+    unsaved.keep(ended, [alert_of(ONE)])
     now, later = unsaved.split({"w1"})
-    assert (set(now.states), set(now.alerts), now.actions) == ({"w2"}, set(), [None])
-    assert (set(later.states), len(later.alerts), later.actions) == ({"w1"}, 1, [])
+    assert (now.removed, set(now.states), len(now.alerts)) == ({"w2"}, {"w1"}, 1)
+    assert now.actions == [None]
+    assert later == Unsaved({"w1"})
+
+
+def test_a_worker_that_is_watched_again_is_not_forgotten_later():
+    unsaved = Unsaved()
+    unsaved.remove(["w1", "w2"])
+    unsaved.keep([WorkerState(ONE), WorkerState(TWO, InstanceState.TERMINATED)], [])
+    assert unsaved.removed == {"w2"}
+
+
+def test_of_a_shard_that_is_anothers_nothing_more_is_kept_but_what_was_told_is_cleared_away():
+    unsaved = Unsaved()
+    unsaved.keep([WorkerState(ONE), WorkerState(TWO)], [alert_of(ONE)])
+    told = alert_of(ONE, state=AlertState.RESOLVED)
+    unsaved.news = {"untold": alert_of(ONE, state=AlertState.PENDING), "told": told}
     unsaved.disown(ONE.shard)
-    assert (set(unsaved.states), unsaved.alerts) == ({"w2"}, {})
+    assert (set(unsaved.states), unsaved.alerts, unsaved.news) == ({"w2"}, {}, {"told": told})
 
 
 def test_what_was_kept_is_told_apart_by_shard():
@@ -142,7 +160,7 @@ def test_an_action_that_was_recorded_is_not_recorded_again_when_the_rest_fails()
             super().save(states)
 
     store, lane = Half(), Lane("store")
-    keeper = Keeper(store, None, Telemetry(), lambda: (), lane, Lane("history"))
+    keeper = Keeper(store, None, Telemetry(), Outbox(Told()), lane, Lane("history"))
     keeper.done("an action")
     keeper.note([WorkerState(ONE)], [])
 

@@ -85,7 +85,7 @@ class Channel:
         return len(self._mailbox)
 
     def untold(self) -> set[str]:
-        """Ids of workers of whom the receiver has not been told all."""
+        """Ids of news that the receiver has not been told yet."""
         return self._mailbox.untold()
 
     @property

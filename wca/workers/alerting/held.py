@@ -57,6 +57,6 @@ class Held:
             for _, alert in self._over.values()
         ]
 
-    def worker_ids(self) -> set[str]:
-        """Workers of whose alerts the end is not told yet."""
-        return {alert.worker.id for _, alert in self._over.values()}
+    def untold(self) -> set[str]:
+        """Ids of the news that are held."""
+        return {alert.event_id for _, alert in self._over.values()}

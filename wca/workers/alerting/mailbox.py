@@ -29,7 +29,7 @@ class Mailbox:
         self._newest: dict[str, int] = {}
         self._number = 0
         self._again: dict[str, Alert] = {}
-        #: News that are being sent, and how many news of each worker are not settled yet.
+        #: News that are being sent, and the ids of all that are not settled yet.
         self._sending: list[Alert] = []
         self._untold: Counter[str] = Counter()
         self._changed = threading.Condition()
@@ -52,7 +52,7 @@ class Mailbox:
                 self._number += 1
                 self._news[self._number] = alert
                 self._newest[alert.key] = self._number
-                self._untold[alert.worker.id] += 1
+                self._untold[alert.event_id] += 1
                 if alert.state is AlertState.RESOLVED:
                     self._again.pop(alert.key, None)
             self._changed.notify_all()
@@ -114,15 +114,15 @@ class Mailbox:
             self._sending = []
 
     def untold(self) -> set[str]:
-        """Ids of workers of whom news wait, or are being sent, or were given up at the end."""
+        """Ids of news that wait, or are being sent, or were given up at the end."""
         with self._changed:
             return set(self._untold)
 
     def _settle(self, alerts: Iterable[Alert]) -> None:
         for alert in alerts:
-            self._untold[alert.worker.id] -= 1
-            if not self._untold[alert.worker.id]:
-                del self._untold[alert.worker.id]
+            self._untold[alert.event_id] -= 1
+            if not self._untold[alert.event_id]:
+                del self._untold[alert.event_id]
 
     def close(self) -> None:
         """Take no more; what waits for being sent again is not sent."""

@@ -7,7 +7,7 @@ from wca.clock import Clock, SystemClock
 from wca.workers.alerting.channel import Channel, Counts
 from wca.workers.alerting.held import Held
 from wca.workers.api import Notifier
-from wca.workers.model import Alert, AlertState
+from wca.workers.model import Alert
 
 __all__ = ["MOST_WAITING", "Notifications"]
 
@@ -55,11 +55,7 @@ class Notifications:
         Pending ones, and those that are over without having fired, are nothing to tell. What fires
         and is over at once, as of an instance that has ended, is told as over after an hour.
         """
-        news = [
-            alert
-            for alert in alerts
-            if alert.state is not AlertState.PENDING and alert.fired_at is not None
-        ]
+        news = [alert for alert in alerts if alert.is_news]
         self._tell(self._held.told(news, self._clock.monotonic()))
 
     def _tell(self, news: Sequence[Alert]) -> None:
@@ -101,12 +97,11 @@ class Notifications:
         return {channel.name: channel.waiting for channel in self._channels}
 
     def untold(self) -> set[str]:
-        """Ids of workers of whom some receiver has not been told all yet.
+        """Ids of news that some receiver has not been told yet: see ``Alert.event_id``.
 
-        What is kept of them can wait until they are told: then a restart finds it anew, and an
-        alert is not lost with a process that was killed before it was sent.
+        What has them kept until they are told can tell them again after the process was killed.
         """
-        untold = self._held.worker_ids() if self._channels else set()
+        untold = self._held.untold() if self._channels else set()
         return untold.union(*(channel.untold() for channel in self._channels))
 
     def failing(self) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from wca.workers.monitoring.fleet import Change, Fleet
 from wca.workers.monitoring.healing import Healing
 from wca.workers.monitoring.keeping import Keeper, Kept
 from wca.workers.monitoring.leasing import Leasing
-from wca.workers.monitoring.parts import Judging, Telling
+from wca.workers.monitoring.parts import Judging
 from wca.workers.monitoring.rounds import Rounds
 from wca.workers.monitoring.watched import Findings, Watched
 from wca.workers.tracing import Tracing
@@ -58,9 +58,8 @@ class Parts:
         leasing: which shards are ours.
         asking: the questions of a poll.
         book: makes the alerts of a shard from those that were kept of it.
-        telling: tells of alerts.
         healing: None: nothing is done about alerts.
-        keeper: what survives a restart.
+        keeper: what survives a restart; it tells of alerts when it has kept them.
         turns: the schedule.
         telemetry: where failures are reported.
         tracing: a span for each cycle.
@@ -72,7 +71,6 @@ class Parts:
     leasing: Leasing
     asking: Asking
     book: Callable[[Iterable[Alert]], Judging]
-    telling: Telling
     healing: Healing | None
     keeper: Keeper
     turns: Turns
@@ -212,6 +210,7 @@ class Monitor:
             found = watched.learn([one for one in samples if self.fleet.watches(one.worker)])
             parts.tracing.samples(found.samples)
             self._publish(watched, found)
+            await parts.keeper.save()
             if parts.healing is not None and not watched.waits:
                 await parts.healing.heal(shard, watched.actionable(found.samples))
             await parts.keeper.append(found.samples)
@@ -232,14 +231,11 @@ class Monitor:
             self._asked.discard(task)
 
     def _publish(self, watched: Watched, found: Findings) -> None:
-        """Tell of what was found, and note what is to be kept of it."""
-        parts = self._parts
+        """Note what is to be kept of what was found, and to be told with the next ``save``."""
+        keeper = self._parts.keeper
         if not watched.waits:
-            parts.telling.tell(found.alerts)
-            gone = {worker.id for worker in found.ended}
-            parts.keeper.drop(gone)
-            staying = [one for one in found.alerts if one.worker.id not in gone]
-            parts.keeper.note(found.states, staying)
+            keeper.drop([worker.id for worker in found.ended])
+            keeper.note([*found.states, *found.last], found.alerts)
         self._show(found)
 
     def _show(self, found: Findings) -> None:
@@ -301,6 +297,7 @@ class Monitor:
             shard, self._parts.book(kept.alerts), self._active_above, dict(kept.states), term
         )
         self._watched[shard.key] = watched
+        self._parts.keeper.resume(kept.news)
         left = [one for one in kept.workers().values() if not self._stays(one)]
         await self._leave(watched, left)
         return watched

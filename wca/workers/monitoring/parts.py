@@ -31,7 +31,7 @@ class Telling(Protocol):
         """Tell of what has changed."""
 
     def untold(self) -> Collection[str]:
-        """Ids of workers of whom some receiver has not been told all yet."""
+        """Ids of news that some receiver has not been told yet: see ``Alert.event_id``."""
 
     def tick(self, now: float, firing: Sequence[Alert]) -> None:
         """Tell those again who want to be told again of what fires."""

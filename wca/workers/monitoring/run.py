@@ -29,6 +29,7 @@ from wca.workers.monitoring.leasing import Leasing
 from wca.workers.monitoring.measurements import ActionCounts
 from wca.workers.monitoring.monitor import Monitor, Parts
 from wca.workers.monitoring.options import Options
+from wca.workers.monitoring.outbox import Outbox
 from wca.workers.monitoring.pulse import Pulse
 from wca.workers.monitoring.rounds import Rounds
 from wca.workers.monitoring.stop import LoopStop
@@ -96,7 +97,7 @@ class MonitoringRun:
             options.store,
             options.history,
             engine.telemetry,
-            self._notifications.untold,
+            Outbox(self._notifications),
             self._lanes["store"],
             self._lanes["history"],
         )
@@ -225,6 +226,7 @@ class MonitoringRun:
         await self._options.schedule.stop(budget * _POLLS)
         await chores.end()
         await self._export.run()
+        await self._bounded(self._keeper.save(), budget * _KEEPING / 2)  # what is to be told
         await self._bounded(self._tell_the_rest(budget * _TELLING), budget * _TELLING)
         await self._bounded(self._keeper.save(), budget * _KEEPING)
         release = [self._leasing.release(key, budget * _KEEPING) for key in self._leasing.held()]
@@ -254,7 +256,6 @@ class MonitoringRun:
                 self._clock.now,
             ),
             lambda alerts: AlertBook(options.rules, alerts, clock=self._clock),
-            self._notifications,
             self._healing(),
             self._keeper,
             options.schedule,

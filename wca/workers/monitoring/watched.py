@@ -21,6 +21,7 @@ class Findings:
         alerts: those that have changed.
         ended: workers that are not watched any more.
         firing: all alerts of the shard that fire now.
+        last: what was found last of workers whose instance has ended.
     """
 
     shard: Shard
@@ -29,6 +30,7 @@ class Findings:
     alerts: Sequence[Alert] = ()
     ended: Sequence[Worker] = ()
     firing: Sequence[Alert] = ()
+    last: Sequence[WorkerState] = ()
 
 
 @dataclass
@@ -78,18 +80,19 @@ class Watched:
         """What the samples of one poll change."""
         states: list[WorkerState] = []
         alerts: list[Alert] = []
-        ended: list[Worker] = []
+        last: list[WorkerState] = []
         for sample in samples:
             before = self.states.get(sample.worker.id)
             alerts += self.book.judge(sample, before)
             after = next_state(before, sample, self.active_above)
             if has_ended(sample.status):
-                ended.append(sample.worker)
+                last.append(after)
                 alerts += self._forget(sample.worker.id)
             else:
                 self.states[sample.worker.id] = after
                 states.append(after)
-        return Findings(self.shard, samples, states, alerts, ended, self.book.firing())
+        ended = [state.worker for state in last]
+        return Findings(self.shard, samples, states, alerts, ended, self.book.firing(), last)
 
     def actionable(self, samples: Sequence[Sample]) -> list[tuple[WorkerState, Sequence[Alert]]]:
         """What is known of the workers of these samples, and alerts that may be acted on.

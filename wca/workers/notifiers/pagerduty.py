@@ -11,7 +11,7 @@ from wca.security import SSL
 from wca.workers.api import Notifier
 from wca.workers.model import Alert, AlertState
 from wca.workers.notifiers.posting import Poster
-from wca.workers.notifiers.words import cut, details, encoded, happened_at, headline, rfc3339
+from wca.workers.notifiers.words import cut, details, encoded, headline, rfc3339
 
 __all__ = ["PagerDutyNotifier"]
 
@@ -79,7 +79,7 @@ def _event(alert: Alert, routing_key: str) -> dict[str, Any]:
         "summary": cut(headline(alert), _MOST_SUMMARY),
         "source": worker.title,
         "severity": str(alert.severity),
-        "timestamp": rfc3339(happened_at(alert)),
+        "timestamp": rfc3339(alert.happened_at),
         "component": worker.instance_id or worker.id,
         "group": worker.shard.key,
         "class": alert.rule,

@@ -13,7 +13,7 @@ from wca.storage.http_client.auth import HttpAuth
 from wca.workers.api import Notifier
 from wca.workers.model import Alert
 from wca.workers.notifiers.posting import Poster
-from wca.workers.notifiers.words import details, encoded, happened_at, rfc3339
+from wca.workers.notifiers.words import details, encoded, rfc3339
 
 __all__ = ["WebhookNotifier"]
 
@@ -80,14 +80,13 @@ class WebhookNotifier(Notifier):
 
 
 def _event(alert: Alert, source: str) -> dict[str, Any]:
-    at = happened_at(alert)
     return {
         "specversion": "1.0",
-        "id": f"{alert.key}-{alert.state}-{round(at * 1000)}",
+        "id": alert.event_id,
         "source": source,
         "type": f"wca.worker.alert.{alert.state}.v1",
         "subject": alert.worker.id,
-        "time": rfc3339(at),
+        "time": rfc3339(alert.happened_at),
         "datacontenttype": "application/json",
         "data": details(alert),
     }

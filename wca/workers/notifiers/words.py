@@ -5,24 +5,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from wca.workers.model import Alert, AlertState
+from wca.workers.model import Alert
 
-__all__ = ["cut", "details", "encoded", "happened_at", "headline", "rfc3339"]
+__all__ = ["cut", "details", "encoded", "headline", "rfc3339"]
 
 
 def rfc3339(moment: float) -> str:
     """A moment, Unix seconds, as RFC 3339 has it, in UTC with milliseconds."""
     text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
-
-
-def happened_at(alert: Alert) -> float:
-    """When it fired, has changed since, or was over."""
-    if alert.state is AlertState.RESOLVED and alert.resolved_at is not None:
-        return alert.resolved_at
-    if alert.changed_at is not None:
-        return alert.changed_at
-    return alert.fired_at if alert.fired_at is not None else alert.since
 
 
 def headline(alert: Alert) -> str:
