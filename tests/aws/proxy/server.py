@@ -1,5 +1,6 @@
 """The proxy: understands a request, lets it fail, refuses it, or has it answered."""
 
+import contextlib
 import gzip
 import http.client
 import http.server
@@ -223,8 +224,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if name.lower() not in ("content-length", "connection", "server", "date"):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(ConnectionError):  # who asked was killed meanwhile
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *arguments):
         pass
