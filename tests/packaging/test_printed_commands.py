@@ -32,6 +32,7 @@ ELSEWHERE = {
         "nothing: it fetches what no lock has; tests/benchmarks runs with and without it"
     ),
     ".venv/bin/python -m benchmarks.cgroup_nodes": "tests/benchmarks",
+    ".venv/bin/python -m benchmarks.fleet": "tests/benchmarks",
     "make bench ARGS=discovery": "tests/benchmarks",
     "make bench ARGS=containers": "tests/benchmarks",
     "socat - tcp4-listen:8000,fork": "test_seed_commands.py",
