@@ -67,11 +67,13 @@ class Cycle:
         calls: by API.
         seconds: of the slowest shard's turn, as the agent measures it.
         cpu: seconds of the agent, from the first call until it was at rest again.
+        resident: bytes of memory then.
     """
 
     calls: Counter[str]
     seconds: float
     cpu: float
+    resident: int
 
 
 @dataclass
@@ -81,13 +83,13 @@ class Measured:
     Args:
         workers: in it.
         cycles: the first one also finds out under which dimensions memory is published.
-        resident: bytes of memory at most, and at rest after the last cycle.
+        resident: bytes of memory at most.
         rest: share of a CPU between two cycles, with the export of metrics.
     """
 
     workers: int
     cycles: list[Cycle] = field(default_factory=list)
-    resident: tuple[int, int] = (0, 0)
+    resident: int = 0
     rest: float = 0.0
 
 
@@ -155,7 +157,9 @@ class FleetAgent:
         cpu = self.cpu() - cpu
         calls = self._answers.calls() - before
         self._cycles += 1
-        return Cycle(Counter({api: calls[api] for api in OF_A_CYCLE}), self._duration(), cpu)
+        resident = self.memory("VmRSS")  # before the page of metrics is made
+        made = Counter({api: calls[api] for api in OF_A_CYCLE})
+        return Cycle(made, self._duration(), cpu, resident)
 
     def _duration(self) -> float:
         """Seconds of the slowest turn, once the page of metrics knows of the cycle."""
@@ -213,9 +217,9 @@ def measure(workers: int, cycles: int, interval: int) -> Measured:
             found.cycles.append(agent.cycle(interval + PATIENCE))
         cpu, at = agent.cpu(), time.monotonic()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            agent.process.wait(max(1.0, interval / 4))
+            agent.process.wait(max(1.0, interval / EXPORTS))
         found.rest = (agent.cpu() - cpu) / (time.monotonic() - at)
-        found.resident = agent.memory("VmHWM"), agent.memory("VmRSS")
+        found.resident = agent.memory("VmHWM")
     return found
 
 
@@ -223,20 +227,19 @@ def rows(sizes: list[int], cycles: int, interval: int) -> Iterator[str]:
     """Lines of a table in Markdown."""
     yield (
         "| workers | states | lists | metrics | first cycle s | CPU s | cycle s | CPU s "
-        "| CPU at rest | RSS at most MB | RSS MB |"
+        "| CPU at rest | RSS MB | with /metrics |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for size in sizes:
         found = measure(size, cycles, interval)
         first, later = found.cycles[0], found.cycles[1:]
-        most, now = (value / 1e6 for value in found.resident)
         calls = later[-1].calls
         yield (
             f"| {size} | {calls['DescribeInstanceStatus']} | {first.calls['ListMetrics']} "
             f"| {calls['GetMetricData']} | {first.seconds:.2f} | {first.cpu:.2f} "
             f"| {statistics.median(one.seconds for one in later):.2f} "
             f"| {statistics.median(one.cpu for one in later):.2f} "
-            f"| {found.rest:.1%} | {most:.0f} | {now:.0f} |"
+            f"| {found.rest:.1%} | {first.resident / 1e6:.0f} | {found.resident / 1e6:.0f} |"
         )
 
 
@@ -251,7 +254,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__)
     parser.add_argument("--workers", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--cycles", type=int, default=3, help="of each fleet, two at least")
-    parser.add_argument("--interval", type=int, default=30, help="seconds between two cycles")
+    parser.add_argument("--interval", type=int, default=15, help="seconds between two cycles")
     args = parser.parse_args()
     for row in rows(args.workers, args.cycles, args.interval):
         print(row, flush=True)
