@@ -317,7 +317,8 @@ class Case:
     def _keep(self, action: Action, scene: Scene) -> None:
         """Hold it while it is needed, and then give it back in steps."""
         action.intervals += 1
-        bad = self._harm is not None and self._harm.is_bad(scene.readings, action.asked)
+        soon = action.phase is not Phase.HOLDING
+        bad = self._harm is not None and self._harm.is_bad(scene.readings, action.asked, soon=soon)
         if action.phase is Phase.HOLDING:
             action.quiet = scene.now if bad else action.quiet
             quiet = scene.now - action.quiet
