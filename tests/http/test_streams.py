@@ -10,7 +10,7 @@ from tests.http.talking import dial, exchange, get, page, place, read_all, serve
 from tests.main.agent import wait_until
 from wca.http import HttpServer, Route, Stream
 
-REQUEST = b"GET /events HTTP/1.1\r\nHost: h\r\n\r\n"
+REQUEST = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Told:
