@@ -126,8 +126,10 @@ def test_tasks_appear_with_their_lines_and_what_comes_from_outside_is_text(shown
     first, _ = rows(shown, "tasks")
     assert node.web in first, "the task that uses most is first"
     assert f"app={EVIL}" in first
-    line = shown.find_element("css selector", "#tasks tr svg path.cpu")
-    assert "L" in line.get_attribute("d")
+    line = "#tasks tr svg path.cpu"
+    wait_until(
+        lambda: "L" in shown.find_element("css selector", line).get_attribute("d"), "a line", 10
+    )
     assert shown.find_elements("css selector", "main img, main script") == []
     assert shown.title == "WCA status"
     assert errors(shown) == []

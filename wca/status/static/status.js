@@ -232,8 +232,9 @@ function take(document) {
     if (task.history) {
       lines.set(task.id, task.history);
     } else if (!again) {
+      const gaps = Array(Math.max(0, ...Object.values(before).map((one) => one.length))).fill(null);
       lines.set(task.id, Object.fromEntries(COLUMNS.map(([what]) =>
-        [what, [...(before[what] || []), task[what] ?? null].slice(-LENGTH)])));
+        [what, [...(before[what] || gaps), task[what] ?? null].slice(-LENGTH)])));
     }
   }
   if (!again) measured = Date.now();
