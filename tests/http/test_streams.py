@@ -44,6 +44,17 @@ def receive(connection, until):
     return received
 
 
+def test_a_client_that_is_gone_is_noticed_while_there_is_nothing_to_say():
+    told = Told(b"one\n")
+    with served(told.route) as server:
+        with dial(server) as connection:
+            connection.sendall(REQUEST)
+            receive(connection, b"one\n")
+            time.sleep(0.2)
+            assert told.ended == 0
+        wait_until(lambda: told.ended == 1, "the end", 5)
+
+
 def test_parts_are_sent_as_they_come_and_in_chunks():
     told = Told(b"one\n", b"", b"two\n")
     with served(told.route) as server, dial(server) as connection:

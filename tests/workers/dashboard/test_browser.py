@@ -127,6 +127,13 @@ def test_where_no_stream_can_be_had_the_page_asks_again_and_again(browser, dashb
         browser.get("about:blank")
 
 
+def test_a_page_that_was_left_holds_no_connection(shown, dashboard):
+    for _ in range(8):  # a browser has six for one server, and the server eight for streams
+        shown.execute_script("location.href = location.pathname + '?' + Math.random()")
+        wait_until(lambda: len(rows(shown)) == 2, "the rows", 5)
+    wait_until(lambda: text(shown, "#link") == "live", "the stream", 5)
+
+
 def test_an_agent_that_is_gone_is_said(shown, dashboard):
     dashboard.close()
     wait_until(lambda: "does not answer" in text(shown, "#link"), "the sentence", 10)

@@ -111,11 +111,15 @@ function say(text, kind) {
 }
 
 // Follows what changes: by a stream of events, and where there is none to be had by asking again
-// and again.
+// and again. A page that nobody looks at follows nothing: it would cost the agent something, and
+// six of them take all connections that a browser has for one server.
 //   stream: address of the events; event: their name; take: told what each of them holds.
 //   all: address of everything; takeAll: told of it, where it was asked for.
 //   begin: called when a stream begins; is given what asks for everything.
 export function follow({ stream, event, take, all, takeAll, begin }) {
+  let events = null;
+  let timer = 0;
+
   async function ask() {
     const answer = await fetch(all, { cache: "no-store" });
     if (!answer.ok) throw new Error(`the agent answers ${answer.status}`);
@@ -129,17 +133,24 @@ export function follow({ stream, event, take, all, takeAll, begin }) {
     } catch {
       say("the agent does not answer; trying again", "lost");
     }
-    if (Date.now() < end) setTimeout(() => poll(end), POLL); else open();
+    if (!document.hidden) timer = setTimeout(() => (Date.now() < end ? poll(end) : open()), POLL);
+  }
+
+  function close() {
+    clearTimeout(timer);
+    events?.close();
+    events = null;
   }
 
   function open() {
-    const events = new EventSource(stream);
+    close();
+    events = new EventSource(stream);
     events.addEventListener("open", () => {
       say("live", "live");
       begin(ask);
     });
-    events.addEventListener("error", () => {
-      if (events.readyState === EventSource.CLOSED) {
+    events.addEventListener("error", ({ target }) => {
+      if (target.readyState === EventSource.CLOSED) {
         poll(Date.now() + AGAIN); // refused: the browser does not try again
       } else {
         say("the agent does not answer; trying again", "lost");
@@ -148,5 +159,8 @@ export function follow({ stream, event, take, all, takeAll, begin }) {
     events.addEventListener(event, (one) => take(JSON.parse(one.data)));
   }
 
-  open();
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", ({ persisted }) => persisted && open());
+  if (!document.hidden) open();
 }
