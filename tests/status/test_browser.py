@@ -132,6 +132,7 @@ def test_tasks_appear_with_their_lines_and_what_comes_from_outside_is_text(shown
     )
     assert shown.find_elements("css selector", "main img, main script") == []
     assert shown.title == "WCA status"
+    assert str(node.config) in text(shown, "#agent")
     assert errors(shown) == []
 
 
