@@ -2,6 +2,7 @@
 
 import itertools
 import queue
+import random
 import statistics
 import subprocess
 import sys
@@ -64,14 +65,16 @@ class Holder:
 
 def take_over(kind, place, kills):
     """Kill the one that holds, again and again; prints how long the others took."""
-    took = []
+    took, chance = [], random.Random(9)
     first = Holder(kind, place)
     last = first.held(30)
     second = Holder(kind, place)
     holders = [first, second]
     try:
         for _ in range(kills):
-            time.sleep(TTL * 1.5)  # it is renewed beyond its time, and the other gets nothing
+            time.sleep(
+                TTL * chance.uniform(1.3, 1.7)
+            )  # it is renewed beyond its time, and the other gets nothing
             assert holders[1].told.empty()
             dead, calls = holders.pop(0).kill()
             last = max([last, *calls])
