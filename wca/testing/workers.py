@@ -100,6 +100,18 @@ class LeaseContract:
             other.release("never held", "other")
             assert not other.hold("key", "other")
 
+    def test_it_tells_who_holds_what(self) -> None:
+        """Without what was given back, and what is over."""
+        with self.two() as (one, other):
+            for key in _ODD:
+                assert one.hold(key, f"owner of {key}")
+            assert other.holders() == {key: f"owner of {key}" for key in _ODD}
+            one.release("a b", "owner of a b")
+            assert "a b" not in other.holders()
+            self.pass_time(self.ttl * 1.2)
+            assert other.hold("key", "other")
+            assert one.holders() == {"key": "other"}
+
     def test_what_is_not_renewed_is_taken_over_within_its_time(self) -> None:
         """And the one who slept is told so."""
         with self.two() as (one, other):

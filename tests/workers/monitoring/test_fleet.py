@@ -12,7 +12,8 @@ from wca.errors import ValidationError
 from wca.telemetry import Telemetry
 from wca.workers.model import AlertState, Shard, WorkerState
 from wca.workers.monitoring.fleet import Fleet
-from wca.workers.monitoring.keeping import Keeper, Kept, Unsaved
+from wca.workers.monitoring.keeping import Keeper
+from wca.workers.monitoring.kept import Kept, Unsaved
 from wca.workers.monitoring.lanes import Lane
 from wca.workers.monitoring.memory_store import MemoryWorkerStore
 from wca.workers.monitoring.queries import DEFAULT_QUERIES, read_queries
@@ -108,11 +109,11 @@ def test_what_failed_comes_back_unless_there_is_something_newer():
     failed.keep([WorkerState(ONE), WorkerState(TWO)], [alert_of(ONE), alert_of(TWO)])
     newer = WorkerState(ONE, polled_at=5.0)
     now.keep([newer], [alert_of(ONE, state=AlertState.RESOLVED)])
-    now.remove(["w2"])
+    now.remove([TWO])
     now.put_back(failed)
     assert now.states == {"w1": newer}
     assert [one.state for one in now.alerts.values()] == ["resolved"]
-    assert now.removed == {"w2"}
+    assert now.removed == {"w2": TWO.shard}
 
 
 def test_what_waits_to_be_told_is_split_off_and_actions_are_not():
@@ -123,6 +124,9 @@ def test_what_waits_to_be_told_is_split_off_and_actions_are_not():
     assert (set(later.states), len(later.alerts), later.actions) == ({"w1"}, 1, [])
     unsaved.disown(ONE.shard)
     assert (set(unsaved.states), unsaved.alerts) == ({"w2"}, {})
+    assert (unsaved.has(ONE.shard), unsaved.has(TWO.shard)) == (False, True)
+    unsaved.remove([ONE])
+    assert unsaved.has(ONE.shard)
 
 
 def test_what_was_kept_is_told_apart_by_shard():
@@ -143,7 +147,7 @@ def test_an_action_that_was_recorded_is_not_recorded_again_when_the_rest_fails()
 
     store, lane = Half(), Lane("store")
     keeper = Keeper(store, None, Telemetry(), lambda: (), lane, Lane("history"))
-    keeper.done("an action")
+    keeper.done(["an action"])
     keeper.note([WorkerState(ONE)], [])
 
     async def save_twice():

@@ -3,12 +3,12 @@
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wca.workers.dashboard.recent import Recent
-from wca.workers.dashboard.rows import SHOWN, Row, row_of
-from wca.workers.model import Alert
+from wca.workers.dashboard.rows import SHOWN, Row, alerts_of, row_of
+from wca.workers.model import Alert, Shard, WorkerState
 from wca.workers.monitoring.watched import Findings
 
 __all__ = ["Board"]
@@ -40,10 +40,12 @@ class Board:
 
     Args:
         monotonic: time in seconds.
+        agent: the name of this agent, where there are several; empty: there is only one.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], agent: str = "") -> None:
         self._monotonic = monotonic
+        self._agent = agent
         self._recent = Recent(SHOWN)
         self._shards: dict[str, _Shard] = {}
         self._version = 0
@@ -51,22 +53,59 @@ class Board:
         self._changed = threading.Condition()
 
     def observe(self, found: Findings) -> None:
-        """Something has become known; called on the loop."""
-        alerts: dict[str, list[Alert]] = defaultdict(list)
-        for alert in found.firing:
-            alerts[alert.worker.id].append(alert)
-        with self._changed:
-            rows = dict(self._shards.get(found.shard.key, _Shard()).rows)
+        """Something has become known of a shard of this agent; called on the loop."""
+        alerts = _by_worker(found.firing)
+        rows = dict(self._rows(found.shard))
         for state in found.states:
             worker_id = state.worker.id
-            self._recent.add(worker_id, state.readings)
-            rows[worker_id] = row_of(state, alerts[worker_id], self._recent.of(worker_id))
+            rows[worker_id] = self._row(state, alerts[worker_id], self._agent)
         for worker in found.ended:
             rows.pop(worker.id, None)
             self._recent.forget(worker.id)
+        self._put(found.shard, rows)
+
+    def observe_other(
+        self,
+        shard: Shard,
+        agent: str,
+        states: Iterable[WorkerState],
+        firing: Iterable[Alert],
+    ) -> None:
+        """All that another agent has kept of a shard of its own; called on the loop.
+
+        Args:
+            shard: of which.
+            agent: the one that polls it.
+            states: of its workers.
+            firing: their alerts that fire.
+        """
+        alerts, before = _by_worker(firing), self._rows(shard)
+        rows: dict[str, Row] = {}
+        for state in states:
+            worker_id = state.worker.id
+            known = before.get(worker_id)
+            if known is not None and known["polled_at"] == state.polled_at:
+                told = alerts_of(alerts[worker_id])
+                rows[worker_id] = {**known, "agent": agent, "alerts": told}
+            else:
+                rows[worker_id] = self._row(state, alerts[worker_id], agent)
+        for worker_id in before.keys() - rows.keys():
+            self._recent.forget(worker_id)
+        if rows != before:
+            self._put(shard, rows)
+
+    def _rows(self, shard: Shard) -> Mapping[str, Row]:
+        with self._changed:
+            return self._shards.get(shard.key, _Shard()).rows
+
+    def _row(self, state: WorkerState, alerts: Sequence[Alert], agent: str) -> Row:
+        self._recent.add(state.worker.id, state.readings)
+        return row_of(state, alerts, self._recent.of(state.worker.id), agent)
+
+    def _put(self, shard: Shard, rows: dict[str, Row]) -> None:
         with self._changed:
             self._version += 1
-            self._shards[found.shard.key] = _Shard(self._version, rows)
+            self._shards[shard.key] = _Shard(self._version, rows)
             self._changed.notify_all()
 
     def rows(self) -> list[Row]:
@@ -105,6 +144,13 @@ class Board:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+
+def _by_worker(alerts: Iterable[Alert]) -> dict[str, list[Alert]]:
+    found: dict[str, list[Alert]] = defaultdict(list)
+    for alert in alerts:
+        found[alert.worker.id].append(alert)
+    return found
 
 
 def _event(key: str, shard: _Shard) -> bytes:

@@ -1,16 +1,17 @@
-"""What survives a restart: states, alerts and actions, handed to the store; and the history."""
+"""What survives a restart, handed to the store; and what was found, handed to the history."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from wca.errors import PLUGIN_ERRORS
 from wca.telemetry import Telemetry
 from wca.workers.api import History, WorkerStore
 from wca.workers.model import ActionRecord, Alert, Sample, Shard, Worker, WorkerState
+from wca.workers.monitoring.finishing import Finishing
+from wca.workers.monitoring.kept import Kept, Unsaved
 from wca.workers.monitoring.lanes import Lane
 
-__all__ = ["HISTORY", "STORE", "Keeper", "Kept", "Unsaved"]
+__all__ = ["HISTORY", "STORE", "Keeper"]
 
 #: What failures of the store and of the history are reported under.
 STORE, HISTORY = "worker_store", "history"
@@ -18,108 +19,12 @@ STORE, HISTORY = "worker_store", "history"
 PATIENCE = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What was kept of an earlier time.
-
-    Args:
-        states: by the id of their worker.
-        alerts: those that are pending or fire.
-    """
-
-    states: Mapping[str, WorkerState] = field(default_factory=dict)
-    alerts: Sequence[Alert] = ()
-
-    def workers(self) -> dict[str, Worker]:
-        """All workers of which something was kept, by id."""
-        known = [one.worker for one in self.alerts]
-        known += [one.worker for one in self.states.values()]
-        return {worker.id: worker for worker in known}
-
-    def split(self, shard: Shard) -> "tuple[Kept, Kept]":
-        """What was kept of a shard, and of all others."""
-        return self._where(lambda worker: worker.shard == shard), self._where(
-            lambda worker: worker.shard != shard
-        )
-
-    def _where(self, fits: Callable[[Worker], bool]) -> "Kept":
-        return Kept(
-            {id_: one for id_, one in self.states.items() if fits(one.worker)},
-            [one for one in self.alerts if fits(one.worker)],
-        )
-
-
-@dataclass
-class Unsaved:
-    """What the store has not taken yet: of each thing the last word, so that it stays small."""
-
-    removed: set[str] = field(default_factory=set)
-    states: dict[str, WorkerState] = field(default_factory=dict)
-    alerts: dict[str, Alert] = field(default_factory=dict)
-    actions: list[ActionRecord] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.removed or self.states or self.alerts or self.actions)
-
-    def remove(self, worker_ids: Iterable[str]) -> None:
-        """These workers are to be forgotten, with what was to be kept of them."""
-        for worker_id in worker_ids:
-            self.removed.add(worker_id)
-            self.states.pop(worker_id, None)
-            gone = [key for key, one in self.alerts.items() if one.worker.id == worker_id]
-            for key in gone:
-                del self.alerts[key]
-
-    def keep(self, states: Iterable[WorkerState], alerts: Iterable[Alert]) -> None:
-        """These are to be kept."""
-        self.states.update({one.worker.id: one for one in states})
-        self.alerts.update({one.key: one for one in alerts})
-
-    def disown(self, shard: Shard) -> None:
-        """Another agent has the last word on this shard."""
-        self.states = {k: one for k, one in self.states.items() if one.worker.shard != shard}
-        self.alerts = {k: one for k, one in self.alerts.items() if one.worker.shard != shard}
-
-    def split(self, waiting: Collection[str]) -> "tuple[Unsaved, Unsaved]":
-        """What is to be saved now, and what of these workers has to wait; actions never wait."""
-        states, alerts = self.states.items(), self.alerts.items()
-        return (
-            Unsaved(
-                self.removed.difference(waiting),
-                {id_: one for id_, one in states if id_ not in waiting},
-                {key: one for key, one in alerts if one.worker.id not in waiting},
-                self.actions,
-            ),
-            Unsaved(
-                self.removed.intersection(waiting),
-                {id_: one for id_, one in states if id_ in waiting},
-                {key: one for key, one in alerts if one.worker.id in waiting},
-            ),
-        )
-
-    def copy(self) -> "Unsaved":
-        """The same, for another thread."""
-        return Unsaved(set(self.removed), dict(self.states), dict(self.alerts), list(self.actions))
-
-    def put_back(self, failed: "Unsaved") -> None:
-        """What was not taken is to be kept still, unless there is something newer."""
-        self.states = {
-            **{id_: one for id_, one in failed.states.items() if id_ not in self.removed},
-            **self.states,
-        }
-        self.alerts = {
-            **{k: one for k, one in failed.alerts.items() if one.worker.id not in self.removed},
-            **self.alerts,
-        }
-        self.removed |= failed.removed
-        self.actions = [*failed.actions, *self.actions]
-
-
 class Keeper:
     """Hands to the store and to the history what was found; what fails is reported and goes on.
 
     What the store does not take is handed to it again with the next change. What the history does
-    not take is missing there.
+    not take is missing there. Both are handed over to the end, also when a poll is cancelled
+    meanwhile.
 
     Args:
         store: what survives a restart.
@@ -148,6 +53,12 @@ class Keeper:
         self._history_lane = history_lane
         self._unsaved = Unsaved()
         self._saving = asyncio.Lock()
+        self._finishing = Finishing()
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what is kept is there after a restart."""
+        return self._store.lasting
 
     async def recall(self) -> Kept | None:
         """What was kept; None: the store cannot tell now."""
@@ -171,24 +82,46 @@ class Keeper:
             return None
         return list(found)
 
+    async def requested(self, month: str, metrics: int) -> int | None:
+        """Metrics that all agents have requested in a month; None: the store cannot tell.
+
+        Args:
+            month: such as ``2026-11``.
+            metrics: that are to be added to it.
+        """
+        try:
+            return await self._finishing.run(
+                self._store_lane.call(self._store.requested, month, metrics, patience=PATIENCE)
+            )
+        except PLUGIN_ERRORS as error:
+            self._telemetry.failure(STORE, error)
+            return None
+
     def note(self, states: Iterable[WorkerState], alerts: Iterable[Alert]) -> None:
         """Keep these with the next ``save``."""
         self._unsaved.keep(states, alerts)
 
-    def drop(self, worker_ids: Iterable[str]) -> None:
+    def drop(self, workers: Iterable[Worker]) -> None:
         """Forget these workers with the next ``save``; their actions stay."""
-        self._unsaved.remove(worker_ids)
+        self._unsaved.remove(workers)
 
     def disown(self, shard: Shard) -> None:
         """Keep nothing more of a shard that another agent has now."""
         self._unsaved.disown(shard)
 
-    def done(self, record: ActionRecord) -> None:
+    def owes(self, shard: Shard) -> bool:
+        """Whether something of a shard is to be kept that the store has not taken yet."""
+        return self._unsaved.has(shard)
+
+    def done(self, records: Iterable[ActionRecord]) -> None:
         """Keep what was done with the next ``save``."""
-        self._unsaved.actions.append(record)
+        self._unsaved.actions += records
 
     async def save(self) -> bool:
         """Hand over what can be kept now; whether the store has taken it."""
+        return await self._finishing.run(self._hand_over())
+
+    async def _hand_over(self) -> bool:
         async with self._saving:
             unsaved, self._unsaved = self._unsaved.split(self._untold())
             if not unsaved:
@@ -206,10 +139,12 @@ class Keeper:
 
     async def append(self, samples: Sequence[Sample]) -> None:
         """Hand the samples of a poll to the history."""
-        if self._history is None or not samples:
-            return
+        if self._history is not None and samples:
+            await self._finishing.run(self._append(self._history, samples))
+
+    async def _append(self, history: History, samples: Sequence[Sample]) -> None:
         try:
-            await self._history_lane.call(self._history.append, samples, patience=PATIENCE)
+            await self._history_lane.call(history.append, samples, patience=PATIENCE)
         except PLUGIN_ERRORS as error:
             self._telemetry.failure(HISTORY, error)
         else:
@@ -218,9 +153,9 @@ class Keeper:
 
 def _save(store: WorkerStore, unsaved: Unsaved) -> None:
     """On the store's thread. What was taken is not handed over again when the rest fails."""
-    while unsaved.actions:
-        store.record(unsaved.actions[0])
-        del unsaved.actions[0]
+    if unsaved.actions:
+        store.record(list(unsaved.actions))
+        unsaved.actions.clear()
     if unsaved.removed:
         store.remove(sorted(unsaved.removed))
         unsaved.removed.clear()

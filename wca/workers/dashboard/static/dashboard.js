@@ -83,9 +83,11 @@ function rowOf(worker) {
   const checks = Object.entries(worker.checks);
   const failing = checks.filter(([, word]) => word !== "ok" && word !== "not-applicable");
   const passed = checks.some(([, word]) => word === "ok") ? [["ok", "ok"]] : [];
+  const where = make("td", place);
+  if (worker.agent) where.append(make("span", `polled by ${worker.agent}`, "id"));
   row.append(
     name,
-    make("td", place),
+    where,
     wordsOf([[worker.state, worker.state]]),
     wordsOf(failing.length ? failing.map(([check, word]) => [`${check} ${word}`, word]) : passed),
     ...METRICS.map(([metric, label]) => useOf(worker, metric, label)),
@@ -96,7 +98,7 @@ function rowOf(worker) {
 
 function matching(workers) {
   const words = $("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const text = (one) => [one.name, one.id, one.instance, one.region, one.account, one.state].join(" ").toLowerCase();
+  const text = (one) => [one.name, one.id, one.instance, one.region, one.account, one.state, one.agent].join(" ").toLowerCase();
   return words.length ? workers.filter((one) => words.every((word) => text(one).includes(word))) : workers;
 }
 
