@@ -11,7 +11,7 @@ from wca.telemetry import Telemetry
 from wca.testing.clock import FakeClock
 from wca.testing.fleet import FakeLeases
 from wca.workers.api import Lease
-from wca.workers.model import AlertState, Reading, Verdict
+from wca.workers.model import Reading, Verdict
 from wca.workers.monitoring.leasing import Leasing
 from wca.workers.monitoring.shares import Spread
 from wca.workers.monitoring.sharing import Sharing
@@ -212,18 +212,21 @@ async def test_an_agent_that_comes_later_gets_its_share_and_tells_nothing_twice(
 
 @watched(ONE, TWO, leases=FakeLeases)
 async def test_a_shard_is_not_given_away_before_all_of_it_is_told_and_kept(fleet):
-    fleet.cloud.readings[TWO.instance_id] = BUSY
-    fleet.told.waiting.add("w2")
+    for one in (ONE, TWO):
+        fleet.cloud.readings[one.instance_id] = BUSY
+    fleet.told.waiting |= {"w1", "w2"}
     await fleet.monitor.start()
     await fleet.poll()
     other = two_agents(fleet, ONE, TWO)
     await other.monitor.start()
     await renewed(fleet, other)
+    assert fleet.leasing.holds(HERE)
     assert fleet.leasing.holds(FAR)
-    fleet.told.waiting.clear()
+    fleet.told.waiting.remove("w1")
     await renewed(fleet, other)
-    assert other.leasing.holds(FAR)
-    assert [alert.state for alert in fleet.store.load_alerts()] == [AlertState.FIRING]
+    assert other.leasing.holds(HERE)
+    assert fleet.leasing.holds(FAR)
+    assert [alert.worker.id for alert in fleet.store.load_alerts()] == ["w1"]
     other.close()
 
 
@@ -233,15 +236,16 @@ async def test_a_shard_is_not_given_away_while_it_is_polled(fleet):
     other = two_agents(fleet, ONE, TWO)
     await other.monitor.start()
     fleet.cloud.answering.clear()
-    turn = asyncio.create_task(fleet.monitor.poll(FAR))
+    turns = [asyncio.create_task(fleet.monitor.poll(key)) for key in (HERE, FAR)]
     for _ in range(500):
-        if fleet.cloud.asked:
+        if len(fleet.cloud.asked) == 2:
             break
         await asyncio.sleep(0.01)
     await renewed(fleet, other)
+    assert fleet.leasing.holds(HERE)
     assert fleet.leasing.holds(FAR)
     fleet.cloud.answering.set()
-    await turn
+    await asyncio.gather(*turns)
     await renewed(fleet, other)
     assert other.leasing.holds(FAR)
     other.close()

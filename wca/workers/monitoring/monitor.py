@@ -179,14 +179,16 @@ class Monitor:
 
     async def _give_to_others(self) -> None:
         """Give away what is beyond our share, where nothing is under way or has yet to be kept."""
-        surplus = set(self.sharing.surplus()) - self._polling
-        if not surplus:
+        if not self.sharing.surplus():
             return
         await self._parts.keeper.save()
-        for key in surplus - self._polling:
-            shard = self.fleet.shards.get(key)
-            if shard is not None and not self._parts.keeper.owes(shard):
-                await self._give_back(shard)
+        shards = dict(self.fleet.shards)
+        for key in self.sharing.surplus([key for key, one in shards.items() if self._is_busy(one)]):
+            if not self._is_busy(shards[key]):
+                await self._give_back(shards[key])
+
+    def _is_busy(self, shard: Shard) -> bool:
+        return shard.key in self._polling or self._parts.keeper.owes(shard)
 
     async def poll(self, key: str) -> None:
         """The turn of a shard has come."""

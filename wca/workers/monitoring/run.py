@@ -146,8 +146,6 @@ class MonitoringRun:
     async def _first(self) -> None:
         await self._made.spending.settle()
         await self._monitor.start()
-        if self._made.leasing.shared:
-            await self._made.others.look()
         self._forecast()
 
     async def _refresh(self) -> None:
@@ -169,7 +167,7 @@ class MonitoringRun:
         chores.every(_TICK, "notifiers", self._tick)
         if self._made.leasing.pause is not None:
             chores.every(self._made.leasing.pause, "lease", self._monitor.renew)
-            chores.every(OTHERS, "others", self._made.others.look)
+            chores.every(OTHERS, "others", self._made.others.look, at_once=True)
 
     async def _tick(self) -> None:
         self._engine.telemetry.begin_round()

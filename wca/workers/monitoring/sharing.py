@@ -69,11 +69,16 @@ class Sharing:
         self._missed -= due
         return sorted(due)
 
-    def surplus(self) -> list[str]:
-        """Shards that are to be given to others, as soon as nothing of them is under way."""
+    def surplus(self, busy: Iterable[str] = ()) -> list[str]:
+        """Shards that are to be given to others.
+
+        Args:
+            busy: those that cannot be given away now.
+        """
         if self._spread is None:
             return []
-        return [one for one in self._spread.surplus(self._unwanted) if self._leasing.holds(one)]
+        spare = self._spread.surplus(self._unwanted.union(busy))
+        return [key for key in spare if self._leasing.holds(key)]
 
     def _look(self, keys: Collection[str], before: Mapping[str, str]) -> Spread:
         spread = self._seen(keys, before)
