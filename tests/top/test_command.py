@@ -114,7 +114,9 @@ def test_several_tables_with_the_sort_and_the_filter_of_the_options(real_cgroups
     text = capsys.readouterr().out
     assert text.count("\n\n") == 1
     assert [name[-2:] for name in table(text)] == ["/a"]
-    assert main(["top", "--parent", real_cgroups.parent, "--once", "--sort", "TASK", "--reverse"]) == 0
+    assert (
+        main(["top", "--parent", real_cgroups.parent, "--once", "--sort", "TASK", "--reverse"]) == 0
+    )
     assert [name[-1] for name in table(capsys.readouterr().out)] == ["c", "b", "a"]
 
 
@@ -140,7 +142,9 @@ def test_a_reader_that_has_seen_enough_is_no_error(real_cgroups):
 def test_collectors_that_would_change_something_are_left_out(config, capsys):
     path = config("!TaskCpuCollector {}, !TaskWssCollector {reset_cycles: 1}")
     assert main(["top", "--once", "--interval", "0.2", "-c", str(path)]) == 0
-    assert "note: TaskWssCollector is left out: it would change something" in capsys.readouterr().out
+    assert (
+        "note: TaskWssCollector is left out: it would change something" in capsys.readouterr().out
+    )
 
 
 def said(capsys, *arguments):
@@ -163,7 +167,10 @@ def said(capsys, *arguments):
         (["--url", "127.0.0.1"], "write it as http://127.0.0.1:19220"),
         (["--ca", "/x"], "belong to --url"),
         (["--url", "https://a", "--ca", "/no/such"], "there is no such file"),
-        (["--url", "http://a", "--token-file", "/no/such"], "--token-file: /no/such cannot be read"),
+        (
+            ["--url", "http://a", "--token-file", "/no/such"],
+            "--token-file: /no/such cannot be read",
+        ),
         (["--url", "http://a", "--ipc"], "--ipc is for control groups"),
     ],
 )
@@ -180,7 +187,9 @@ def test_a_path_that_is_none_is_one_sentence(capsys):
 
 
 def test_a_bad_configuration_is_told_with_its_place(tmp_path, capsys):
-    path = write_config(tmp_path, "runner: !MeasurementRunner {node: !StaticNode {tasks: []}, interval: soon}\n")
+    path = write_config(
+        tmp_path, "runner: !MeasurementRunner {node: !StaticNode {tasks: []}, interval: soon}\n"
+    )
     code, sentence = said(capsys, "-c", str(path))
     assert code == 1
     assert sentence.startswith(f"{path}:1:")

@@ -89,9 +89,9 @@ def test_the_page_of_a_task_has_everything():
     assert "anomalies now\n  cache by b" in text
     assert "allocations in force\n  cpu_quota 0.5" in text
     assert "records\n  12:00 cpu_quota: because" in text
-    assert "  mine                     2" in text
-    assert "  task_cpu_usage_seconds   1.5 seconds" in text
-    assert "  task_mem_numa_pages{0}   7" in text
+    assert "  mine                    2" in text
+    assert "  task_cpu_usage_seconds  1.5 seconds" in text
+    assert "  task_mem_numa_pages{0}  7" in text
 
 
 def test_a_counter_tells_what_it_gains_and_a_time_is_one():

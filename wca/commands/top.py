@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     of.add_argument("--ca", metavar="FILE", help="certificate authorities of an agent with https")
     of.add_argument("--token-file", metavar="FILE", help="holds the token that the agent wants")
     of.add_argument("--records", metavar="FILE", help="the file of the option records: reasons")
-    add_register_option(of)
+    add_register_option(parser)
     how = parser.add_argument_group("how")
     how.add_argument(
         "--interval", default="1s", metavar="TIME", help="between two looks: 500ms, 2s (1s)"

@@ -65,9 +65,7 @@ class AgentSource:
 
     def read(self, interval: float) -> Reading:  # noqa: ARG002 - the agent has its own
         """Ask for the page; see ``Source``."""
-        page = self._service.ask(
-            "GET", self._url, headers=self._headers, hidden=self._hidden
-        )
+        page = self._service.ask("GET", self._url, headers=self._headers, hidden=self._hidden)
         try:
             return self._pages.read(page)
         except WcaError as error:

@@ -100,10 +100,13 @@ class _App:
         return self._code
 
     def _heed_signals(self) -> None:
-        for number in self._signals.take():
-            if number in ENDING:
+        received = self._signals.take()
+        for number in ENDING:
+            if number in received:  # whatever came with it: the terminal may be gone
                 self._code = _BY_SIGNAL + number
-            elif number == signal.SIGTSTP:
+                return
+        for number in received:
+            if number == signal.SIGTSTP:
                 with self._screen.left():
                     self._signals.stop_here()
             elif number == signal.SIGCONT:
@@ -122,7 +125,7 @@ class _App:
             self._trouble.say(message, time.monotonic() + _SHOWN)
 
     def _take_keys(self) -> None:
-        for key in self._screen.keys():
+        for key in self._screen.pressed():
             action = self._view.press(key)
             if action is Action.QUIT:
                 self._code = 0
@@ -132,9 +135,7 @@ class _App:
     def _draw(self) -> None:
         height, width = self._screen.size
         view = self._view
-        trouble = self._trouble.words(
-            view.latest, view.interval, time.time(), time.monotonic()
-        )
+        trouble = self._trouble.words(view.latest, view.interval, time.time(), time.monotonic())
         status = status_text(view, trouble)
         body = self._table(height, width) if view.page is Page.TABLE else self._page(height, width)
         room = max(0, height - _BELOW)

@@ -77,9 +77,7 @@ def _snapshots(source: Source, interval: float, clock: Clock) -> Iterator[Snapsh
         clock.wait(never, schedule.deadline - clock.monotonic())
 
 
-def _text(
-    snapshot: Snapshot, name: str, order: Order, interval: float, width: int | None
-) -> str:
+def _text(snapshot: Snapshot, name: str, order: Order, interval: float, width: int | None) -> str:
     rows = order.apply(snapshot.rows)
     title = title_line(name, interval, snapshot.reading, paused=False)
     table = [line.text.rstrip() for line in table_lines(rows, width)]

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-
 from wca.metrics import Measurements
 from wca.top.figures import WIDEST, Figure, amount, count, percent, ratio
 from wca.top.rates import total
 
 __all__ = ["COLUMNS", "NAME", "Column", "Numbers", "column_named", "fitting"]
 
-_LEAST_NAME = 12
+#: Characters that names have at least, and their least part of a wide line.
+_LEAST_NAME, _PART_OF_NAMES = 12, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,47 +96,123 @@ NAME = "TASK"
 #: In the order in which they are given up where the terminal is too narrow, the last one first.
 COLUMNS: tuple[Column, ...] = (
     _rate(
-        "CPU%", "C", percent, "CPU that the task uses, in percent of one CPU.",
-        "task_cpu_usage_seconds", 6,
+        "CPU%",
+        "C",
+        percent,
+        "CPU that the task uses, in percent of one CPU.",
+        "task_cpu_usage_seconds",
+        6,
     ),
     _quotient(
-        "THR%", "T", "Periods in which its CPU quota has stopped it, in percent of all.",
-        "task_cpu_throttled_periods", "task_cpu_periods", 1,
+        "THR%",
+        "T",
+        "Periods in which its CPU quota has stopped it, in percent of all.",
+        "task_cpu_throttled_periods",
+        "task_cpu_periods",
+        1,
     ),
-    _value("MEM", "M", amount, "Memory in use, without cold page cache, in bytes.",
-           "task_mem_working_set_bytes"),
-    _rate("P-CPU", "P", percent, "Time that some of its threads wait for a CPU, in percent.",
-          "task_psi_cpu_some_seconds"),
-    _rate("P-MEM", "Y", percent, "Time that some of its threads wait for memory, in percent.",
-          "task_psi_memory_some_seconds"),
-    _rate("P-IO", "O", percent, "Time that some of its threads wait for devices, in percent.",
-          "task_psi_io_some_seconds"),
-    Column("IPC", "I", ratio, "Instructions per cycle.", ("task_instructions", "task_cycles"),
-           _ipc, 4),
-    Column("ANOM", "A", count, "Anomalies that it suffers now.", ("anomaly",),
-           lambda of: of.anomalies, 4),
-    Column("ALLOC", "G", count, "Kinds of allocations that are in force on it.",
-           ("allocation_*",), lambda of: of.allocations),
-    Column("LIM%", "L", percent, "Memory in use in percent of its limit.",
-           ("task_mem_usage_bytes", "task_mem_limit_bytes"), _of_limit),
-    _rate("READ", "R", amount, "Bytes per second that it reads from devices.",
-          "task_io_read_bytes"),
-    _rate("WRITE", "W", amount, "Bytes per second that it writes to devices.",
-          "task_io_written_bytes"),
-    _rate("MAJF", "F", count, "Page faults per second that needed a read from a device.",
-          "task_mem_major_page_faults"),
+    _value(
+        "MEM",
+        "M",
+        amount,
+        "Memory in use, without cold page cache, in bytes.",
+        "task_mem_working_set_bytes",
+    ),
+    _rate(
+        "P-CPU",
+        "P",
+        percent,
+        "Time that some of its threads wait for a CPU, in percent.",
+        "task_psi_cpu_some_seconds",
+    ),
+    _rate(
+        "P-MEM",
+        "Y",
+        percent,
+        "Time that some of its threads wait for memory, in percent.",
+        "task_psi_memory_some_seconds",
+    ),
+    _rate(
+        "P-IO",
+        "O",
+        percent,
+        "Time that some of its threads wait for devices, in percent.",
+        "task_psi_io_some_seconds",
+    ),
+    Column(
+        "IPC", "I", ratio, "Instructions per cycle.", ("task_instructions", "task_cycles"), _ipc, 4
+    ),
+    Column(
+        "ANOM",
+        "A",
+        count,
+        "Anomalies that it suffers now.",
+        ("anomaly",),
+        lambda of: of.anomalies,
+        4,
+    ),
+    Column(
+        "ALLOC",
+        "G",
+        count,
+        "Kinds of allocations that are in force on it.",
+        ("allocation_*",),
+        lambda of: of.allocations,
+    ),
+    Column(
+        "LIM%",
+        "L",
+        percent,
+        "Memory in use in percent of its limit.",
+        ("task_mem_usage_bytes", "task_mem_limit_bytes"),
+        _of_limit,
+    ),
+    _rate(
+        "READ", "R", amount, "Bytes per second that it reads from devices.", "task_io_read_bytes"
+    ),
+    _rate(
+        "WRITE", "W", amount, "Bytes per second that it writes to devices.", "task_io_written_bytes"
+    ),
+    _rate(
+        "MAJF",
+        "F",
+        count,
+        "Page faults per second that needed a read from a device.",
+        "task_mem_major_page_faults",
+    ),
     _value("SWAP", "S", amount, "Swap in use, in bytes.", "task_mem_swap_bytes"),
-    _value("OOM", "K", count, "Processes that were killed for want of memory, since its begin.",
-           "task_mem_oom_kills"),
+    _value(
+        "OOM",
+        "K",
+        count,
+        "Processes that were killed for want of memory, since its begin.",
+        "task_mem_oom_kills",
+    ),
     _value("PIDS", "D", count, "Processes and threads.", "task_pids"),
     _rate("RX", "X", amount, "Bytes per second that it receives.", "task_network_receive_bytes"),
     _rate("TX", "Z", amount, "Bytes per second that it sends.", "task_network_transmit_bytes"),
-    _value("LLC", "E", amount, "Bytes of the last level cache that it fills.",
-           "task_llc_occupancy_bytes"),
-    _rate("MBW", "B", amount, "Bytes per second that it moves to and from memory.",
-          "task_mem_bandwidth_bytes"),
-    _quotient("MPKI", "J", "Cache misses per 1000 instructions.",
-              "task_cache_misses", "task_instructions", 1000),
+    _value(
+        "LLC",
+        "E",
+        amount,
+        "Bytes of the last level cache that it fills.",
+        "task_llc_occupancy_bytes",
+    ),
+    _rate(
+        "MBW",
+        "B",
+        amount,
+        "Bytes per second that it moves to and from memory.",
+        "task_mem_bandwidth_bytes",
+    ),
+    _quotient(
+        "MPKI",
+        "J",
+        "Cache misses per 1000 instructions.",
+        "task_cache_misses",
+        "task_instructions",
+        1000,
+    ),
 )
 
 
@@ -157,9 +233,10 @@ def fitting(width: int | None) -> tuple[int, tuple[Column, ...]]:
     if width is None:
         return 0, COLUMNS
     left = max(width, 1)
+    least = max(_LEAST_NAME, _PART_OF_NAMES * width)
     columns: list[Column] = []
     for one in COLUMNS:
-        if left - one.width - 1 < _LEAST_NAME:
+        if left - one.width - 1 < least:
             break
         left -= one.width + 1
         columns.append(one)

@@ -19,15 +19,18 @@ __all__ = ["Line", "Style", "head_lines", "help_lines", "table_lines", "task_lin
 _KEYS = (
     ("arrows, j k", "move; also page up and down, home, end"),
     ("< >", "sort by the column before, after"),
-    ("capital letter", "sort by its column, see below; again: the other way round; N: by name"),
+    ("capital letter", "sort by its column; again: the other way round; N: by name"),
     ("r", "the other way round"),
-    ("/", "show only tasks with this text in their name, id or a label; escape: all"),
+    ("/", "only tasks with a text in name, id or label; escape: all"),
     ("space", "stand still, go on"),
     ("+ -", "longer, shorter interval"),
     ("enter", "all about the task; escape: back"),
     ("? h", "this page"),
     ("q", "end"),
 )
+
+#: Labels of a task whose texts are in the lines above.
+_SAID = ("task_id", "task_name")
 
 
 class Style(enum.Enum):
@@ -82,9 +85,9 @@ def head_lines(snapshot: Snapshot, order: Order, seen: int) -> list[str]:
     if order.text:
         tasks += f" ({seen} rows with {shown(order.text)!r})"
     direction = "falling" if order.falling else "rising"
+    memory = f"memory {amount(totals.memory)} of {amount(totals.memory_total)}"
     return [
-        f"CPU {percent(totals.cpu)}% of {cpus}  memory {amount(totals.memory)} of "
-        f"{amount(totals.memory_total)}  {waits}",
+        f"CPU {percent(totals.cpu)}% of {cpus}  {memory}  {waits}",
         f"{tasks}  anomalies {count(totals.anomalies)}  sorted by {order.title}, {direction}",
     ]
 
@@ -125,8 +128,8 @@ def task_lines(row: Row, *, gone: bool, story: Sequence[str] = ()) -> list[Line]
     lines = [Line(f"{one.name}{' (is gone)' if gone else ''}", Style.TITLE)]
     if one.task_id != one.name:
         lines.append(Line(f"id {one.task_id}"))
-    labels = {name: text for name, text in one.labels.items() if name not in ("task_id", "task_name")}
-    lines += [Line(f"label {name} = {text}") for name, text in sorted(labels.items())]
+    labels = sorted(one.labels.items())
+    lines += [Line(f"label {name} = {text}") for name, text in labels if name not in _SAID]
     lines += _section("anomalies now", row.anomalies, Style.ALARM)
     lines += _section("allocations in force", row.allocations)
     lines += _section("seen from here", [f"{_clock(one.time)}  {one.words}" for one in row.events])
@@ -168,8 +171,7 @@ def _metrics(row: Row) -> list[str]:
     ]
     width = max((len(label) for label, *_ in found), default=0)
     return [
-        f"{label:<{width}}  {_value_text(name, value)}"
-        + ("" if keys else _gain(name, row.rates))
+        f"{label:<{width}}  {_value_text(name, value)}" + ("" if keys else _gain(name, row.rates))
         for label, name, keys, value in found
     ]
 

@@ -41,7 +41,7 @@ class Order:
         self.column, self.falling = column, column is not None
 
     def _place(self, number: float | None) -> tuple[bool, float]:
-        if number is None or number != number:  # noqa: PLR0124 - NaN has no place
+        if number is None or number != number:
             return True, 0.0
         return False, -number if self.falling else number
 

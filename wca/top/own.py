@@ -57,9 +57,7 @@ class OwnSource:
         labelling = TaskLabelling(chosen.generators, engine.telemetry)
         self._discover = Discover(chosen.node, measuring.sync, labelling, engine.telemetry)
         engine.start_node(chosen.node, self._want_list)
-        self._collect = Collect(
-            measuring, engine.telemetry, self._clock.monotonic, self._want_list
-        )
+        self._collect = Collect(measuring, engine.telemetry, self._clock.monotonic, self._want_list)
 
     def read(self, interval: float) -> Reading:
         """Read everything once; parameters as of ``Source``."""
@@ -115,9 +113,7 @@ class OwnSource:
 
 def _task(sample: TaskSample) -> Watched:
     task = sample.container.task
-    return Watched(
-        task.task_id, task.task_id, task.name, task.labels, _plain(sample.measurements)
-    )
+    return Watched(task.task_id, task.task_id, task.name, task.labels, _plain(sample.measurements))
 
 
 def _part(sample: TaskSample) -> Watched:

@@ -88,22 +88,28 @@ def _add(growing: _Growing, series: Series, known: Known | None, value: float) -
     entry = known.entry
     growing.names.add(entry.name)
     value *= known.factor
+    if entry.granularity in _NUMBERS:
+        _add_number(growing, labels, known, value)
+    elif entry.name == "anomaly":
+        _add_anomaly(growing, labels)
+    elif entry.granularity is _G.ALLOCATION and _ID in labels:
+        _add_allocation(growing, entry.name, labels, value)
+
+
+def _add_number(growing: _Growing, labels: Mapping[str, str], known: Known, value: float) -> None:
+    entry = known.entry
     keys = tuple(labels[level] for level in entry.levels if level in labels)
-    if len(keys) < len(entry.levels) and entry.granularity in _NUMBERS:
+    if len(keys) < len(entry.levels):
         return  # nobody knows which of them it is
     if entry.granularity is _G.TASK:
         if _ID in labels or _NAME in labels:
             _put(_task(growing, labels, part=known.part).values, entry.name, keys, value)
     elif entry.granularity is _G.PLATFORM:
         _put(growing.machine, entry.name, keys, value)
-    elif entry.granularity is _G.INTERNAL:
+    else:
         _put(growing.agent, entry.name, keys, value)
         if known.moment:
             growing.names.add(f"{entry.name} as a time")
-    elif entry.name == "anomaly":
-        _add_anomaly(growing, labels)
-    elif entry.granularity is _G.ALLOCATION and _ID in labels:
-        _add_allocation(growing, entry.name, labels, value)
 
 
 def _task(growing: _Growing, labels: Mapping[str, str], *, part: bool) -> Watched:

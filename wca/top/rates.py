@@ -12,9 +12,7 @@ from wca.top.reading import MACHINE, Reading
 __all__ = ["Rates", "total"]
 
 _NONE: Mapping[str, float] = MappingProxyType({})
-_COUNTERS = frozenset(
-    name for name, entry in CATALOGUE.items() if entry.type is MetricType.COUNTER
-)
+_COUNTERS = frozenset(name for name, entry in CATALOGUE.items() if entry.type is MetricType.COUNTER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,11 +59,9 @@ class Screen:
         self._window: curses.window | None = None
         self._attributes: dict[Style, int] = {}
         self._keys: dict[int, str] = {}
-        self._encoding = "ascii"
 
     def __enter__(self) -> "Screen":
         locale.setlocale(locale.LC_CTYPE, "")
-        self._encoding = locale.getpreferredencoding(do_setlocale=False)
         try:
             import curses
         except ImportError:
@@ -78,7 +76,7 @@ class Screen:
             ) from None
         if not curses.tigetstr("cup"):
             raise UsageError(
-                f"a terminal of TERM={term!r} has no place to write to but its last line: {_INSTEAD}"
+                f"a terminal of TERM={term!r} can be written to at its end only: {_INSTEAD}"
             )
         curses.set_escdelay(_ESCAPE_DELAY)
         self._window = curses.initscr()
@@ -123,13 +121,13 @@ class Screen:
         for place, line in enumerate(lines[:height]):
             whole = line.style in (Style.SELECTED, Style.HEAD)
             text = fit(line.text, width) if whole else fit(line.text, width).rstrip()
-            text = text.encode(self._encoding, "replace").decode(self._encoding)
+            text = text.encode(window.encoding, "replace").decode(window.encoding)
             # Writing to the last place of a screen moves on to one that is not there.
             with contextlib.suppress(curses.error):
                 window.addstr(place, 0, text, self._attributes[line.style])
         window.refresh()
 
-    def keys(self) -> list[str]:
+    def pressed(self) -> list[str]:
         """The keys that were pressed: characters, or names such as ``down``."""
         import curses
 
@@ -156,10 +154,11 @@ class Screen:
         import curses
 
         self.fit_terminal()
-        curses.reset_prog_mode()
         window = self._shown()
-        window.clearok(True)  # noqa: FBT003 - curses has it so
-        window.refresh()
+        with contextlib.suppress(curses.error):  # the terminal is gone
+            curses.reset_prog_mode()
+            window.clearok(True)  # noqa: FBT003 - curses has it so
+            window.refresh()
 
     def _prepare(self, window: "curses.window") -> None:
         import curses

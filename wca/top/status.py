@@ -8,7 +8,7 @@ __all__ = ["Trouble", "status_text"]
 #: Intervals after which a reading counts as old, and the least time for that, in seconds.
 _OLD_INTERVALS, _OLD_SECONDS = 3, 5.0
 
-_TABLE = "arrows move  < > sort  r reverse  / filter  space pause  enter task  ? help  q end"
+_TABLE = "arrows  < > sort  r reverse  / filter  space pause  enter task  ? help  q end"
 _OTHER = "arrows move  escape back  q end"
 
 
