@@ -174,6 +174,39 @@ def _modes(one):
     return termios.tcgetattr(one.slave)
 
 
+def test_stopped_from_outside_it_draws_everything_again(top):
+    one = top()
+    one.wait(measured, "numbers")
+    one.process.send_signal(signal.SIGSTOP)
+    one.screen.reset()  # somebody else has used the terminal meanwhile
+    one.process.send_signal(signal.SIGCONT)
+    text = one.wait(measured, "everything again")
+    assert text.startswith("wca top ")
+
+
+#: Runs the command with a defect in it, which nothing else brings about.
+DEFECT = """
+import sys
+from wca.main import main
+from wca.top.view import View
+
+def press(view, key):
+    raise RuntimeError("a defect")
+
+View.press = press
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_defect_leaves_the_terminal_as_it_was(groups):
+    with Terminal([sys.executable, "-c", DEFECT, "top", "--parent", groups]) as one:
+        one.wait_for("q end")
+        one.press("x")
+        assert one.ended() == 1
+        assert one.as_before
+        assert "RuntimeError: a defect" in one.text
+
+
 @pytest.mark.parametrize("term", ["vt100", "linux", "screen", "tmux-256color", "xterm-mono"])
 def test_it_runs_on_terminals_of_all_kinds(top, term):
     one = top(term=term)
