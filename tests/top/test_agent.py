@@ -87,6 +87,34 @@ def test_one_table_of_an_agent(place, capsys):
     assert numbers["ALLOC"] == "-"
 
 
+def test_an_agent_with_tls_wants_its_token(certificates, tmp_path, capsys):
+    token = tmp_path / "token"
+    token.write_text("open-sesame-open-sesame\n")
+    port = free_port()
+    config = write_config(
+        tmp_path,
+        f"""
+runner: !MeasurementRunner
+  interval: 200ms
+  node: !StaticNode {{tasks: []}}
+  metrics_storage: !PrometheusStorage
+  http: !HttpServer
+    address: 127.0.0.1:{port}
+    tls_cert: {certificates.server_cert}
+    tls_key: {certificates.server_key}
+    token_file: {token}
+""",
+    )
+    command = ["top", "--once", "--url", f"https://127.0.0.1:{port}", "--ca", certificates.ca]
+    with Agent("-c", config) as agent:
+        with_token = [*map(str, command), "--token-file", str(token)]
+        wait_until(lambda: main(with_token) == 0, "a table")
+        assert "tasks 0 " in capsys.readouterr().out
+        assert main([*map(str, command)]) == 1
+        assert "credentials are not accepted" in capsys.readouterr().err
+        agent.end()
+
+
 def test_an_agent_that_is_away_is_one_sentence_and_exit_code_1(capsys):
     assert main(["top", "--once", "--url", f"http://127.0.0.1:{free_port()}"]) == 1
     said = capsys.readouterr()

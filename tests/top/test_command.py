@@ -7,9 +7,13 @@ import pytest
 
 from tests.main.agent import environment, write_config
 from tests.top.terminal import WCA
-from wca.errors import UsageError
+from wca.collectors.node_memory import NodeMemoryCollector
+from wca.collectors.task_cpu import TaskCpuCollector
+from wca.errors import TaskSynchronizationException, UsageError
 from wca.main import main
-from wca.top.chosen import chosen_groups
+from wca.nodes import Node, Task
+from wca.runners.measuring import Granularity
+from wca.top.chosen import Chosen, chosen_groups
 from wca.top.groups import BusyGroups
 from wca.top.own import OwnSource
 
@@ -76,6 +80,44 @@ def test_a_busy_process_is_measured(real_cgroups):
     assert second.machine["platform_mem_total_bytes"] > second.machine["memory_usage"]
     assert second.anomalies is None
     assert second.tasks[0].values["task_pids"] >= 1
+
+
+class Pod(Node):
+    """A task with one container."""
+
+    def __init__(self, path, container):
+        self._task = Task("web", "42", path, {}, subcgroups_paths=[container])
+
+    def get_tasks(self):
+        return [self._task]
+
+
+def test_a_container_is_a_row_of_its_own(real_cgroups):
+    pod, container = real_cgroups.make("pod"), real_cgroups.make("pod/db")
+    real_cgroups.worker(container)
+    node = Pod(pod, container)
+    source = OwnSource(Chosen("pods", node, [TaskCpuCollector()], {}, Granularity.BOTH))
+    source.start()
+    found = source.read(1.0)
+    source.close()
+    whole, part = sorted(found.tasks, key=lambda one: one.part)
+    assert (whole.key, whole.name, whole.part) == ("42", "web", False)
+    assert (part.task_id, part.name, part.part) == ("42", "web db", True)
+    assert "task_cpu_usage_seconds" in part.values
+
+
+def test_a_node_that_fails_is_noted_and_the_machine_is_shown():
+    class Broken(Node):
+        def get_tasks(self):
+            raise TaskSynchronizationException("no list")
+
+    source = OwnSource(Chosen("broken", Broken(), [NodeMemoryCollector()]))
+    source.start()
+    found = source.read(1.0)
+    source.close()
+    assert found.tasks == ()
+    assert found.notes == ("node fails",)
+    assert found.machine["memory_usage"] > 0
 
 
 def test_nothing_of_the_kernel_is_changed(real_cgroups):
