@@ -147,9 +147,7 @@ BUILT_IN: tuple[Entry, ...] = (
     Entry("wca.workers.aws.cloud:AwsCloud", "states and metrics of EC2 instances", "beta"),
     Entry("wca.workers.aws.account:AwsAccount", "an AWS account that is watched", "beta"),
     Entry("wca.workers.schedule.aps:ApsSchedule", "when shards are polled, by APScheduler", "beta"),
-    Entry(
-        "wca.workers.job_stores.memory:MemoryJobStore", "jobs while the agent runs", "beta"
-    ),
+    Entry("wca.workers.job_stores.memory:MemoryJobStore", "jobs while the agent runs", "beta"),
     Entry("wca.workers.job_stores.sqlite:SqliteJobStore", "jobs in SQLite", "beta"),
     Entry("wca.workers.job_stores.redis:RedisJobStore", "jobs in Redis", "beta"),
     Entry("wca.workers.job_stores.mongo:MongoJobStore", "jobs in MongoDB", "beta"),
