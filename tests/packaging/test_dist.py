@@ -151,12 +151,13 @@ class TestTarball:
         with tarfile.open(packages["tar.gz"]) as packed:
             packed.extractall(root.path("/opt"), filter="tar")
         root.put("/etc/wca/wca.yaml", CONFIG)
+        root.put("/etc/hosts", "127.0.0.7 somebody\n")
         measured(root.run(self.WCA, "--root", "-c", "/etc/wca/wca.yaml", "--iterations", "1"))
         code = (
-            "import pwd, socket; print(pwd.getpwuid(0).pw_name, socket.gethostbyname('localhost'))"
+            "import pwd, socket; print(pwd.getpwuid(0).pw_name, socket.gethostbyname('somebody'))"
         )
         done = root.run(f"/opt/{HOME}/bin/python3", "-c", code)
-        assert done.stdout == "root 127.0.0.1\n", done.stderr
+        assert done.stdout == "root 127.0.0.7\n", done.stderr
 
     def test_two_builds_are_the_same_bytes(self, packages, tmp_path):
         again = build(tmp_path, "tarball")
