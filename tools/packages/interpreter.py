@@ -121,7 +121,8 @@ def _libraries(files: list[str]) -> tuple[dict[str, str], str]:
 
 def _is_pythons(path: str) -> bool:
     """Whether it is built with Python; wheels may not survive what is done to these."""
-    return "libpython" in os.path.basename(path) or "/lib-dynload/" in path
+    name = os.path.basename(path)
+    return name == "python3" or "libpython" in name or "/lib-dynload/" in path
 
 
 def _strip(paths: list[str]) -> None:
