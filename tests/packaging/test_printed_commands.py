@@ -14,6 +14,7 @@ from tests.training.recorded import training_commands
 #: Commands that other tests run, or that are this run itself.
 ELSEWHERE = {
     "make aws": "test_aws_pex.py",
+    "make dist": "test_dist.py, which runs what it runs",
     "make run": "test_demo.py",
     "make test": "this run",
     "make bench": "the benchmark's own table in docs/performance.md",
