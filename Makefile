@@ -1,6 +1,7 @@
 # WCA needs python3 (3.11 or later, with venv), make and git. Everything else is set up here.
 #   make            build dist/wca.pex          make run     measure this machine for a few seconds
 #   make aws        build dist/wca-aws.pex, with boto3, and dist/cloudwatch_metrics_agent
+#   make dist       build packages with a Python of their own: a tarball, a Debian package, an image
 #   make test       set up and run the tests    make bench   measure the agent
 #   make bench-peers   measure it beside other agents, which make peers builds (needs Go)
 # Another Python: make PYTHON=/path/to/python3 ...
@@ -21,7 +22,7 @@ SOURCES := $(shell find wca -type d -name __pycache__ -prune -o -type f -print) 
 	pyproject.toml setup.py requirements.txt README.md LICENSE \
 	tools/build_pex.py tools/pex_preamble.sh
 
-.PHONY: pex aws setup permissions test test-slow lint format bench peers bench-peers bench-detection bench-collocation run docs site protobuf lock clean
+.PHONY: pex aws dist setup permissions test test-slow lint format bench peers bench-peers bench-detection bench-collocation run docs site protobuf lock clean
 .DELETE_ON_ERROR:
 
 pex: permissions $(PEX)
@@ -38,6 +39,10 @@ $(AWS_PEX): $(READY) $(SOURCES) requirements-dev.txt
 # Under this name it is the CloudWatch agent.
 $(AGENT): $(AWS_PEX)
 	ln -f $< $@
+
+# Packages that need no Python where they run (docs/packages.md); make dist ARGS=tarball builds one kind.
+dist: setup
+	$(BIN)/python -m tools.packages dist $(ARGS)
 
 setup: permissions $(READY)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tests.deploy.kubernetes_schemas import problems, stored
 from tests.docs.pages import blocks
 from tests.services import program
 from wca.allocations.guardian import DEFAULT_JOURNAL, Guardian
@@ -76,6 +77,43 @@ class TestKubernetes:
         assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
         (port,) = container["ports"]
         assert f":{port['containerPort']}" in (BASE / "wca.yaml").read_text()
+
+
+class TestSchemas:
+    """By Kubernetes' own schemas, strictly: a name that is none is refused, too."""
+
+    FILES = sorted(DEPLOY.glob("kubernetes/**/*.yaml"))
+
+    @pytest.mark.parametrize(
+        "path",
+        [path for path in FILES if path.name not in ("kustomization.yaml", "wca.yaml")],
+        ids=lambda path: f"{path.parent.name}-{path.stem}",
+    )
+    def test_every_manifest_is_one(self, path):
+        known = stored()
+        partial = path.parent != BASE and path.name == "daemonset.yaml"
+        for document in objects(path).values():
+            assert problems(document, known, partial=partial) == []
+
+    @pytest.mark.parametrize(
+        ("place", "value", "said"),
+        [
+            (("spec", "template", "spec", "hostPids"), True, "there is no field hostPids"),
+            (("spec", "template", "spec", "hostPID"), "yes", "'yes' is no boolean"),
+            (("spec", "template", "spec", "containers"), [{}], "name is missing"),
+            (("spec", "template", "spec", "terminationGracePeriodSeconds"), "x", "is no integer"),
+            (("kind",), "Daemon", "no schema of apps/v1 Daemon"),
+        ],
+    )
+    def test_a_mistake_is_found(self, place, value, said):
+        document = objects(BASE / "daemonset.yaml")["DaemonSet"]
+        *folders, last = place
+        inner = document
+        for name in folders:
+            inner = inner[name]
+        inner[last] = value
+        (found,) = problems(document, stored())
+        assert said in found
 
 
 class TestActingOfKubernetes:
@@ -204,7 +242,8 @@ class TestActingOfSystemd:
     def test_its_one_capability_is_for_groups_of_other_users(self, unit):
         added = (unit.parent / "wca.service.d" / "acting.conf").read_text()
         assert re.findall(r"^CapabilityBoundingSet=(.*)$", added, re.MULTILINE) == [
-            "CAP_DAC_OVERRIDE"
+            "",  # what is written adds up
+            "CAP_DAC_OVERRIDE",
         ]
         assert "ReadWritePaths=/sys/fs/cgroup -/sys/fs/resctrl" in added
         done = self.analyze("security", "--offline=yes", "--threshold=45", str(unit))
@@ -222,16 +261,17 @@ class TestActingOfSystemd:
 class TestGuardianOfSystemd:
     FILE = DEPLOY / "systemd" / "wca-guardian.service"
 
-    def test_systemd_understands_every_line(self, tmp_path):
+    def test_systemd_understands_every_line_and_finds_little_exposed(self, tmp_path):
         path = tmp_path / self.FILE.name
         path.write_text(self.FILE.read_text().replace("/usr/local/bin/wca", "/bin/true"))
-        done = subprocess.run(
-            [program("systemd-analyze", package="systemd"), "verify", "--man=no", str(path)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
+        for command in (["verify", "--man=no"], ["security", "--offline=yes", "--threshold=30"]):
+            done = subprocess.run(
+                [program("systemd-analyze", package="systemd"), *command, str(path)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (done.returncode, done.stderr) == (0, ""), done.stdout[-200:]
 
     def test_its_command_line_is_one_that_the_module_takes(self):
         text = self.FILE.read_text()

@@ -14,6 +14,7 @@ from tests.training.recorded import training_commands
 #: Commands that other tests run, or that are this run itself.
 ELSEWHERE = {
     "make aws": "test_aws_pex.py",
+    "make dist": "test_dist.py, which runs what it runs",
     "make run": "test_demo.py",
     "make test": "this run",
     "make bench": "the benchmark's own table in docs/performance.md",
@@ -65,6 +66,7 @@ ELSEWHERE = {
     'make bench-collocation ARGS="report --runs benchmarks/collocation/results"': (
         "tests/benchmarks/test_collocation.py"
     ),
+    "./dist/wca.pex top --url http://127.0.0.1:19220": "tests/top/test_agent.py, at another port",
     "make peers && make bench-peers": "tests/benchmarks, without the peers",
     'echo "254:0 1000000000000" > /sys/fs/cgroup/blkio/some-group/blkio.throttle.read_bps_device': (
         "tests/collectors/test_real_events.py, in a group of its own"

@@ -16,16 +16,23 @@ NAMES = dict(zip([one.name for one in RULES], ["hot", "checks", "stopped", "sile
 
 
 class Model:
-    """Counts how often in a row a rule held."""
+    """Counts how often in a row a rule held; of a threshold, for how many readings in a row."""
 
     def __init__(self):
         self.counts = {}
+        self.read = {}
         self.fires = set()
         self.heard = []
 
     def poll(self, one, before):
         for name, needed in (("hot", 2), ("checks", 2), ("stopped", 1), ("silent", 3)):
-            self.settle((name, one.worker.id), needed, getattr(self, name)(one, before))
+            key = name, one.worker.id
+            at = one.readings["cpu"].at if name == "hot" and one.readings else None
+            seen = at is not None and at == self.read.get(key)
+            holds = getattr(self, name)(one, before)
+            self.settle(key, needed, None if holds and seen else holds)
+            if holds and key in self.counts:
+                self.read[key] = at
         if isinstance(one.status, Gone):
             self.forget(one.worker.id)
 
@@ -41,6 +48,7 @@ class Model:
                 self.heard.append((*key, "firing"))
         elif holds is False:
             self.counts.pop(key, None)
+            self.read.pop(key, None)
             if key in self.fires:
                 self.fires.remove(key)
                 self.heard.append((*key, "resolved"))

@@ -27,21 +27,23 @@ HEALTHY = Checks("ok", "ok", "ok")
 STATES = {str(state): state for state in InstanceState}
 
 
-def reading(value):
-    """A number, or the word of a verdict."""
+def reading(value, at=NOW - 300):
+    """A number, the values of several parts, or the word of a verdict."""
     if isinstance(value, str):
         verdict = Verdict(value)
         return Reading(verdict, 99.0 if verdict is Verdict.STALE else None)
-    return Reading(Verdict.VALUE if value else Verdict.ZERO, float(value), NOW - 300)
+    if isinstance(value, dict):
+        return Reading(Verdict.VALUE, max(value.values()), at, value)
+    return Reading(Verdict.VALUE if value else Verdict.ZERO, float(value), at)
 
 
 def sample(
     state="running", checks=HEALTHY, events=(), worker=WORKER, at=NOW, status=None, **readings
 ):
-    """What a poll has found; readings by name."""
+    """What a poll has found; readings by name, each of five minutes before."""
     if status is None:
         status = Status(worker.instance_id, STATES[state], checks, tuple(events))
-    made = {name: reading(value) for name, value in readings.items()}
+    made = {name: reading(value, at - 300) for name, value in readings.items()}
     return Sample(worker, at, status, made)
 
 

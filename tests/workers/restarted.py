@@ -59,17 +59,14 @@ class Watched:
     def end_one(self):
         self._ec2.terminate_instances(InstanceIds=[self.mortal])
 
-    def problems(self, heard, ended=True):
+    def problems(self, heard):
         """What the receiver was not told, or wrongly, once all is quiet: sentences.
 
         Args:
             heard: by worker, the states of which it was told.
-            ended: whether the agent has ended in order; before that it says of the instance that
-                has ended only that it has.
         """
         expected = {id_: turns(count) for id_, count in self.changes.items()}
-        told = heard.get(self.mortal, ())
-        expected[self.mortal] = turns(2 if ended else min(2, max(1, len(told))))
+        expected[self.mortal] = turns(1)  # which goes on for an hour
         expected[self.hasty] = turns(2 * (len(heard.get(self.hasty, ())) // 2) + self._hot)
         return [
             f"{id_}: expected {states}, got {heard.get(id_, [])}"

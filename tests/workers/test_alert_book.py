@@ -1,5 +1,6 @@
 """The life of alerts: unit by unit, and against a model that is never restarted."""
 
+import itertools
 import logging
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.workers.alert_model import NAMES, RULES, WORKERS, Model
-from tests.workers.alert_parts import NOW, WORKER, known, sample, unasked
+from tests.workers.alert_parts import NOW, WORKER, known, reading, sample, unasked
 from wca.errors import ValidationError
 from wca.testing.clock import FakeClock
 from wca.workers import (
@@ -19,7 +20,7 @@ from wca.workers import (
     StatusCheckRule,
     ThresholdRule,
 )
-from wca.workers.alerting.book import AlertBook
+from wca.workers.alerting.book import HOLD, AlertBook
 from wca.workers.api import Rule
 from wca.workers.model import (
     AlertState,
@@ -41,9 +42,23 @@ def words(alerts):
     return [(alert.rule, str(alert.state)) for alert in alerts]
 
 
+#: Counts the readings of all tests: each is newer than those before.
+NUMBERS = itertools.count()
+
+
+def fresh(one):
+    """The same sample with readings that nobody has seen yet."""
+    at = NOW + 300 * next(NUMBERS)
+    readings = {
+        name: reading if reading.at is None else replace(reading, at=at)
+        for name, reading in one.readings.items()
+    }
+    return replace(one, readings=readings)
+
+
 def polled(book, *samples):
-    """The changes of each sample, as words."""
-    return [words(book.judge(one, known("running"))) for one in samples]
+    """The changes of each sample, as words; each has new readings."""
+    return [words(book.judge(fresh(one), known("running"))) for one in samples]
 
 
 # ok, pending, firing, resolved
@@ -96,6 +111,23 @@ def test_an_alert_that_fires_goes_on_until_something_says_that_it_is_over(betwee
     polled(book, sample(cpu=95), sample(cpu=95))
     assert polled(book, sample(cpu=between), unasked(), sample(cpu=95)) == [[], [], []]
     assert words(book.firing()) == [("cpu above 90", "firing")]
+
+
+def test_a_reading_that_several_polls_find_counts_once_also_over_a_restart():
+    same = sample(cpu=95)
+    (pending,) = AlertBook([HOT]).judge(same, None)
+    book = AlertBook([HOT], [pending])
+    assert book.judge(replace(same, at=NOW + 60), None) == []
+    older = reading(99, NOW - 600)  # as when the newest point could not be had
+    assert book.judge(replace(same, readings={"cpu": older}), None) == []
+    (fires,) = book.judge(sample(cpu=96, at=NOW + 300), None)
+    assert (fires.state, fires.polls, fires.read_at) == (AlertState.FIRING, 2, NOW)
+
+
+def test_a_rule_about_the_state_counts_polls():
+    book = AlertBook([StatusCheckRule(**{"for": 3})])
+    same = sample(checks=IMPAIRED)
+    assert [words(book.judge(same, None)) for _ in range(3)][2] == [("status check", "firing")]
 
 
 def test_an_alert_has_its_newest_number_and_the_worker_as_it_is_known_now():
@@ -223,33 +255,62 @@ def test_an_event_does_not_hide_load():
 # The end of a worker, of a rule, of a run
 
 
-def test_all_alerts_of_an_instance_that_is_gone_are_over_after_those_that_it_causes():
-    book = AlertBook([CHECKS, STOPPED])
+CHANGE = STOPPED.name
+
+
+def ended(clock):
+    """A book that has just been told that an instance has ended; NOW is now."""
+    book = AlertBook([CHECKS, STOPPED], clock=clock)
     polled(book, sample(checks=IMPAIRED))
     changes = book.judge(sample(status=Gone(WORKER.instance_id)), known("running"))
-    assert words(changes) == [
-        ("running to stopped/terminated", "firing"),
-        ("status check", "resolved"),
-        ("running to stopped/terminated", "resolved"),
-    ]
+    assert words([*changes, *book.end("w-1")]) == [(CHANGE, "firing"), ("status check", "resolved")]
+    return book
+
+
+def test_of_an_instance_that_has_ended_the_alert_that_says_so_goes_on_for_an_hour():
+    clock = FakeClock(now=NOW)
+    book = ended(clock)
+    clock.advance(HOLD - 1)
+    assert book.end("w-1") == []
+    assert words(book.firing()) == [(CHANGE, "firing")]
+    clock.advance(1)
+    assert words(book.end("w-1")) == [(CHANGE, "resolved")]
     assert book.worker_ids == set()
 
 
-def test_a_worker_that_is_forgotten_has_its_alerts_resolved():
+def test_that_alert_goes_on_over_a_restart_and_no_longer():
+    clock = FakeClock(now=NOW)
+    book = AlertBook([CHECKS, STOPPED], ended(clock).firing(), clock=clock)
+    assert book.end("w-1") == []
+    clock.advance(HOLD)
+    assert words(book.end("w-1")) == [(CHANGE, "resolved")]
+
+
+def test_that_alert_is_over_at_once_where_nobody_could_tell_so_later():
+    assert words(ended(FakeClock(now=NOW)).end("w-1", at_once=True)) == [(CHANGE, "resolved")]
+
+
+def test_that_alert_is_over_when_its_worker_is_another_instance():
+    book = ended(FakeClock(now=NOW))
+    assert polled(book, sample()) == [[(CHANGE, "resolved")]]
+
+
+def test_a_worker_that_ends_has_its_alerts_resolved():
     clock = FakeClock()
     book = AlertBook([CHECKS, HOT], clock=clock)
     polled(book, sample(checks=IMPAIRED, cpu=95))
     assert book.worker_ids == {"w-1"}
-    over = book.forget("w-1")
+    over = book.end("w-1")
     assert words(over) == [("status check", "resolved"), ("cpu above 90", "resolved")]
     assert {alert.resolved_at for alert in over} == {clock.now()}
-    assert book.forget("w-1") == []
+    assert book.end("w-1") == []
     assert book.firing() == []
 
 
 def test_after_a_restart_an_alert_does_not_fire_again_and_is_resolved():
     first = AlertBook([HOT])
-    kept = [change for one in [sample(cpu=95)] * 2 for change in first.judge(one, None)][-1]
+    hot = [fresh(sample(cpu=95)) for _ in range(2)]
+    kept = [change for one in hot for change in first.judge(one, None)][-1]
     second = AlertBook([HOT], [kept])
     assert words(second.firing()) == [("cpu above 90", "firing")]
     assert polled(second, sample(cpu=95), sample(cpu=10)) == [[], [("cpu above 90", "resolved")]]
@@ -330,6 +391,7 @@ class Life(RuleBasedStateMachine):
         self.model = Model()
         self.kept = {}  # as a store keeps alerts
         self.states = {}
+        self.readings = {}
         self.heard = []
         self.book = AlertBook(RULES)
 
@@ -337,13 +399,19 @@ class Life(RuleBasedStateMachine):
     def poll_trouble(self, worker, cpu):
         """What chance alone would hardly make several times in a row."""
         impaired = sample(checks=IMPAIRED, worker=worker, cpu=cpu, memory="no data")
-        self.poll_one(impaired)
+        self.poll_one(fresh(impaired))
 
     @rule(one=SAMPLES)
     def poll(self, one):
-        self.poll_one(one)
+        self.poll_one(fresh(one))
+
+    @rule(one=SAMPLES)
+    def poll_before_there_are_new_readings(self, one):
+        readings = self.readings.get(one.worker.id)
+        self.poll_one(fresh(one) if readings is None else replace(one, readings=readings))
 
     def poll_one(self, one):
+        self.readings[one.worker.id] = one.readings
         before = self.states.get(one.worker.id)
         self.keep(self.book.judge(one, before))
         self.model.poll(one, before)
@@ -358,12 +426,13 @@ class Life(RuleBasedStateMachine):
         one = replace(unasked(worker), status=Gone(worker.instance_id))
         before = self.states.pop(worker.id, None)
         self.keep(self.book.judge(one, before))
+        self.keep(self.book.end(worker.id))  # the alerts of these tests fired years ago
         self.model.poll(one, before)
 
     @rule(worker=st.sampled_from(WORKERS))
-    def forget(self, worker):
+    def end(self, worker):
         self.states.pop(worker.id, None)
-        self.keep(self.book.forget(worker.id))
+        self.keep(self.book.end(worker.id))
         self.model.forget(worker.id)
 
     @rule()

@@ -1,6 +1,7 @@
 """Readings of CloudWatch, against a proxy that answers as AWS does."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,11 @@ from tests.workers.clouds import CPU, HERE, MEMORY, NOW, cloud
 from wca.testing.clock import FakeClock
 from wca.workers.api import CloudError
 from wca.workers.aws.dimensions import dimensions_by_instance
-from wca.workers.aws.windows import Window, reading_of, window_of
-from wca.workers.model import MetricQuery, Reading, Shard, Verdict
+from wca.workers.aws.windows import Window, combined, reading_of, window_of
+from wca.workers.history.points import point_of
+from wca.workers.model import MetricQuery, Reading, Sample, Shard, Verdict, Worker, WorkerState
+from wca.workers.monitoring.measurements import worker_measurements
+from wca.workers.rules.threshold import ThresholdRule
 
 #: Begin of the newest period of five minutes that is settled at NOW.
 LAST = (NOW - 120) // 300 * 300 - 300
@@ -254,7 +258,7 @@ class TestDiscovery:
         assert measured.by_id[ONE]["memory"] == UNKNOWN
         assert "allow cloudwatch:ListMetrics" in measured.problems[0]
 
-    def test_the_smallest_set_of_dimensions_counts(self):
+    def test_the_smallest_sets_of_dimensions_count(self):
         def metric(**dimensions):
             return {"Dimensions": [{"Name": n, "Value": v} for n, v in dimensions.items()]}
 
@@ -262,14 +266,139 @@ class TestDiscovery:
             [
                 metric(InstanceId="i-1", device="a"),
                 metric(InstanceId="i-1"),
+                metric(InstanceId="i-2", b="2", a="2"),
                 metric(InstanceId="i-2", b="2", a="1"),
+                metric(InstanceId="i-2", b="2", a="1", c="3"),
                 metric(host="x"),
             ]
         )
         assert found == {
-            "i-1": (("InstanceId", "i-1"),),
-            "i-2": (("InstanceId", "i-2"), ("a", "1"), ("b", "2")),
+            "i-1": ((("InstanceId", "i-1"),),),
+            "i-2": (
+                (("InstanceId", "i-2"), ("a", "1"), ("b", "2")),
+                (("InstanceId", "i-2"), ("a", "2"), ("b", "2")),
+            ),
         }
+
+
+DISK = MetricQuery("disk", "CWAgent", "disk_used_percent", period=60, dimensions=None)
+LEAST = replace(DISK, name="least", stat="Minimum")
+ROOT, DATA = "device=nvme0n1,fstype=ext4,path=/", "device=nvme1n1,fstype=xfs,path=/data"
+
+
+class TestDisks:
+    """The CloudWatch agent publishes a metric of each disk, under dimensions of its own."""
+
+    def fill(self, aws, id_, value, part, at=LAST_MINUTE, **more):
+        names = dict(one.split("=") for one in part.split(","))
+        dimensions = {"InstanceId": id_, "InstanceType": "m5.large", **names, **more}
+        aws.cloudwatch.seed("eu-west-1", "CWAgent", DISK.metric, dimensions, [(at, value)])
+
+    def test_each_disk_is_read_and_the_fullest_stands_for_all(self, aws):
+        self.fill(aws, ONE, 20.0, ROOT)
+        self.fill(aws, ONE, 97.0, DATA)
+        self.fill(aws, TWO, 30.0, ROOT)
+        with cloud() as aws_cloud:
+            measured = aws_cloud.measure(HERE, [ONE, TWO, THREE], [DISK, LEAST], NOW)
+            counted = aws_cloud.measurements()
+        both = {ROOT: 20.0, DATA: 97.0}
+        assert measured.by_id[ONE]["disk"] == Reading(Verdict.VALUE, 97.0, LAST_MINUTE, both)
+        assert measured.by_id[ONE]["least"].value == 20.0
+        assert measured.by_id[TWO]["disk"].parts == {ROOT: 30.0}
+        assert measured.by_id[THREE]["disk"] == Reading(Verdict.NO_DATA)
+        assert counted["wca_aws_metrics_requested"] == 6  # which is what AWS is paid for
+
+    def test_a_rule_judges_the_worst_and_names_it(self, aws):
+        self.fill(aws, ONE, 20.0, ROOT)
+        self.fill(aws, ONE, 97.0, DATA)
+        with cloud() as aws_cloud:
+            reading = aws_cloud.measure(HERE, [ONE], [DISK], NOW).by_id[ONE]["disk"]
+        one = Sample(Worker("w", "eu-west-1", ONE), NOW, None, {"disk": reading})
+        above = ThresholdRule("disk", above=90).judge(one, None)
+        assert (above.active, above.what) == (True, (DATA,))
+        assert above.summary == f"disk of w ({DATA}) is 97, above 90"
+        below = ThresholdRule("disk", below=25).judge(one, None)
+        assert (below.active, below.value) == (True, 20.0)
+
+    def test_what_nobody_can_write_is_left_out(self, aws):
+        self.fill(aws, ONE, 20.0, ROOT)
+        self.fill(aws, ONE, 100.0, "device=loop0,fstype=squashfs,path=/snap/core")
+        with cloud() as aws_cloud:
+            reading = aws_cloud.measure(HERE, [ONE], [DISK], NOW).by_id[ONE]["disk"]
+        assert reading.parts == {ROOT: 20.0}
+
+    def test_a_disk_that_was_taken_away_and_another_type_of_instance_are_no_second_disk(self, aws):
+        self.fill(aws, ONE, 99.0, DATA, at=LAST_MINUTE - 600)
+        self.fill(aws, ONE, 80.0, ROOT, at=LAST_MINUTE - 60)
+        self.fill(aws, ONE, 20.0, ROOT, InstanceType="m5.xlarge")
+        with cloud() as aws_cloud:
+            reading = aws_cloud.measure(HERE, [ONE], [DISK], NOW).by_id[ONE]["disk"]
+        assert reading == Reading(Verdict.VALUE, 20.0, LAST_MINUTE, {ROOT: 20.0})
+
+    def test_where_one_cannot_be_asked_nothing_is_known(self, aws):
+        ids = [f"i-{number:017x}" for number in range(300)]
+        for id_ in ids:
+            self.fill(aws, id_, 20.0, ROOT)
+            self.fill(aws, id_, 30.0, DATA)
+        aws.faults += [
+            Fault(answers=True, of="GetMetricData"),
+            Fault(400, "ThrottlingException", of="GetMetricData"),
+        ]
+        with cloud(max_concurrency=1) as aws_cloud:
+            measured = aws_cloud.measure(HERE, ids, [DISK], NOW).by_id
+        assert [measured[ids[at]]["disk"].verdict for at in (0, 299)] == [
+            Verdict.VALUE,
+            Verdict.THROTTLED,
+        ]
+
+    def test_history_and_metrics_have_a_series_for_each(self):
+        reading = Reading(Verdict.VALUE, 97.0, NOW, {ROOT: 20.0, DATA: 97.0})
+        one = Worker("w", "eu-west-1", ONE)
+        named = {"disk": 97.0, f"disk: {ROOT}": 20.0, f"disk: {DATA}": 97.0}
+        assert point_of(Sample(one, NOW, None, {"disk": reading})).values == named
+        states = {"w": WorkerState(one, readings={"disk": reading})}
+        assert worker_measurements([one], states)["worker_reading"] == {"w": named}
+
+
+READINGS = st.lists(
+    st.tuples(
+        st.sampled_from(["", "a", "b", "c"]),
+        st.sampled_from(Verdict).flatmap(
+            lambda verdict: st.builds(
+                lambda value, at: (
+                    Reading(verdict, 0.0 if verdict is Verdict.ZERO else value, at)
+                    if verdict in (Verdict.VALUE, Verdict.ZERO, Verdict.STALE)
+                    else Reading(verdict)
+                ),
+                st.floats(1, 100),
+                st.floats(0, 10),
+            )
+        ),
+    ).filter(lambda one: one[1].verdict is not Verdict.SKIPPED),
+    max_size=6,
+)
+
+
+@given(READINGS, st.booleans())
+def test_several_parts_make_one_reading_that_one_of_them_could_have(parts, least):
+    made = combined(parts, least=least)
+    verdicts = {one.verdict for _, one in parts}
+    for unknown in (Verdict.THROTTLED, Verdict.FAILED):
+        if unknown in verdicts:
+            assert made == Reading(unknown)
+            return
+    if not parts:
+        assert made == Reading(Verdict.NO_DATA)
+        return
+    settled = [one.value for _, one in parts if one.verdict in (Verdict.VALUE, Verdict.ZERO)]
+    if settled:
+        assert made.value in settled
+        assert set(made.parts.values()) <= set(settled)
+        bound = (min if least else max)([*made.parts.values(), made.value])
+        assert made.value == bound
+        assert made.at == max(
+            one.at for _, one in parts if one.verdict in (Verdict.VALUE, Verdict.ZERO)
+        )
 
 
 PERIODS = st.sampled_from([60, 120, 300, 3600])

@@ -272,60 +272,6 @@ def test_what_waits_to_be_sent_again_is_replaced_by_what_fires_now():
     assert [one.rule for one in mailbox.take(10)] == ["third"]
 
 
-# An instance that has ended
-
-
-def ended(inbox, clock):
-    """Notifications of one receiver that was told of an instance that has ended."""
-    notifications = Notifications([inbox], clock=clock)
-    notifications.tell([FIRES, alert("resolved", rule="other"), OVER])
-    return notifications
-
-
-def test_what_fires_and_is_over_at_once_is_told_as_over_an_hour_later():
-    clock, inbox = FakeClock(), Inbox()
-    notifications = ended(inbox, clock)
-    notifications.tick(clock.monotonic(), [])
-    assert notifications.waiting() == {"Inbox": 2}
-    clock.advance(3600)
-    notifications.tick(clock.monotonic(), [])
-    assert notifications.waiting() == {"Inbox": 3}
-    notifications.start()
-    notifications.close(20)
-    assert inbox.told == [
-        ("cpu above 90", "firing"),
-        ("other", "resolved"),
-        ("cpu above 90", "resolved"),
-    ]
-
-
-def test_until_then_it_is_sent_again_and_its_end_is_untold():
-    clock, inbox = FakeClock(), Inbox(resend_interval=60, most_alerts=10)
-    sent = threading.Semaphore(0)
-    send = inbox.send
-    inbox.send = lambda alerts: (send(alerts), sent.release())
-    notifications = ended(inbox, clock)
-    notifications.start()
-    assert sent.acquire(timeout=10)
-    notifications.tick(100.0, [])
-    assert sent.acquire(timeout=10)
-    assert inbox.told[-1] == ("cpu above 90", "firing")
-    assert notifications.untold() == {OVER.event_id}
-    notifications.close(20)
-    assert inbox.told[-1] == ("cpu above 90", "resolved")
-    assert notifications.untold() == set()
-
-
-def test_its_end_goes_before_what_fires_again():
-    clock, inbox = FakeClock(), Inbox()
-    notifications = ended(inbox, clock)
-    notifications.tell([FIRES])
-    notifications.start()
-    notifications.close(20)
-    states = [state for rule, state in inbox.told if rule == "cpu above 90"]
-    assert states == ["firing", "resolved", "firing"]
-
-
 # Several in one call
 
 

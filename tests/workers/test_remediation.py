@@ -11,6 +11,7 @@ from tests.workers.alert_parts import NOW, WORKER, alert, configured, known
 from wca.errors import ConfigLoadError, ValidationError
 from wca.workers import AutoRemediation
 from wca.workers.model import BEGUN, UNANSWERED, Action, ActionRecord, Checks, Worker
+from wca.workers.past import Past
 from wca.workers.remediation import DONE, DRY_RUN
 
 GUEST, HOST = Checks("ok", "impaired", "ok"), Checks("impaired", "impaired", "ok")
@@ -30,7 +31,7 @@ def others(count, at=NOW - 60, outcome=DONE):
 
 
 def plan(remediation=ARMED, checks=GUEST, past=(), fires=FIRES, state="running", worker=WORKER):
-    return remediation.plan(fires, known(state, checks, worker), past, NOW)
+    return remediation.plan(fires, known(state, checks, worker), Past(past), NOW)
 
 
 def test_an_impaired_instance_is_rebooted_and_an_impaired_host_is_left():
@@ -72,7 +73,7 @@ def test_a_worker_with_the_tag_is_off_limits():
     tagged = Worker("w-1", "eu-west-1", "i-1", tags={"wca-no-remediation": ""})
     assert plan(worker=tagged) is None
     stop = record(Action.STOP, worker=tagged)
-    assert ARMED.finish(known("stopped", worker=tagged), [stop], NOW) is None
+    assert ARMED.finish(known("stopped", worker=tagged), Past([stop]), NOW) is None
 
 
 def test_a_kind_of_action_can_be_left_out():
@@ -118,40 +119,40 @@ def test_a_worker_that_three_actions_have_not_helped_is_left_to_people():
 
 def test_what_was_stopped_by_us_is_started_when_it_is_stopped():
     stop = record(Action.STOP)
-    assert ARMED.finish(known("stopping"), [stop], NOW) is None
-    assert ARMED.finish(known("stopped"), [stop], NOW) is Action.START
-    assert ARMED.finish(known("stopped"), [stop, record(Action.START, NOW - 30)], NOW) is None
+    assert ARMED.finish(known("stopping"), Past([stop]), NOW) is None
+    assert ARMED.finish(known("stopped"), Past([stop]), NOW) is Action.START
+    assert ARMED.finish(known("stopped"), Past([stop, record(Action.START, NOW - 30)]), NOW) is None
 
 
 @pytest.mark.parametrize("outcome", [BEGUN, f"{UNANSWERED}no answer within 20 s"])
 def test_a_stop_of_which_nobody_knows_whether_it_was_accepted_is_followed_up(outcome):
     stop = record(Action.STOP, NOW - 60, outcome)
-    assert ARMED.finish(known("stopped"), [stop], NOW) is Action.START
-    assert ARMED.finish(known("running"), [stop], NOW) is None
-    assert ARMED.finish(known("running"), [stop], NOW + 300).outcome == "not needed, it runs"
+    assert ARMED.finish(known("stopped"), Past([stop]), NOW) is Action.START
+    assert ARMED.finish(known("running"), Past([stop]), NOW) is None
+    assert ARMED.finish(known("running"), Past([stop]), NOW + 300).outcome == "not needed, it runs"
 
 
 def test_a_start_that_failed_is_tried_again_and_knows_no_limit_or_dry_run():
     past = [*others(50), record(Action.STOP), record(Action.START, outcome="no capacity")]
     for remediation in (ARMED, AutoRemediation(dry_run=True)):
-        assert remediation.finish(known("stopped"), past, NOW) is Action.START
+        assert remediation.finish(known("stopped"), Past(past), NOW) is Action.START
 
 
 @pytest.mark.parametrize("outcome", [DRY_RUN, "EC2 did not accept it", "held back: enough"])
 def test_what_somebody_else_has_stopped_stays_stopped(outcome):
-    assert ARMED.finish(known("stopped"), [], NOW) is None
-    assert ARMED.finish(known("stopped"), [record(Action.STOP, outcome=outcome)], NOW) is None
+    assert ARMED.finish(known("stopped"), Past([]), NOW) is None
+    assert ARMED.finish(known("stopped"), Past([record(Action.STOP, outcome=outcome)]), NOW) is None
 
 
 def test_a_worker_that_somebody_has_started_is_not_started_after_a_later_stop():
     stop = record(Action.STOP, NOW - 400)
-    closed = ARMED.finish(known("running"), [stop], NOW)
+    closed = ARMED.finish(known("running"), Past([stop]), NOW)
     assert (closed.action, closed.outcome) == (Action.START, "not needed, it runs")
-    assert ARMED.finish(known("stopped"), [stop, closed], NOW) is None
+    assert ARMED.finish(known("stopped"), Past([stop, closed]), NOW) is None
 
 
 def test_ec2_may_call_an_instance_running_for_a_while_that_it_has_agreed_to_stop():
-    assert ARMED.finish(known("running"), [record(Action.STOP, NOW - 60)], NOW) is None
+    assert ARMED.finish(known("running"), Past([record(Action.STOP, NOW - 60)]), NOW) is None
 
 
 def test_nothing_else_is_done_between_a_stop_and_its_start():
@@ -175,7 +176,8 @@ def test_whatever_happens_the_limits_hold_and_no_worker_of_ours_stays_stopped(po
     for state, checks, seconds, accepted in polls:
         now += seconds
         seen = known(state, checks)
-        step = ARMED.finish(seen, past, now) or ARMED.plan(FIRES, seen, past, now)
+        before = Past(past)
+        step = ARMED.finish(seen, before, now) or ARMED.plan(FIRES, seen, before, now)
         if isinstance(step, Action):
             outcome = DONE if accepted else "no"
             past.append(ActionRecord(WORKER, step, now, "why", outcome))
@@ -189,7 +191,44 @@ def test_whatever_happens_the_limits_hold_and_no_worker_of_ours_stays_stopped(po
     for first, second in pairwise(steps):
         assert first is not Action.STOP or second is Action.START
     if steps and steps[-1] is Action.STOP:
-        assert ARMED.finish(known("stopped"), past, now) is Action.START
+        assert ARMED.finish(known("stopped"), Past(past), now) is Action.START
+
+
+# What was done before
+
+
+RECORDS = st.lists(
+    st.builds(
+        lambda number, action, at, outcome: record(
+            action, NOW + at, outcome, Worker(f"w-{number}", "eu-west-1", "i-1")
+        ),
+        st.integers(0, 2),
+        st.sampled_from(Action),
+        st.integers(0, 20),
+        st.sampled_from([BEGUN, DONE, DRY_RUN, "held back: enough", "no"]),
+    ),
+    max_size=30,
+).map(lambda records: sorted(records, key=lambda one: one.at))
+
+
+@given(RECORDS, st.integers(-1, 21))
+def test_the_past_counts_as_one_who_looks_through_all_records(records, after):
+    last = {}
+    for one in records:
+        key = one.worker.id, one.action, one.at
+        if one.outcome != BEGUN or key not in last:
+            last[key] = one
+    tried = [
+        one.worker.id
+        for one in last.values()
+        if one.at > NOW + after and one.action is not Action.START and "held" not in one.outcome
+    ]
+    past = Past(records)
+    assert past.tried(NOW + after) == len(tried)
+    for number in range(4):
+        assert past.tried(NOW + after, f"w-{number}") == tried.count(f"w-{number}")
+        mine = [one for one in last.values() if one.worker.id == f"w-{number}"]
+        assert list(past.of(f"w-{number}")) == mine
 
 
 # Configuration

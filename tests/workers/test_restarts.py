@@ -98,7 +98,7 @@ class Restarts:
         self.receiver.reliable = True
         with Agent("-c", self.config) as agent:
             end = time.monotonic() + 20
-            while self.watched.problems(self.heard, ended=False) and time.monotonic() < end:
+            while self.watched.problems(self.heard) and time.monotonic() < end:
                 time.sleep(0.05)
             self.end(agent, signal.SIGTERM)
 

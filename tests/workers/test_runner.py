@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import threading
 import time
 import urllib.request
@@ -17,12 +18,12 @@ from wca.supervisor import Supervisor
 from wca.testing.fleet import FakeCloud, FakeLeases, FakeWorkers
 from wca.workers.api import Notifier, TryLaterError
 from wca.workers.history.sql import SqliteHistory
+from wca.workers.job_stores.sqlite import SqliteJobStore
 from wca.workers.leases.sqlite import SqliteLease
 from wca.workers.model import Reading, Verdict
 from wca.workers.rules.threshold import ThresholdRule
 from wca.workers.runner import WorkerMonitoringRunner
 from wca.workers.schedule.aps import ApsSchedule
-from wca.workers.schedule.stores import SqliteJobStore
 from wca.workers.stores.sql import SqliteWorkerStore
 
 ONE, TWO = worker(1, name="one"), worker(2, "us-east-1")
@@ -275,6 +276,49 @@ def test_two_agents_poll_each_shard_once(site, tmp_path):
     third.folder.mkdir()
     third.run(lease=SqliteLease(lease))  # the first one has given its shards back
     assert len(third.cloud.asked) == 4
+
+
+def test_agents_that_run_side_by_side_share_the_fleet_and_each_shows_all_of_it(site, tmp_path):
+    lease, store = str(tmp_path / "lease.sqlite"), str(tmp_path / "store.sqlite")
+    other = Site(tmp_path / "other")
+    other.folder.mkdir()
+
+    def runner(of):
+        return of.runner(lease=SqliteLease(lease, ttl=1.0), store=SqliteWorkerStore(store))
+
+    def leases(of):
+        names = ("/eu-west-1", "/us-east-1")
+        return [of.metrics.value("wca_worker_leases", shard=name) for name in names]
+
+    def polls(of):
+        return [shard for what, shard, _ in of.cloud.asked if what == "status"]
+
+    first, second = runner(site), runner(other)
+
+    def look():
+        wait_until(lambda: len(polls(site)) == 2, "the first agent", 10)
+        running = threading.Thread(target=second.run)
+        running.start()
+        try:
+            shared = lambda: site.metrics.metrics and other.metrics.metrics  # noqa: E731
+            wait_until(
+                lambda: shared() and leases(site) in ([1, 0], [0, 1]),
+                "the first gives one away",
+                15,
+            )
+            wait_until(lambda: len(polls(other)) == 1, "the second has it at once", 15)
+            assert polls(other)[0] == ("/us-east-1" if leases(site) == [1, 0] else "/eu-west-1")
+            wait_until(
+                lambda: len(json.loads(other.page("/api/workers"))["workers"]) == 2, "both rows", 15
+            )
+            rows = json.loads(other.page("/api/workers"))["workers"]
+            assert all(row["agent"].endswith(f"/{os.getpid()}") for row in rows)
+        finally:
+            second.stop()
+            running.join(10)
+        wait_until(lambda: leases(site) == [1, 1], "the first has both again", 15)
+
+    assert during(first, look) == 0
 
 
 class Heard(Supervisor):

@@ -166,6 +166,15 @@ class Collector(ABC):
         """Entries of metrics that the catalogue lacks, or that are different here."""
         return ()
 
+    @property
+    def opens_of_processes(self) -> Mapping[str, str]:
+        """What it opens of each process of a task, for ``wca doctor``.
+
+        By name below /proc/PID: the capability without which the kernel refuses to open that of
+        processes of other users.
+        """
+        return {}
+
     @abstractmethod
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Open what is needed to measure the target.

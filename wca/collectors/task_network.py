@@ -73,6 +73,11 @@ class TaskNetworkCollector(Collector):
         """Tasks that have no network of their own, or none that may be looked at, by id."""
         return dict.fromkeys(self._without.copy(), "unavailable")
 
+    @property
+    def opens_of_processes(self) -> Mapping[str, str]:
+        """Files below /proc/PID, and who may open those of other users."""
+        return {"ns/net": "CAP_SYS_PTRACE"}
+
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Find out which namespace is the host's. Raises NotAvailable."""
         task = cast("TaskTarget", target)

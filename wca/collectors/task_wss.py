@@ -1,7 +1,7 @@
 """The working set of a task: the memory that it really uses."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Literal, cast
 
@@ -36,7 +36,8 @@ class TaskWssCollector(Collector):
     ``lru_gen`` lets the kernel age the task's pages at the end of each window; the working set is
     what was used in the last window.
 
-    Source: /proc/PID/smaps_rollup and /proc/PID/clear_refs, or /sys/kernel/debug/lru_gen.
+    Source: /proc/PID/smaps_rollup and /proc/PID/clear_refs, which of other users' processes need
+    CAP_SYS_PTRACE and CAP_DAC_OVERRIDE, or /sys/kernel/debug/lru_gen, which needs root.
 
     Args:
         reset_cycles: readings after which the marks are taken away; 0: as ``stable_cycles`` says.
@@ -90,6 +91,13 @@ class TaskWssCollector(Collector):
             traffic: called on this collector's thread.
         """
         self._traffic = traffic
+
+    @property
+    def opens_of_processes(self) -> Mapping[str, str]:
+        """Files below /proc/PID, and who may open those of other users."""
+        if self.method == "lru_gen":
+            return {}
+        return {"smaps_rollup": "CAP_SYS_PTRACE", "clear_refs": "CAP_DAC_OVERRIDE"}
 
     def attach(self, target: TaskTarget | NodeTarget) -> Probe:
         """Look whether the kernel can tell. Raises NotAvailable and TargetGone."""

@@ -1,6 +1,7 @@
 """What a configuration needs of this machine: each of its sources is tried once."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
 from wca.abilities import ability
 from wca.collectors import Collector
@@ -8,6 +9,8 @@ from wca.collectors.api import NodeTarget, TaskTarget
 from wca.config.loader import Loaded
 from wca.containers.container import Target
 from wca.doctor.findings import Finding
+from wca.doctor.processes import process_refusal
+from wca.doctor.rights import capability_remedy
 from wca.errors import PLUGIN_ERRORS, NotAvailable, TargetGone, TaskSynchronizationException
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
@@ -103,7 +106,7 @@ def _attached(
     if not reasons:
         return Finding.there(name, "measures the machine" if whole[0] is kernel else "measures")
     of = "" if whole[0] is kernel else f"of {len(reasons)} of {len(whole)} tasks nothing: "
-    return Finding(name, good > 0, of + reasons[0])
+    return Finding(name, good > 0, of + reasons[0], capability_remedy(reasons[0]))
 
 
 def _reasons(collector: Collector, targets: Iterable[TaskTarget | NodeTarget]) -> Iterator[str]:
@@ -111,9 +114,19 @@ def _reasons(collector: Collector, targets: Iterable[TaskTarget | NodeTarget]) -
     for target in targets:
         try:
             collector.attach(target).close()
+            if refusal := _refusal(collector, target):
+                yield refusal
         except NotAvailable as error:
             yield str(error)
         except TargetGone:
             continue
         except PLUGIN_ERRORS as error:
             yield f"it failed: {error}"
+
+
+def _refusal(collector: Collector, target: TaskTarget | NodeTarget) -> str:
+    """What of the processes of a task is not open to this user; of the machine there is none."""
+    if collector.scope == "node" or not collector.opens_of_processes:
+        return ""
+    pids = cast("TaskTarget", target).cgroup.procs(recursive=True)
+    return process_refusal(collector.opens_of_processes, pids)

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from wca.doctor.findings import Finding
-from wca.errors import NotAvailable, TargetGone
 from wca.linux.files import Kernel
 from wca.linux.perf.counting import PerfGroup
 from wca.linux.perf.events import PerfEvent, parse_event
-from wca.linux.perf.refusals import PARANOID, perf_refusal
+from wca.linux.perf.refusals import is_strictest, paranoid, perf_refusal
 
 __all__ = ["perf_findings"]
 
@@ -38,18 +37,17 @@ def _tried(subject: str, event: str, kernel: Kernel, open_group: Open) -> Findin
             return Finding.gap(subject, f"this CPU, or virtual machine, does not count {event}")
         if "CAP_PERFMON" not in str(refusal):
             return Finding.gap(subject, str(refusal))
-        return Finding.gap(
-            subject,
-            f"refused (perf_event_paranoid is {_paranoid(kernel)})",
-            "give the agent CAP_PERFMON, as wca.service does, or: "
-            "sysctl kernel.perf_event_paranoid=0",
-        )
+        return _refused(subject, paranoid(kernel))
     group.close()
     return Finding.there(subject, f"{event} can be counted")
 
 
-def _paranoid(kernel: Kernel) -> str:
-    try:
-        return kernel.read(PARANOID).decode("ascii", "replace").strip()
-    except (NotAvailable, TargetGone):
-        return "not readable"
+def _refused(subject: str, setting: str) -> Finding:
+    remedy = "give the agent CAP_PERFMON, as wca.service does"
+    if is_strictest(setting):
+        remedy = f"sysctl kernel.perf_event_paranoid=2, and {remedy}"
+    return Finding.gap(
+        subject,
+        f"refused (perf_event_paranoid is {setting})",
+        f"{remedy}, or: sysctl kernel.perf_event_paranoid=0",
+    )

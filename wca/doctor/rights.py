@@ -1,23 +1,36 @@
 """Which capabilities this process has, of those that a part of the agent can use."""
 
 import os
+import re
 
 from wca.doctor.findings import Finding
 from wca.errors import NotAvailable, TargetGone
 from wca.linux.files import Kernel
 
-__all__ = ["USES", "capability_finding", "effective_capabilities"]
+__all__ = ["USES", "capability_finding", "capability_remedy", "effective_capabilities"]
 
 #: Bit of each (include/uapi/linux/capability.h), its name, and what for.
 USES: tuple[tuple[int, str, str], ...] = (
-    (1, "CAP_DAC_OVERRIDE", "writing control groups of other users"),
+    (1, "CAP_DAC_OVERRIDE", "control groups and marks of use that belong to other users"),
     (5, "CAP_KILL", "an OOMAllocator that may kill"),
-    (19, "CAP_SYS_PTRACE", "network, working set and scheduler files of other users' processes"),
+    (19, "CAP_SYS_PTRACE", "network and working set of other users' processes"),
     (21, "CAP_SYS_ADMIN", "mounting resctrl"),
     (23, "CAP_SYS_NICE", "moving pages of other users' processes"),
     (24, "CAP_SYS_RESOURCE", "more descriptors than the hard limit"),
     (38, "CAP_PERFMON", "perf events"),
 )
+
+
+def capability_remedy(reason: str) -> str:
+    """How an agent gets the capabilities that a refusal names; empty: it names none.
+
+    Args:
+        reason: the sentence of the refusal.
+    """
+    names = sorted(set(re.findall(r"CAP_[A-Z_]+", reason)))
+    if not names:
+        return ""
+    return f"add {' '.join(names)} to AmbientCapabilities and CapabilityBoundingSet of its unit"
 
 
 def effective_capabilities(kernel: Kernel) -> set[str] | None:

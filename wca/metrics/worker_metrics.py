@@ -84,8 +84,8 @@ WORKER_METRICS: tuple[MetricMetadata, ...] = (
         "worker_reading",
         _G,
         _N,
-        "The value of each further metric, in CloudWatch's unit; absent without one that is not "
-        "old.",
+        "The value of each further metric, in CloudWatch's unit, and that of each disk of one that "
+        "is read of several; absent without one that is not old.",
         "worker_id",
         "metric",
         source=_CLOUDWATCH,

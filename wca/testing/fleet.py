@@ -179,6 +179,12 @@ class FakeLeases(Lease):
         if self.owners.get(key) == owner:
             del self.owners[key]
 
+    def holders(self) -> Mapping[str, str]:
+        """All owners, by key."""
+        if self.failing is not None:
+            raise OSError(self.failing)
+        return dict(self.owners)
+
 
 def _state(sample: Sample) -> InstanceState:
     status = sample.status

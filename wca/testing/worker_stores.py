@@ -184,7 +184,7 @@ class WorkerStoreContract(_Kept):
         with self.opened() as store:
             store.save([a_state("a"), a_state("b")])
             store.save_alerts([an_alert("1", "a"), an_alert("2", "b"), an_alert("3", "a")])
-            store.record(action)
+            store.record([action])
             store.remove(["a", "never kept"])
             assert dict(store.load()) == {"b": a_state("b")}
             assert _by_key(store) == {"2": an_alert("2", "b")}
@@ -197,12 +197,24 @@ class WorkerStoreContract(_Kept):
             for number, action in enumerate(Action)
         ]
         with self.opened() as store:
-            for action in (*reversed(actions), actions[-1]):
-                store.record(action)
+            store.record([])
+            store.record(iter(actions[1:]))
+            for action in (actions[0], actions[-1]):
+                store.record([action])
         with self.opened() as store:
             assert list(store.actions(_NOW)) == [*actions, actions[-1]]
             assert list(store.actions(_NOW + 1)) == [*actions[1:], actions[-1]]
             assert list(store.actions(_NOW + 99)) == []
+
+    def test_metrics_that_were_requested_are_counted_by_month(self) -> None:
+        """By all that share the store, and over restarts."""
+        with self.opened() as one, self.opened() as other:
+            assert one.requested("2026-11", 0) == 0
+            assert one.requested("2026-11", 3_000_000_000) == 3_000_000_000
+            assert other.requested("2026-11", 500) == 3_000_000_500
+            assert other.requested("2026-12", 7) == 7
+        with self.opened() as store:
+            assert store.requested("2026-11", 0) == 3_000_000_500
 
     def test_a_large_fleet_is_kept(self) -> None:
         """In one call, and forgotten in one."""

@@ -100,6 +100,18 @@ class LeaseContract:
             other.release("never held", "other")
             assert not other.hold("key", "other")
 
+    def test_it_tells_who_holds_what(self) -> None:
+        """Without what was given back, and what is over."""
+        with self.two() as (one, other):
+            for key in _ODD:
+                assert one.hold(key, f"owner of {key}")
+            assert other.holders() == {key: f"owner of {key}" for key in _ODD}
+            one.release("a b", "owner of a b")
+            assert "a b" not in other.holders()
+            self.pass_time(self.ttl * 1.2)
+            assert other.hold("key", "other")
+            assert one.holders() == {"key": "other"}
+
     def test_what_is_not_renewed_is_taken_over_within_its_time(self) -> None:
         """And the one who slept is told so."""
         with self.two() as (one, other):
@@ -180,7 +192,7 @@ class JobStoreContract:
 
     def test_jobs_are_given_back_as_they_were(self) -> None:
         """Whatever their key is called."""
-        jobs = [Job(key, 60.0, 6.5, 1_700_000_000.25) for key in _ODD]
+        jobs = [Job(key, 60.0, 6.5, 1_700_000_000.25, data=100 * key) for key in _ODD]
         with self.opened() as store:
             store.save(jobs)
             assert _ordered(store) == sorted(jobs, key=lambda job: job.key)

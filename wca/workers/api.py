@@ -89,7 +89,9 @@ class Cloud(ABC):
 
     Optional abilities beside ``start``, ``check`` and ``close``: ``measurements()`` gives numbers
     of the catalogue about itself; ``forecast(workers, metrics, interval)`` gives what a month
-    costs, which as text is a sentence for the log.
+    costs, which as text is a sentence for the log; ``unaccounted()`` and ``account(month, metrics,
+    total)``, both or none, are those of a budget that all agents share: the metrics that were
+    requested by month since the last account, and the account of a month.
     """
 
     @abstractmethod
@@ -137,12 +139,15 @@ class Rule(ABC):
     Attributes:
         name: unique among the rules of a configuration.
         severity: of its alerts.
-        polls: how many polls in a row it must hold before it fires.
+        polls: how many polls in a row it must hold before it fires; of a rule whose judgements say
+            when what they judge was (``Judgement.at``), how many of these in a row.
         while_stopped: whether it is judged while the instance is stopped or stopping; if not, its
             alerts are resolved.
         in_maintenance: whether it may begin to hold during an event that EC2 has announced; if not,
             its alerts wait until that is over.
         metric: the name of the query it looks at; None: it looks at none.
+        outlives: whether its alerts may tell of the end of a worker, and go on for an hour after
+            that, since nobody is told of what is over at once.
     """
 
     name: str
@@ -150,6 +155,7 @@ class Rule(ABC):
     polls: int
     while_stopped: ClassVar[bool] = True
     in_maintenance: ClassVar[bool] = True
+    outlives: ClassVar[bool] = False
     metric: str | None = None
 
     @abstractmethod
@@ -221,7 +227,12 @@ class WorkerStore(ABC):
     Called on threads of the executor, one at a time. Every call is one transaction. What cannot be
     reached raises OSError with a sentence that names the store; monitoring goes on and tries again
     with the next change.
+
+    Attributes:
+        lasting: whether a later run finds what was kept.
     """
+
+    lasting: ClassVar[bool] = True
 
     @abstractmethod
     def load(self) -> Mapping[str, WorkerState]:
@@ -244,12 +255,21 @@ class WorkerStore(ABC):
         """Keep these by their keys; a resolved one is kept no longer."""
 
     @abstractmethod
-    def record(self, action: ActionRecord) -> None:
+    def record(self, actions: Iterable[ActionRecord]) -> None:
         """Keep what was done."""
 
     @abstractmethod
     def actions(self, since: float) -> Sequence[ActionRecord]:
         """What was done since then, in order of time: cool-down and budget live from it."""
+
+    @abstractmethod
+    def requested(self, month: str, metrics: int) -> int:
+        """Metrics that all agents of the store have requested in a month: a budget lives from it.
+
+        Args:
+            month: such as ``2026-11``.
+            metrics: that are added to it; 0: it is only asked.
+        """
 
 
 class History(ABC):
@@ -284,3 +304,11 @@ class Lease(ABC):
     @abstractmethod
     def release(self, key: str, owner: str) -> None:
         """Give it back if it is ours."""
+
+    @abstractmethod
+    def holders(self) -> Mapping[str, str]:
+        """The owners of all leases that are held now, by key.
+
+        Raises:
+            OSError: nobody can tell.
+        """

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 __all__ = [
     "BEGUN",
+    "HELD",
     "UNANSWERED",
     "Action",
     "ActionRecord",
@@ -218,11 +219,20 @@ class Reading:
         verdict: what it is worth.
         value: None unless the verdict is VALUE, ZERO or STALE.
         at: begin of the period of the value.
+        parts: where the metric is read of several parts of the worker, such as its disks: the value
+            of each by its name. Then ``value`` is the greatest of them, or the least where the
+            query asks for the minimum.
     """
 
     verdict: Verdict
     value: float | None = None
     at: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    def named(self, name: str) -> Mapping[str, float]:
+        """Its value and that of each part, by names that begin with that of the query."""
+        whole = {} if self.value is None else {name: self.value}
+        return {**whole, **{f"{name}: {part}": value for part, value in self.parts.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +246,7 @@ class MetricQuery:
         stat: Average, Minimum, Maximum, Sum or SampleCount.
         period: seconds, a multiple of 60.
         dimensions: besides InstanceId; None: found out by ListMetrics, since CloudWatch matches
-            exact sets only.
+            exact sets only. Then it may be read of several parts of a worker, such as its disks.
     """
 
     name: str
@@ -332,12 +342,15 @@ class Judgement:
         summary: one sentence for people: what, how much, against which bound.
         value: the number it is about; None: there is none.
         what: names of the several things that hold, such as checks; another one is told of.
+        at: the time of the reading that was judged: the same one, judged again by a later poll,
+            does not count again. None: it is judged what the poll itself has found.
     """
 
     active: bool | None
     summary: str = ""
     value: float | None = None
     what: tuple[str, ...] = ()
+    at: float | None = None
 
 
 class AlertState(StrEnum):
@@ -360,12 +373,14 @@ class Alert:
         state: where in its life.
         summary: one sentence for people.
         value: the newest number; None: there is none.
-        polls: how many polls in a row it held, while it is pending.
+        polls: how many polls in a row it held, while it is pending; of one about readings, how many
+            of these.
         since: when it was first seen.
         fired_at: when it fired; None: it has not.
         resolved_at: when it was over; None: it is not.
         what: names of all that has held since it was first seen, where it may be several things.
         changed_at: when something was added to these while it fires; None: never.
+        read_at: the time of the newest reading that was counted; None: it is about none.
     """
 
     key: str
@@ -381,6 +396,7 @@ class Alert:
     resolved_at: float | None = None
     what: tuple[str, ...] = ()
     changed_at: float | None = None
+    read_at: float | None = None
 
     @property
     def happened_at(self) -> float:
@@ -406,6 +422,8 @@ class Alert:
 BEGUN = "begun"
 #: Begins the outcome of what was perhaps done, since the answer was lost.
 UNANSWERED = "failed, perhaps done: "
+#: Begins the outcome of what WCA itself has decided not to do: it was not tried.
+HELD = "held back: "
 
 
 @dataclass(frozen=True, slots=True)

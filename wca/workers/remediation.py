@@ -1,13 +1,14 @@
 """``AutoRemediation``: what is done about a worker whose status checks fail."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Annotated
 
 from wca.config.types import Duration, Numeric, Str
 from wca.errors import ValidationError
 from wca.workers.model import (
     BEGUN,
+    HELD,
     UNANSWERED,
     Action,
     ActionRecord,
@@ -17,14 +18,13 @@ from wca.workers.model import (
     Worker,
     WorkerState,
 )
+from wca.workers.past import Past
 from wca.workers.rules.status_check import DEFAULT_NAME
 
 __all__ = ["DONE", "DRY_RUN", "AutoRemediation", "Remediation"]
 
 #: Outcomes of an ActionRecord; any other one says why something was not done.
 DONE, DRY_RUN = "done", "dry run"
-#: Begins the outcome of what WCA itself has decided not to do: it was not tried.
-_HELD = "held back: "
 #: Closes a stop whose start is not needed.
 _STARTED = "not needed, it runs"
 
@@ -45,14 +45,14 @@ class Remediation(ABC):
 
     @abstractmethod
     def plan(
-        self, alert: Alert, state: WorkerState, past: Sequence[ActionRecord], now: float
+        self, alert: Alert, state: WorkerState, past: Past, now: float
     ) -> Action | ActionRecord | None:
         """What to do about an alert that fires; asked at each poll of its worker.
 
         Args:
             alert: that fires, and that nothing inhibits now.
             state: of its worker, after the poll.
-            past: what was done to all workers within ``horizon``, in order of time.
+            past: what was done to all workers within ``horizon``.
             now: Unix time.
 
         Returns:
@@ -61,9 +61,7 @@ class Remediation(ABC):
         """
 
     @abstractmethod
-    def finish(
-        self, state: WorkerState, past: Sequence[ActionRecord], now: float
-    ) -> Action | ActionRecord | None:
+    def finish(self, state: WorkerState, past: Past, now: float) -> Action | ActionRecord | None:
         """The step that has to follow one that was done; asked at each poll of each worker.
 
         It needs no alert: a stop ends the alert that has asked for it, and an agent that was
@@ -128,7 +126,7 @@ class AutoRemediation(Remediation):
         self.unless_tag = unless_tag
 
     def plan(
-        self, alert: Alert, state: WorkerState, past: Sequence[ActionRecord], now: float
+        self, alert: Alert, state: WorkerState, past: Past, now: float
     ) -> Action | ActionRecord | None:
         """A reboot, a stop, or why not."""
         worker = state.worker
@@ -140,10 +138,10 @@ class AutoRemediation(Remediation):
             or self._off_limits(worker)
         ):
             return None
-        mine = [one for one in past if one.worker.id == worker.id]
-        if _unfinished(mine) is not None or _tried_since(mine, now - self.cooldown):
+        mine = past.of(worker.id)
+        if _unfinished(mine) is not None or past.tried(now - self.cooldown, worker.id):
             return None
-        reason = self._limit(mine, past, now)
+        reason = self._limit(worker, past, now)
         if reason is not None:
             said = any(one.outcome == reason and one.at >= _begin(alert) for one in mine)
             return None if said else ActionRecord(worker, action, now, alert.summary, reason)
@@ -151,12 +149,10 @@ class AutoRemediation(Remediation):
             return ActionRecord(worker, action, now, alert.summary, DRY_RUN)
         return action
 
-    def finish(
-        self, state: WorkerState, past: Sequence[ActionRecord], now: float
-    ) -> Action | ActionRecord | None:
+    def finish(self, state: WorkerState, past: Past, now: float) -> Action | ActionRecord | None:
         """The start after a stop of ours."""
         worker = state.worker
-        stop = _unfinished([one for one in past if one.worker.id == worker.id])
+        stop = _unfinished(past.of(worker.id))
         if stop is None or self._off_limits(worker):
             return None
         if state.state is InstanceState.STOPPED:
@@ -176,27 +172,16 @@ class AutoRemediation(Remediation):
     def _off_limits(self, worker: Worker) -> bool:
         return self.unless_tag in worker.tags
 
-    def _limit(
-        self, mine: Sequence[ActionRecord], past: Sequence[ActionRecord], now: float
-    ) -> str | None:
+    def _limit(self, worker: Worker, past: Past, now: float) -> str | None:
         """The limit that is reached, as an outcome; None: there is none."""
-        if len(_tried_since(mine, now - _DAY)) >= self.max_per_day:
-            return f"{_HELD}{self.max_per_day} actions on this worker within a day have not helped"
-        if len(_tried_since(past, now - _HOUR)) >= self.max_per_hour:
-            return f"{_HELD}{self.max_per_hour} actions within an hour are the most"
+        if past.tried(now - _DAY, worker.id) >= self.max_per_day:
+            return f"{HELD}{self.max_per_day} actions on this worker within a day have not helped"
+        if past.tried(now - _HOUR) >= self.max_per_hour:
+            return f"{HELD}{self.max_per_hour} actions within an hour are the most"
         return None
 
 
-def _tried_since(past: Sequence[ActionRecord], moment: float) -> list[ActionRecord]:
-    """What was done, tried, or in a dry run would have been; a start belongs to its stop."""
-    return [
-        one
-        for one in past
-        if one.at > moment and one.action is not Action.START and not one.outcome.startswith(_HELD)
-    ]
-
-
-def _unfinished(mine: Sequence[ActionRecord]) -> ActionRecord | None:
+def _unfinished(mine: Iterable[ActionRecord]) -> ActionRecord | None:
     """The stop of a worker, done or perhaps done, that no start has followed; None: no such."""
     stop = None
     for one in mine:

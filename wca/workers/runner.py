@@ -51,8 +51,8 @@ class WorkerMonitoringRunner(Runner):
         refresh_interval: from one list of workers to the next.
         metrics: what is read of each running worker: a list of ``name``, ``namespace`` and
             ``metric`` of CloudWatch, and ``stat``, ``period`` and ``dimensions`` besides InstanceId
-            (``discover``: found out). CPU of EC2 and memory of the CloudWatch agent, as ``cpu`` and
-            ``memory``, when left out.
+            (``discover``: found out, and each disk is read). CPU of EC2 and memory of the
+            CloudWatch agent, as ``cpu`` and ``memory``, when left out.
         schedule: when shards are due; ApsSchedule in memory when left out.
         lease: needed where several agents watch the same fleet, so that each shard is polled by one
             of them.

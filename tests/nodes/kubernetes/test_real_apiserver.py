@@ -1,6 +1,7 @@
 """A real kube-apiserver: what is shipped is accepted, and does what it is for and nothing else."""
 
 import logging
+import os
 import subprocess
 import time
 
@@ -9,6 +10,7 @@ from ruamel.yaml import YAML
 
 from tests import kube_apiserver
 from tests.audit.test_why import decision
+from tests.deploy import kubernetes_schemas
 from tests.nodes.kubernetes.layout import make
 from tests.nodes.kubernetes.pods import NODE, changed, container, pod, status
 from wca.audit.kubernetes_events import KubernetesEvents
@@ -100,6 +102,13 @@ def test_every_object_is_accepted(server, folder):
             server.apply(one)
         for one in rendered("base"):  # as the other tests want it
             server.apply(one)
+
+
+def test_the_stored_schemas_are_those_of_the_server(server):
+    found = kubernetes_schemas.fetch(server)
+    if os.environ.get("WCA_WRITE_SCHEMAS"):
+        kubernetes_schemas.write(found)
+    assert kubernetes_schemas.stored() == found
 
 
 class TestRights:

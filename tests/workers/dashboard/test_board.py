@@ -1,6 +1,7 @@
 """What the page is told: rows by shard, of each shard the newest, in events."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -76,6 +77,43 @@ def test_who_comes_later_is_told_of_every_shard_and_then_of_those_that_change(bo
     assert third["shard"] == "/eu-west-1"
     assert third["workers"][0]["recent"]["cpu"] == [50, 60]
     assert int(number) == 3
+
+
+def told_of_another(board, *states, firing=(), agent="host/7"):
+    board.observe_other(THERE, agent, states, firing)
+
+
+def test_a_shard_of_another_agent_is_shown_with_the_name_of_that(board):
+    far = worker(3, "us-east-1")
+    board.observe(found(state(ONE)))
+    told_of_another(board, state(far), firing=[alert_of(far, 7.0)])
+    mine, other = board.rows()
+    assert (mine["agent"], other["agent"]) == ("", "host/7")
+    assert other["alerts"][0]["rule"] == "busy"
+    assert other["recent"]["cpu"] == [50]
+
+
+def test_of_another_agent_only_what_has_changed_is_told(board):
+    first, second = state(worker(3, "us-east-1")), state(worker(4, "us-east-1"))
+    told_of_another(board, first, second)
+    stream = board.channel.follow()
+    events(stream, 1)
+    told_of_another(board, first, second)
+    assert next(stream) == b""
+    later = replace(first, polled_at=9.0, readings={"cpu": Reading(Verdict.VALUE, 60.0, 0.0)})
+    told_of_another(board, later, agent="host/8")
+    ((_, event),) = events(stream, 1)
+    (row,) = event["workers"]
+    assert (row["recent"]["cpu"], row["agent"]) == ([50, 60], "host/8")
+
+
+def test_a_shard_that_becomes_ours_has_our_name():
+    board = Board(FakeClock().monotonic, "host/1")
+    far = worker(3, "us-east-1")
+    told_of_another(board, state(far))
+    board.observe(found(state(far), shard=THERE))
+    assert [row["agent"] for row in board.rows()] == ["host/1"]
+    board.channel.close()
 
 
 def test_a_line_in_a_name_makes_no_second_event(board):

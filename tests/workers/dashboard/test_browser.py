@@ -89,6 +89,12 @@ def test_what_changes_is_shown_without_asking(shown, dashboard):
     wait_until(lambda: len(rows(shown)) == 1, "the end of the row", 10)
 
 
+def test_who_polls_a_worker_is_said_where_there_are_several_agents(shown, dashboard):
+    assert "polled by" not in text(shown, "#rows")
+    dashboard.board.observe_other(THERE, "host-b/17", [state(TWO, 20.0)], [])
+    wait_until(lambda: "polled by host-b/17" in text(shown, "#rows"), "the agent", 10)
+
+
 def test_a_filter_leaves_what_it_says(shown):
     shown.find_element("id", "filter").send_keys("us-east two")
     wait_until(lambda: len(rows(shown)) == 1, "the filter", 10)

@@ -66,6 +66,17 @@ def test_data_of_a_newer_wca_is_refused_and_left_as_it_is(path):
     assert len(sqlite_rows(path, "SELECT * FROM wca_worker_states")) == 1
 
 
+def test_the_tables_of_the_version_before_get_the_one_that_they_lack(path):
+    store = SqliteWorkerStore(path)
+    store.save([a_state()])
+    store.close()
+    sqlite_rows(path, "DROP TABLE wca_worker_requested")
+    sqlite_rows(path, "UPDATE wca_schema SET version = 1")
+    assert store.requested("2026-11", 5) == 5
+    assert store.load() == {"i-1": a_state()}
+    store.close()
+
+
 def test_data_of_a_newer_wca_in_redis_is_refused(redis_server):
     RedisWorkerStore(redis_server.url).save([a_state()])
     with redis_server.client() as client:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from wca.telemetry import Telemetry
 from wca.testing.clock import FakeClock
 from wca.testing.fleet import FakeCloud, FakeHistory, FakeSchedule, FakeWorkers
+from wca.workers.alerting.book import AlertBook
 from wca.workers.model import Alert, AlertState, Severity, Status, Worker
 from wca.workers.monitoring.asking import Asking
 from wca.workers.monitoring.discovery import Discovery
@@ -15,8 +16,9 @@ from wca.workers.monitoring.keeping import Keeper
 from wca.workers.monitoring.lanes import Lane
 from wca.workers.monitoring.leasing import Leasing
 from wca.workers.monitoring.memory_store import MemoryWorkerStore
-from wca.workers.monitoring.monitor import Monitor, Parts
+from wca.workers.monitoring.monitor import Monitor
 from wca.workers.monitoring.outbox import Outbox
+from wca.workers.monitoring.parts import Parts
 from wca.workers.monitoring.queries import DEFAULT_QUERIES
 from wca.workers.monitoring.rounds import Rounds
 from wca.workers.tracing import Tracing
@@ -46,7 +48,7 @@ class Book:
         if sample.status is None or holds == (sample.worker.id in self.alerts):
             return []
         if not holds:
-            return self.forget(sample.worker.id)
+            return self.end(sample.worker.id)
         alert = alert_of(sample.worker, sample.at)
         self.alerts[sample.worker.id] = alert
         return [alert]
@@ -58,7 +60,7 @@ class Book:
         alert = self.alerts.get(sample.worker.id)
         return [] if alert is None else [alert]
 
-    def forget(self, worker_id):
+    def end(self, worker_id, *, at_once=False):
         alert = self.alerts.pop(worker_id, None)
         return [] if alert is None else [over(alert)]
 
@@ -125,6 +127,7 @@ class Fleet:
         provider: of tracers.
         owner: of leases.
         seen: takes what an observer is told.
+        rules: those of an AlertBook, in place of the one of ``Book``.
     """
 
     def __init__(
@@ -136,6 +139,7 @@ class Fleet:
         provider=None,
         owner="me",
         seen=None,
+        rules=None,
     ):
         self.source = FakeWorkers(workers)
         self.cloud = FakeCloud()
@@ -178,7 +182,7 @@ class Fleet:
                 Discovery(self.source, self.lane("workers"), self.telemetry),
                 self.leasing,
                 asking,
-                Book,
+                Book if rules is None else self.book(rules),
                 healing,
                 self.keeper,
                 self.schedule,
@@ -193,6 +197,9 @@ class Fleet:
             Rounds(),
         )
 
+    def book(self, rules):
+        return lambda alerts: AlertBook(rules, alerts, clock=self.clock)
+
     def lane(self, name, threads=1):
         self.lanes[name] = Lane(name, threads)
         return self.lanes[name]
@@ -205,6 +212,11 @@ class Fleet:
 
     def asked(self, what):
         return [(shard, ids) for kind, shard, ids in self.cloud.asked if kind == what]
+
+    async def leave(self):
+        """Give everything back, as an agent does that ends."""
+        for key in self.leasing.held():
+            await self.leasing.release(key, 1.0)
 
     def close(self):
         for lane in self.lanes.values():

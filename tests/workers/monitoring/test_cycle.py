@@ -553,7 +553,9 @@ async def test_who_takes_a_shard_over_goes_on_where_the_other_has_ended(fleet):
     await fleet.poll()
     await other.poll()
     assert (fleet.told.words, other.told.words) == ([("w1", "firing")], [])
-    await fleet.leasing.release(HERE, 1.0)
+    await fleet.leave()
+    await other.monitor.renew()
+    assert other.schedule.triggered == [HERE]
     await other.poll()
     assert other.told.words == []
     assert [alert.worker.id for alert in other.monitor.firing()] == ["w1"]
@@ -575,16 +577,17 @@ async def test_where_nobody_can_tell_whose_it_is_nothing_is_done(fleet):
 
 @watched(ONE, leases=FakeLeases)
 async def test_a_shard_that_was_lost_and_regained_between_two_turns_is_as_the_other_left_it(fleet):
-    other = again(fleet, ONE, leases=fleet.leasing._lease, owner="other")
+    other = again(fleet, ONE, leases=fleet.leasing._lease, owner="another")
     await fleet.monitor.start()
     await other.monitor.start()
     await fleet.poll()
-    fleet.leasing._lease.owners[HERE] = "other"  # as when this agent was held up for long
+    fleet.leasing._lease.owners[HERE] = "another"  # as when this agent was held up for long
     other.cloud.readings[ONE.instance_id] = BUSY
+    await other.monitor.renew()
     await other.poll()
     await fleet.monitor.renew()
     assert fleet.seen[-1].ended == [ONE]  # the page shows it no more
-    await other.leasing.release(HERE, 1.0)
+    await other.leave()
     await fleet.monitor.renew()
     fleet.cloud.readings[ONE.instance_id] = BUSY
     await fleet.poll()
@@ -597,6 +600,7 @@ async def test_a_shard_that_is_taken_over_has_its_turn_at_once(fleet):
     leases = fleet.leasing._lease
     leases.owners[HERE] = "other"
     await fleet.monitor.start()
+    assert fleet.leasing.holds("/us-east-1")
     await fleet.monitor.renew()
     assert fleet.schedule.triggered == []  # one that was free keeps its rhythm
     del leases.owners[HERE]  # the other agent has died
@@ -611,7 +615,7 @@ async def test_what_was_known_before_a_lease_ran_out_is_not_used(fleet):
     await fleet.poll()
     fleet.clock.advance(fleet.leasing._lease.ttl)  # another agent may have had it and given it back
     fleet.store.save_alerts([alert_of(ONE)])
-    await fleet.leasing.renew([HERE])
+    await fleet.leasing.hold(HERE)
     assert fleet.monitor.states() == {}
     fleet.cloud.readings[ONE.instance_id] = BUSY
     await fleet.poll()
@@ -662,9 +666,7 @@ class Reboots:
     horizon = 3600.0
 
     def plan(self, alert, state, past, now):
-        if any(one.worker.id == state.worker.id for one in past):
-            return None
-        return Action.REBOOT
+        return None if past.of(state.worker.id) else Action.REBOOT
 
     def finish(self, state, past, now):
         return None
@@ -809,7 +811,7 @@ class OneForAll(Reboots):
     """A remediation that acts once on the whole fleet."""
 
     def plan(self, alert, state, past, now):
-        return None if past else Action.REBOOT
+        return None if past.tried(0.0) else Action.REBOOT
 
 
 @watched(ONE, FAR, planning=OneForAll)
@@ -863,4 +865,4 @@ def test_times_mean_what_they_say():
 
 def test_the_book_of_these_tests_is_one():
     book = Book([alert_of(ONE)])
-    assert book.forget("w1")[0].state == "resolved"
+    assert book.end("w1")[0].state == "resolved"

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests.workers.monitoring.fleets import Told, alert_of, worker
 from wca.errors import ValidationError
 from wca.telemetry import Telemetry
-from wca.workers.model import AlertState, InstanceState, Shard, WorkerState
+from wca.workers.model import AlertState, Shard, WorkerState
 from wca.workers.monitoring.fleet import Fleet
-from wca.workers.monitoring.keeping import Keeper, Kept, Unsaved
+from wca.workers.monitoring.keeping import Keeper
+from wca.workers.monitoring.kept import Kept, Unsaved
 from wca.workers.monitoring.lanes import Lane
 from wca.workers.monitoring.memory_store import MemoryWorkerStore
 from wca.workers.monitoring.outbox import Outbox
@@ -109,29 +110,27 @@ def test_what_failed_comes_back_unless_there_is_something_newer():
     failed.keep([WorkerState(ONE), WorkerState(TWO)], [alert_of(ONE), alert_of(TWO)])
     newer = WorkerState(ONE, polled_at=5.0)
     now.keep([newer], [alert_of(ONE, state=AlertState.RESOLVED)])
-    now.remove(["w2"])
+    now.remove([TWO])
     now.put_back(failed)
     assert now.states == {"w1": newer}
     assert [one.state for one in now.alerts.values()] == ["resolved"]
-    assert now.removed == {"w2"}
+    assert now.removed == {"w2": TWO.shard}
 
 
 def test_a_worker_of_whom_there_is_something_to_tell_is_not_forgotten_yet():
     unsaved = Unsaved(actions=[None])
-    unsaved.remove(["w1", "w2"])
-    ended = [WorkerState(one, InstanceState.TERMINATED) for one in (ONE, TWO)]
-    unsaved.keep(ended, [alert_of(ONE)])
+    unsaved.remove([ONE, TWO])
+    unsaved.keep([], [alert_of(ONE)])
     now, later = unsaved.split({"w1"})
-    assert (now.removed, set(now.states), len(now.alerts)) == ({"w2"}, {"w1"}, 1)
-    assert now.actions == [None]
-    assert later == Unsaved({"w1"})
+    assert (set(now.removed), len(now.alerts), now.actions) == ({"w2"}, 1, [None])
+    assert (set(later.removed), len(later.alerts), later.actions) == ({"w1"}, 1, [])
 
 
 def test_a_worker_that_is_watched_again_is_not_forgotten_later():
     unsaved = Unsaved()
-    unsaved.remove(["w1", "w2"])
-    unsaved.keep([WorkerState(ONE), WorkerState(TWO, InstanceState.TERMINATED)], [])
-    assert unsaved.removed == {"w2"}
+    unsaved.remove([ONE, TWO])
+    unsaved.keep([WorkerState(ONE)], [])
+    assert set(unsaved.removed) == {"w2"}
 
 
 def test_of_a_shard_that_is_anothers_nothing_more_is_kept_but_what_was_told_is_cleared_away():
@@ -141,6 +140,9 @@ def test_of_a_shard_that_is_anothers_nothing_more_is_kept_but_what_was_told_is_c
     unsaved.news = {"untold": alert_of(ONE, state=AlertState.PENDING), "told": told}
     unsaved.disown(ONE.shard)
     assert (set(unsaved.states), unsaved.alerts, unsaved.news) == ({"w2"}, {}, {"told": told})
+    assert (unsaved.has(ONE.shard), unsaved.has(TWO.shard)) == (False, True)
+    unsaved.remove([ONE])
+    assert unsaved.has(ONE.shard)
 
 
 def test_what_was_kept_is_told_apart_by_shard():
@@ -161,7 +163,7 @@ def test_an_action_that_was_recorded_is_not_recorded_again_when_the_rest_fails()
 
     store, lane = Half(), Lane("store")
     keeper = Keeper(store, None, Telemetry(), Outbox(Told()), lane, Lane("history"))
-    keeper.done("an action")
+    keeper.done(["an action"])
     keeper.note([WorkerState(ONE)], [])
 
     async def save_twice():

@@ -12,6 +12,8 @@ from wca.metrics import Measurements
 
 __all__ = ["ClearRefsProbe"]
 
+_RIGHTS = "those of other users' processes need CAP_SYS_PTRACE and CAP_DAC_OVERRIDE"
+
 
 class ClearRefsProbe:
     """Adds up what the processes of a task have used, and takes the marks away from time to time.
@@ -44,6 +46,8 @@ class ClearRefsProbe:
         start = self._clock.monotonic()
         try:
             self._measure(out)
+        except NotAvailable as error:
+            raise NotAvailable(f"{error}; {_RIGHTS}") from None
         finally:
             self._overhead += self._clock.monotonic() - start
         out["task_wss_measure_overhead_seconds"] = self._overhead

@@ -9,12 +9,15 @@ from wca.errors import PLUGIN_ERRORS
 from wca.workers.alerting.inhibition import in_maintenance, inhibited, not_running
 from wca.workers.alerting.life import alert_key, changed, next_alert, resolved
 from wca.workers.api import Rule
-from wca.workers.model import Alert, AlertState, Gone, Judgement, Sample, WorkerState
+from wca.workers.model import Alert, AlertState, Judgement, Sample, WorkerState
 from wca.workers.rules.fields import check_rules
 
-__all__ = ["AlertBook"]
+__all__ = ["HOLD", "AlertBook"]
 
 log = logging.getLogger(__name__)
+
+#: Seconds for which an alert that tells of the end of its worker fires.
+HOLD = 3600.0
 
 
 class AlertBook:
@@ -72,8 +75,7 @@ class AlertBook:
 
         Returns:
             Alerts that have changed, in the order in which they are to be told: pending ones are
-            only to be kept; of one that is resolved without a ``fired_at`` nobody was told. An
-            instance that EC2 does not know any more has none left.
+            only to be kept; of one that is resolved without a ``fired_at`` nobody was told.
         """
         worker = sample.worker
         with self._lock:
@@ -86,9 +88,6 @@ class AlertBook:
                 if new is not None and changed(old, new):
                     news.append(new)
                 _keep(alerts, key, new)
-            if isinstance(sample.status, Gone):
-                news += _over(alerts, sample.at)
-                alerts = {}
             if alerts:
                 self._by_worker[worker.id] = alerts
         return news
@@ -122,11 +121,34 @@ class AlertBook:
         with self._lock:
             return set(self._by_worker)
 
-    def forget(self, worker_id: str) -> list[Alert]:
-        """A worker is watched no more: its alerts, resolved."""
+    def end(self, worker_id: str, *, at_once: bool = False) -> list[Alert]:
+        """A worker is watched no more: its alerts, resolved.
+
+        One that tells of the very end of its worker has nobody to end it later, and a receiver that
+        groups, as Alertmanager does, would never tell of it if it were over at once: it fires for
+        ``HOLD`` seconds, and is resolved when this is called again after them.
+
+        Args:
+            worker_id: of the worker.
+            at_once: whether that one is resolved as well.
+        """
+        now = self._clock.now()
         with self._lock:
             alerts = self._by_worker.pop(worker_id, {})
-        return _over(alerts, self._clock.now())
+            lasting = {
+                key: alert
+                for key, alert in alerts.items()
+                if not at_once and self._outlives(alert, now)
+            }
+            if lasting:
+                self._by_worker[worker_id] = lasting
+        return _over({key: one for key, one in alerts.items() if key not in lasting}, now)
+
+    def _outlives(self, alert: Alert, now: float) -> bool:
+        """Whether an alert goes on although its worker has ended."""
+        rule = self._rules.get(alert.rule)
+        begin = alert.fired_at if alert.state is AlertState.FIRING else None
+        return rule is not None and rule.outlives and begin is not None and now < begin + HOLD
 
     def _judgement(self, rule: Rule, sample: Sample, before: WorkerState | None) -> Judgement:
         stopped = not_running(sample)

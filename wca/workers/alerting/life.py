@@ -26,7 +26,8 @@ def next_alert(
 
     It is pending while its rule has held for fewer polls than it must, then it fires until the rule
     says that it is over. A judgement that says nothing changes nothing: it neither counts as a poll
-    nor begins the count anew. One with a value between two bounds ends what is pending.
+    nor begins the count anew. One of a reading that was counted already does not count again. One
+    with a value between two bounds ends what is pending.
 
     Args:
         rule: which one.
@@ -50,6 +51,7 @@ def next_alert(
         return resolved(replace(alert, worker=worker), judgement.summary, now, judgement.value)
     new = tuple(one for one in judgement.what if one not in alert.what)
     told_anew = alert.state is AlertState.FIRING and alert.what and new
+    counts = alert.state is AlertState.PENDING and _is_news(alert, judgement)
     alert = replace(
         alert,
         worker=worker,
@@ -59,7 +61,7 @@ def next_alert(
         what=alert.what + new,
         changed_at=now if told_anew else alert.changed_at,
     )
-    return alert if alert.state is AlertState.FIRING else _counted(rule, alert, now)
+    return _counted(rule, alert, judgement, now) if counts else alert
 
 
 def resolved(alert: Alert, summary: str, now: float, value: float | None = None) -> Alert:
@@ -102,12 +104,17 @@ def _begun(rule: Rule, judgement: Judgement, worker: Worker, now: float) -> Aler
         since=now,
         what=judgement.what,
     )
-    return _counted(rule, begun, now)
+    return _counted(rule, begun, judgement, now)
 
 
-def _counted(rule: Rule, alert: Alert, now: float) -> Alert:
+def _is_news(alert: Alert, judgement: Judgement) -> bool:
+    """Whether a judgement is of something that was not counted before."""
+    return judgement.at is None or alert.read_at is None or judgement.at > alert.read_at
+
+
+def _counted(rule: Rule, alert: Alert, judgement: Judgement, now: float) -> Alert:
     """The pending alert with one poll more, which may be the one that makes it fire."""
-    polls = alert.polls + 1
-    if polls < rule.polls:
-        return replace(alert, polls=polls)
-    return replace(alert, polls=polls, state=AlertState.FIRING, fired_at=now)
+    alert = replace(alert, polls=alert.polls + 1, read_at=judgement.at)
+    if alert.polls < rule.polls:
+        return alert
+    return replace(alert, state=AlertState.FIRING, fired_at=now)

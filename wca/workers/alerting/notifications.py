@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from wca.clock import Clock, SystemClock
 from wca.workers.alerting.channel import Channel, Counts
-from wca.workers.alerting.held import Held
 from wca.workers.api import Notifier
 from wca.workers.model import Alert
 
@@ -38,7 +37,6 @@ class Notifications:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._clock = clock or SystemClock()
-        self._held = Held()
         self._channels = [
             Channel(name, notifier, most_waiting, self._clock, chance)
             for name, notifier in zip(_names(notifiers), notifiers, strict=True)
@@ -52,13 +50,9 @@ class Notifications:
     def tell(self, alerts: Sequence[Alert]) -> None:
         """Take alerts that have changed, as an AlertBook returns them; never waits.
 
-        Pending ones, and those that are over without having fired, are nothing to tell. What fires
-        and is over at once, as of an instance that has ended, is told as over after an hour.
+        Pending ones, and those that are over without having fired, are nothing to tell.
         """
         news = [alert for alert in alerts if alert.is_news]
-        self._tell(self._held.told(news, self._clock.monotonic()))
-
-    def _tell(self, news: Sequence[Alert]) -> None:
         if news:
             for channel in self._channels:
                 channel.tell(news)
@@ -70,8 +64,6 @@ class Notifications:
             now: seconds of a clock, always the same.
             firing: all alerts that fire.
         """
-        self._tell(self._held.due(self._clock.monotonic()))
-        firing = [*firing, *self._held.firing()]
         for channel in self._channels:
             channel.tick(now, firing)
 
@@ -81,7 +73,6 @@ class Notifications:
         Args:
             timeout: seconds for all of it; what is not sent then is counted and logged.
         """
-        self._tell(self._held.due(float("inf")))
         end = self._clock.monotonic() + timeout
         for channel in self._channels:
             channel.hurry(end)
@@ -101,8 +92,7 @@ class Notifications:
 
         What has them kept until they are told can tell them again after the process was killed.
         """
-        untold = self._held.untold() if self._channels else set()
-        return untold.union(*(channel.untold() for channel in self._channels))
+        return {id_ for channel in self._channels for id_ in channel.untold()}
 
     def failing(self) -> Mapping[str, str]:
         """Why a notifier is not taken from, by its name; those that work are left out."""

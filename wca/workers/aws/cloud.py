@@ -1,7 +1,7 @@
 """Instances of Amazon EC2, their states and their metrics."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from wca.clock import Clock, SystemClock
@@ -36,7 +36,9 @@ class AwsCloud(Cloud):
 
     Reading metrics costs money: $0.01 for 1,000 in most regions. With ``monthly_budget`` metrics
     are read less often than polls come, so often that a month of readings is paid for; readings
-    left out have the verdict ``skipped``. States cost nothing and are asked with every poll.
+    left out have the verdict ``skipped``. What was read is counted in the runner's store, so that
+    restarts and all agents of a fleet have one budget. States cost nothing and are asked with every
+    poll.
 
     Permissions: ec2:DescribeInstanceStatus, cloudwatch:GetMetricData and cloudwatch:ListMetrics;
     ec2:RebootInstances, ec2:StopInstances and ec2:StartInstances for remediation;
@@ -51,7 +53,7 @@ class AwsCloud(Cloud):
         timeout: how long one attempt may take.
         lookback: how old a reading may be.
         settle: how long after the end of a period its value counts; EC2 and agents send late.
-        monthly_budget: US dollars that reading metrics may cost in a month.
+        monthly_budget: US dollars that reading metrics may cost in a month of the calendar (UTC).
         price: US dollars for 1,000 metrics.
         clock: time.
 
@@ -79,8 +81,8 @@ class AwsCloud(Cloud):
         clock = clock or SystemClock()
         options = ClientOptions(endpoint_url, attempts, max_concurrency, timeout)
         self.calls = Calls(by_name(accounts), options, clock)
-        budget = Budget(monthly_budget, price, clock.monotonic)
-        self.metrics = MetricReader(self.calls, budget, lookback, settle, clock)
+        self._budget = Budget(monthly_budget, price, clock)
+        self.metrics = MetricReader(self.calls, self._budget, lookback, settle, clock)
         self._states = StatusReader(self.calls)
         self._forecast: Forecast | None = None
 
@@ -135,7 +137,22 @@ class AwsCloud(Cloud):
         """
         made = forecast(workers, metrics, interval, self.monthly_budget, self.price)
         self._forecast = made
+        self._budget.plan_for(workers * metrics)
         return made
+
+    def unaccounted(self) -> Mapping[str, int]:
+        """Metrics that were requested since the last account, by month; empty without a budget."""
+        return self._budget.unaccounted()
+
+    def account(self, month: str, metrics: int, total: int) -> None:
+        """The account of a month is known.
+
+        Args:
+            month: such as ``2026-11``.
+            metrics: of ``unaccounted``, which are in it.
+            total: metrics that all agents have requested.
+        """
+        self._budget.account(month, metrics, total)
 
     def measurements(self) -> Measurements:
         """Calls, metrics requested, regions that are left alone, and the last forecast."""

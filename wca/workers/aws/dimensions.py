@@ -12,14 +12,18 @@ from wca.workers.aws.errors import AwsError
 from wca.workers.aws.metric_data import Dimensions
 from wca.workers.model import MetricQuery, Shard
 
-__all__ = ["INSTANCE", "Discovery", "dimensions_by_instance"]
+__all__ = ["INSTANCE", "Discovery", "dimensions_by_instance", "part_of"]
 
 INSTANCE = "InstanceId"
+#: Dimensions that are the same for all of an instance: the CloudWatch agent adds them on demand.
+_OF_INSTANCE = (INSTANCE, "ImageId", "InstanceType", "AutoScalingGroupName")
+#: File systems that cannot be written, so that they are always full: images of packages and disks.
+_FILE_SYSTEM, _READ_ONLY = "fstype", ("squashfs", "iso9660", "erofs", "cramfs")
 #: Seconds after which metrics are listed again, and where an instance is not among them: a new
 #: metric is listed after up to 15 minutes.
 _AGE, _AGE_WITH_MISSING = 3600.0, 900.0
 
-_ByInstance = Mapping[str, Dimensions]
+_ByInstance = Mapping[str, tuple[Dimensions, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Discovery:
     ) -> tuple[_ByInstance, str]:
         """The dimensions of a metric by instance id, and a problem; empty: there is none.
 
-        An instance that is not in it has published nothing for three hours. When metrics cannot be
+        Where an instance publishes it of several parts, as of its disks, it has several. An
+        instance that is not in it has published nothing for three hours. When metrics cannot be
         listed, what was listed before is used.
 
         Raises:
@@ -85,20 +90,34 @@ class Discovery:
         return dimensions_by_instance(metric for page in pages for metric in page["Metrics"])
 
 
-def dimensions_by_instance(metrics: Iterable[Mapping[str, Any]]) -> dict[str, Dimensions]:
-    """Of each instance the smallest set of dimensions, which is over the most of its parts.
+def dimensions_by_instance(
+    metrics: Iterable[Mapping[str, Any]],
+) -> dict[str, tuple[Dimensions, ...]]:
+    """Of each instance the sets of dimensions under which a metric is read.
+
+    These are the sets with the fewest names: what is published of all parts together is read, and
+    no part of it; what is published of each part alone is read of each. File systems that are
+    always full, since nobody can write them, are left out.
 
     Args:
         metrics: of the answer of ListMetrics.
     """
-    found: dict[str, Dimensions] = {}
+    found: dict[str, dict[tuple[str, ...], set[Dimensions]]] = {}
     for metric in metrics:
-        pairs = sorted((one["Name"], one["Value"]) for one in metric.get("Dimensions", ()))
-        dimensions = tuple(pairs)
-        instance = dict(pairs).get(INSTANCE)
-        if instance is None:
-            continue
-        known = found.get(instance)
-        if known is None or (len(dimensions), dimensions) < (len(known), known):
-            found[instance] = dimensions
-    return found
+        dimensions = tuple(
+            sorted((one["Name"], one["Value"]) for one in metric.get("Dimensions", ()))
+        )
+        values = dict(dimensions)
+        if INSTANCE in values and values.get(_FILE_SYSTEM) not in _READ_ONLY:
+            sets = found.setdefault(values[INSTANCE], {})
+            sets.setdefault(tuple(values), set()).add(dimensions)
+    return {id_: tuple(sorted(sets[_fewest(sets)])) for id_, sets in found.items()}
+
+
+def _fewest(sets: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return min(sets, key=lambda names: (len(names), names))
+
+
+def part_of(dimensions: Dimensions) -> str:
+    """The part of an instance that a metric is about; empty: it is about all of it."""
+    return ",".join(f"{name}={value}" for name, value in dimensions if name not in _OF_INSTANCE)

@@ -26,10 +26,12 @@ class Wanted:
     Args:
         instance_id: of which.
         dimensions: all that the metric has there: CloudWatch matches exact sets only.
+        part: what of the instance it is about, such as a disk; empty: all of it.
     """
 
     instance_id: str
     dimensions: Dimensions
+    part: str = ""
 
 
 @dataclass(slots=True)

@@ -1,24 +1,38 @@
 """Readings of a shard: which metrics, in which batches, and what the answers are worth."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from wca.clock import Clock
 from wca.workers.aws.batches import MOST_QUERIES, batches_of
 from wca.workers.aws.calls import Calls
 from wca.workers.aws.cost import Budget
-from wca.workers.aws.dimensions import INSTANCE, Discovery
+from wca.workers.aws.dimensions import INSTANCE, Discovery, part_of
 from wca.workers.aws.errors import AwsError, Kind, place
 from wca.workers.aws.metric_data import Series, Wanted, read_points
-from wca.workers.aws.windows import Window, reading_of, window_of
+from wca.workers.aws.windows import Window, combined, reading_of, window_of
 from wca.workers.model import Measured, MetricQuery, Reading, Shard, Verdict
 
-__all__ = ["MetricReader"]
+__all__ = ["Answer", "MetricReader"]
 
 log = logging.getLogger(__name__)
 
 #: What is known of a metric of an instance: its points, or why they could not be had.
 Answer = Series | AwsError
+#: The answers about the parts of an instance, each with the name of its part.
+_Answers = Sequence[tuple[str, Answer]]
+_LEAST = "Minimum"
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is asked for one query; ``error``: why nothing can be asked."""
+
+    query: MetricQuery
+    wanted: Sequence[Wanted] = ()
+    problem: str = ""
+    error: AwsError | None = None
 
 
 class MetricReader:
@@ -51,21 +65,24 @@ class MetricReader:
             AwsError: nothing could be asked, and not because of the rate.
         """
         ids = list(dict.fromkeys(instance_ids))
-        wait = self._budget.allows(shard, len(ids) * len(queries))
+        plans = [self._plan(shard, ids, query) for query in queries]
+        count = sum(len(plan.wanted) for plan in plans)
+        wait = self._budget.allows(shard, count)
         if wait:
-            return self._skipped(shard, ids, queries, wait)
+            return self._skipped(shard, ids, queries, count, wait)
         readings: dict[str, dict[str, Reading]] = {id_: {} for id_ in ids}
         errors: list[AwsError] = []
-        problems: list[str] = []
-        for query in queries:
+        for plan in plans:
+            query = plan.query
             window = window_of(now, query.period, self._lookback, self._settle)
-            answers, told = self.answers(shard, ids, query, window)
-            problems += told
+            answers = self._answers(shard, ids, plan, window)
             for id_ in ids:
-                readings[id_][query.name] = _reading(answers.get(id_), window)
-            errors += [answer for answer in answers.values() if isinstance(answer, AwsError)]
-        if errors and len(errors) == len(ids) * len(queries):
+                readings[id_][query.name] = _reading(answers.get(id_, ()), query, window)
+            errors += _errors(answers)
+        asked = sum(len(plan.wanted) if plan.error is None else len(ids) for plan in plans)
+        if errors and len(errors) == asked:
             _raise_unless_throttled(errors)
+        problems = [plan.problem for plan in plans if plan.problem]
         problems += [str(error) for error in errors]
         return Measured(readings, tuple(dict.fromkeys(problems)))
 
@@ -74,37 +91,55 @@ class MetricReader:
     ) -> tuple[Mapping[str, Answer], list[str]]:
         """What CloudWatch says of one metric, by instance id, and problems for the log.
 
-        An instance that does not publish the metric is not in it.
+        An instance that does not publish the metric is not in it; of one that publishes it of
+        several parts the first one that has points is.
         """
+        plan = self._plan(shard, ids, query)
+        found = self._answers(shard, ids, plan, window)
+        return {id_: _first(parts) for id_, parts in found.items()}, [
+            plan.problem
+        ] if plan.problem else []
+
+    def _plan(self, shard: Shard, ids: Sequence[str], query: MetricQuery) -> _Plan:
+        if query.dimensions is not None:
+            fixed = query.dimensions
+            wanted = [Wanted(id_, tuple(sorted({**fixed, INSTANCE: id_}.items()))) for id_ in ids]
+            return _Plan(query, wanted)
         try:
-            wanted, problem = self._wanted(shard, ids, query)
+            known, problem = self._discovery.of(shard, query, ids)
         except AwsError as error:
-            return dict.fromkeys(ids, error), []
-        batches = batches_of(wanted, MOST_QUERIES)
-        answers: dict[str, Answer] = {}
+            return _Plan(query, error=error)
+        wanted = [Wanted(id_, one, part_of(one)) for id_ in ids for one in known.get(id_, ())]
+        return _Plan(query, wanted, problem)
+
+    def _answers(
+        self, shard: Shard, ids: Sequence[str], plan: _Plan, window: Window
+    ) -> Mapping[str, _Answers]:
+        """What CloudWatch says of each part, by instance id."""
+        if plan.error is not None:
+            return {id_: [("", plan.error)] for id_ in ids}
+        batches = batches_of(plan.wanted, MOST_QUERIES)
         outcomes = self._calls.each(
-            lambda batch: read_points(self._calls, shard, query, batch, window), batches
+            lambda batch: read_points(self._calls, shard, plan.query, batch, window), batches
         )
+        answers: dict[str, list[tuple[str, Answer]]] = {}
         for batch, outcome in zip(batches, outcomes, strict=True):
             each: Sequence[Answer] = (
                 [outcome] * len(batch) if isinstance(outcome, AwsError) else outcome
             )
-            answers.update(zip((one.instance_id for one in batch), each, strict=True))
-        return answers, [problem] if problem else []
-
-    def _wanted(
-        self, shard: Shard, ids: Sequence[str], query: MetricQuery
-    ) -> tuple[list[Wanted], str]:
-        if query.dimensions is not None:
-            fixed = query.dimensions
-            return [Wanted(id_, tuple(sorted({**fixed, INSTANCE: id_}.items()))) for id_ in ids], ""
-        known, problem = self._discovery.of(shard, query, ids)
-        return [Wanted(id_, known[id_]) for id_ in ids if id_ in known], problem
+            for one, answer in zip(batch, each, strict=True):
+                answers.setdefault(one.instance_id, []).append((one.part, answer))
+        return answers
 
     def _skipped(
-        self, shard: Shard, ids: Sequence[str], queries: Sequence[MetricQuery], wait: float
+        self,
+        shard: Shard,
+        ids: Sequence[str],
+        queries: Sequence[MetricQuery],
+        count: int,
+        wait: float,
     ) -> Measured:
-        self._calls.counters.skipped(len(ids) * len(queries))
+        self._calls.counters.skipped(count)
         if shard not in self._skipping:
             self._skipping.add(shard)
             log.warning(
@@ -118,13 +153,29 @@ class MetricReader:
         return Measured(readings)
 
 
-def _reading(answer: Answer | None, window: Window) -> Reading:
-    if answer is None:
-        return Reading(Verdict.NO_DATA)
+def _first(answers: _Answers) -> Answer:
+    found = [answer for _, answer in answers]
+    return next((one for one in found if isinstance(one, AwsError) or one.points), found[0])
+
+
+def _reading(answers: _Answers, query: MetricQuery, window: Window) -> Reading:
+    """What the answers about the parts of one instance are worth."""
+    parts = [(part, _reading_of_part(answer, window)) for part, answer in answers]
+    return combined(parts, least=query.stat == _LEAST)
+
+
+def _reading_of_part(answer: Answer, window: Window) -> Reading:
     if isinstance(answer, AwsError):
         throttled = answer.kind is Kind.THROTTLED
         return Reading(Verdict.THROTTLED if throttled else Verdict.FAILED)
     return reading_of(answer.points, window) if answer.known else Reading(Verdict.FAILED)
+
+
+def _errors(answers: Mapping[str, _Answers]) -> Iterator[AwsError]:
+    for parts in answers.values():
+        for _, answer in parts:
+            if isinstance(answer, AwsError):
+                yield answer
 
 
 def _raise_unless_throttled(errors: Sequence[AwsError]) -> None:

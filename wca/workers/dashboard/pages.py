@@ -30,13 +30,14 @@ class Dashboard:
         history: what was found earlier; None: none is kept.
         lane: the thread on which the history is asked.
         clock: time.
+        agent: the name of this agent, where there are several; empty: there is only one.
     """
 
-    def __init__(self, history: History | None, lane: Lane, clock: Clock) -> None:
+    def __init__(self, history: History | None, lane: Lane, clock: Clock, agent: str = "") -> None:
         self._history = history
         self._lane = lane
         self._clock = clock
-        self.board = Board(clock.monotonic)
+        self.board = Board(clock.monotonic, agent)
 
     def routes(self) -> Sequence[Route]:
         """The page, its parts and what it asks for."""

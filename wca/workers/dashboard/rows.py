@@ -7,7 +7,7 @@ from typing import Any
 from wca.workers.model import Alert, Reading, WorkerState
 from wca.workers.monitoring.states import CPU, MEMORY
 
-__all__ = ["SHOWN", "Row", "row_of"]
+__all__ = ["SHOWN", "Row", "alerts_of", "row_of"]
 
 #: Metrics that have a column.
 SHOWN = (CPU, MEMORY)
@@ -16,7 +16,10 @@ Row = Mapping[str, Any]
 
 
 def row_of(
-    state: WorkerState, alerts: Sequence[Alert], recent: Mapping[str, Sequence[int | None]]
+    state: WorkerState,
+    alerts: Sequence[Alert],
+    recent: Mapping[str, Sequence[int | None]],
+    agent: str = "",
 ) -> Row:
     """What the page is told of a worker; JSON can write it.
 
@@ -24,6 +27,7 @@ def row_of(
         state: what is known of it.
         alerts: its alerts that fire.
         recent: its newest readings by metric, in percent.
+        agent: the one that polls it; empty: there is only one.
     """
     worker = state.worker
     return {
@@ -32,6 +36,7 @@ def row_of(
         "account": worker.account,
         "region": worker.region,
         "instance": worker.instance_id,
+        "agent": agent,
         "state": state.state.value,
         "checks": {name: word for name, word in asdict(state.checks).items() if word},
         "changed_at": state.changed_at,
@@ -39,8 +44,13 @@ def row_of(
         "active_at": state.active_at,
         "readings": {name: _reading(one) for name, one in state.readings.items()},
         "recent": {name: list(line) for name, line in recent.items()},
-        "alerts": [_alert(one) for one in alerts],
+        "alerts": alerts_of(alerts),
     }
+
+
+def alerts_of(alerts: Sequence[Alert]) -> list[Mapping[str, Any]]:
+    """What the page is told of alerts that fire."""
+    return [_alert(one) for one in alerts]
 
 
 def _reading(reading: Reading) -> Mapping[str, Any]:

@@ -8,15 +8,16 @@ __all__ = ["point_of"]
 
 
 def point_of(sample: Sample) -> HistoryPoint:
-    """Time, state and the readings that had a value.
+    """Time, state and the readings that had a value, those of parts such as disks on their own.
 
     An instance that EC2 does not know any more was terminated; of one that could not be asked the
     state is unknown.
     """
     values = {
-        name: reading.value
+        name: value
         for name, reading in sample.readings.items()
-        if reading.value is not None and math.isfinite(reading.value)
+        for name, value in reading.named(name).items()
+        if math.isfinite(value)
     }
     return HistoryPoint(sample.at, _state(sample), values)
 

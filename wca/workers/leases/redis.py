@@ -1,5 +1,6 @@
 """Leases of agents on several machines."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from wca.config.types import Duration, Secret, Str, Url
@@ -9,12 +10,29 @@ from wca.workers.connections.redis import RedisDatabase
 
 __all__ = ["RedisLease"]
 
-#: Compared and changed in one step: between two the lease could have become another's.
-_RENEW = """
-if redis.call('get', KEYS[1]) == ARGV[1] then
-    return redis.call('pexpire', KEYS[1], ARGV[2])
+#: Compared and changed in one step: between two the lease could have become another's. All keys are
+#: in a set, so that they are found without looking through what others keep in the server.
+_HOLD = """
+local owner = redis.call('get', KEYS[1])
+if owner and owner ~= ARGV[1] then
+    return 0
 end
-return 0
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('sadd', KEYS[2], KEYS[1])
+return 1
+"""
+_HOLDERS = """
+local found = {}
+for _, key in ipairs(redis.call('smembers', KEYS[1])) do
+    local owner = redis.call('get', key)
+    if owner then
+        found[#found + 1] = key
+        found[#found + 1] = owner
+    else
+        redis.call('srem', KEYS[1], key)
+    end
+end
+return found
 """
 _RELEASE = """
 if redis.call('get', KEYS[1]) == ARGV[1] then
@@ -49,6 +67,7 @@ class RedisLease(Lease):
     ) -> None:
         self.ttl = ttl
         self._prefix = f"{prefix}:lease:"
+        self._keys = f"{prefix}:leases"
         self._redis = RedisDatabase("RedisLease", url, timeout)
 
     def start(self) -> None:
@@ -59,9 +78,7 @@ class RedisLease(Lease):
         """Take or renew a lease; see ``Lease``."""
         name, milliseconds = self._prefix + key, round(self.ttl * 1000)
         with self._redis.client() as client:
-            if client.set(name, owner, nx=True, px=milliseconds):
-                return True
-            return bool(client.eval(_RENEW, 1, name, owner, milliseconds))
+            return bool(client.eval(_HOLD, 2, name, self._keys, owner, milliseconds))
 
     def release(self, key: str, owner: str) -> None:
         """Give a lease back if it is ours.
@@ -71,6 +88,19 @@ class RedisLease(Lease):
         """
         with self._redis.client() as client:
             client.eval(_RELEASE, 1, self._prefix + key, owner)
+
+    def holders(self) -> Mapping[str, str]:
+        """The owners of all leases that are held now, by key.
+
+        Raises:
+            OSError: Redis cannot be reached.
+        """
+        with self._redis.client() as client:
+            found = client.eval(_HOLDERS, 1, self._keys)
+        return {
+            name.removeprefix(self._prefix): owner
+            for name, owner in zip(found[::2], found[1::2], strict=True)
+        }
 
     def close(self, timeout: float = 5.0) -> None:
         """Close the connections; leases that are held end by themselves.

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from collections.abc import Mapping
 from typing import Annotated
 
 from wca.clock import Clock, SystemClock
@@ -23,6 +24,7 @@ INSERT INTO wca_leases (key, owner, until, boot) VALUES (:key, :owner, :until, :
 ON CONFLICT (key) DO UPDATE SET owner = :owner, until = :until, boot = :boot
 WHERE owner = :owner OR until <= :now OR boot <> :boot
 """
+_HOLDERS = "SELECT key, owner FROM wca_leases WHERE until > :now AND boot = :boot"
 _RELEASE = "DELETE FROM wca_leases WHERE key = :key AND owner = :owner"
 
 
@@ -63,7 +65,7 @@ class SqliteLease(Lease):
         # The time from before the wait for other writers: nothing is held longer than it says.
         now = self._clock.monotonic()
         values = {"key": key, "owner": owner, "until": now + self.ttl, "now": now}
-        return self._changed(_HOLD, values) == 1
+        return self._run(_HOLD, values)[0] == 1
 
     def release(self, key: str, owner: str) -> None:
         """Give a lease back if it is ours.
@@ -71,7 +73,15 @@ class SqliteLease(Lease):
         Raises:
             OSError: the file cannot be used; the lease ends by itself.
         """
-        self._changed(_RELEASE, {"key": key, "owner": owner})
+        self._run(_RELEASE, {"key": key, "owner": owner})
+
+    def holders(self) -> Mapping[str, str]:
+        """The owners of all leases that are held now, by key.
+
+        Raises:
+            OSError: the file cannot be used.
+        """
+        return dict(self._run(_HOLDERS, {"now": self._clock.monotonic()})[1])
 
     def close(self, timeout: float = 5.0) -> None:
         """Close the file; leases that are held end by themselves.
@@ -85,18 +95,18 @@ class SqliteLease(Lease):
                 self._connection.close()
                 self._connection = None
 
-    def _changed(self, statement: str, values: dict[str, object]) -> int:
-        """Run a statement; how many rows it has changed."""
+    def _run(self, statement: str, values: dict[str, object]) -> tuple[int, list[tuple[str, str]]]:
+        """Run a statement; how many rows it has changed, and those that it has found."""
         with self._lock:
             try:
                 if self._connection is None:
                     self._connection = self._opened()
                 done = self._connection.execute(statement, {**values, "boot": self._boot})
+                return done.rowcount, done.fetchall()
             except (sqlite3.Error, UnicodeError) as error:
                 raise OSError(f"SqliteLease cannot use {self.path}: {error}") from None
             except OSError as error:
                 raise OSError(f"SqliteLease cannot use {self.path}: {error.strerror}") from None
-            return done.rowcount
 
     def _opened(self) -> sqlite3.Connection:
         if self._boot is None:

@@ -20,15 +20,25 @@ class Chores:
         self._telemetry = telemetry
         self._tasks: list[asyncio.Task[None]] = []
 
-    def every(self, seconds: float, name: str, action: Callable[[], Awaitable[None]]) -> None:
+    def every(
+        self,
+        seconds: float,
+        name: str,
+        action: Callable[[], Awaitable[None]],
+        *,
+        at_once: bool = False,
+    ) -> None:
         """Do it again and again.
 
         Args:
             seconds: from the end of one time to the begin of the next.
             name: what failures are reported under.
             action: what to do.
+            at_once: whether the first time is now, and not after so many seconds.
         """
-        self._tasks.append(asyncio.create_task(self._repeat(seconds, name, action), name=name))
+        first = 0.0 if at_once else seconds
+        repeat = self._repeat(first, seconds, name, action)
+        self._tasks.append(asyncio.create_task(repeat, name=name))
 
     async def end(self) -> None:
         """Stop doing it."""
@@ -37,11 +47,13 @@ class Chores:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _repeat(
-        self, seconds: float, name: str, action: Callable[[], Awaitable[None]]
+        self, first: float, seconds: float, name: str, action: Callable[[], Awaitable[None]]
     ) -> None:
         failed = False
+        pause = first
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(pause)
+            pause = seconds
             try:
                 await action()
             except PLUGIN_ERRORS as error:

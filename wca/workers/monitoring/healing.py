@@ -1,9 +1,8 @@
-"""Remediation of one shard: planned, allowed by the lease, done, recorded."""
+"""Remediation of one shard: planned, kept, allowed by the lease, done, recorded."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Protocol
 
 from wca.clock import Clock
@@ -20,9 +19,11 @@ from wca.workers.model import (
     Worker,
     WorkerState,
 )
+from wca.workers.monitoring.finishing import Finishing
 from wca.workers.monitoring.keeping import Keeper
 from wca.workers.monitoring.lanes import Lane
 from wca.workers.monitoring.leasing import Leasing
+from wca.workers.past import Past
 from wca.workers.tracing import Tracing
 
 __all__ = ["COMPONENT", "DONE", "Healing", "Planning"]
@@ -33,6 +34,8 @@ COMPONENT = "remediation"
 DONE = "done"
 _NOT_KEPT = "not done: the store has not kept that it begins"
 
+#: What is known of each worker, and its alerts about which something may be done.
+_Found = Iterable[tuple[WorkerState, Sequence[Alert]]]
 _Plan = Action | ActionRecord | None
 
 
@@ -45,12 +48,10 @@ class Planning(Protocol):
 
     horizon: float
 
-    def plan(
-        self, alert: Alert, state: WorkerState, past: Sequence[ActionRecord], now: float
-    ) -> _Plan:
+    def plan(self, alert: Alert, state: WorkerState, past: Past, now: float) -> _Plan:
         """What to do about an alert; a record: what is only to be recorded; None: nothing."""
 
-    def finish(self, state: WorkerState, past: Sequence[ActionRecord], now: float) -> _Plan:
+    def finish(self, state: WorkerState, past: Past, now: float) -> _Plan:
         """The step that has to follow one that was done."""
 
 
@@ -59,6 +60,7 @@ class Healing:
 
     Nothing is done where the store cannot tell what was done before, nor without the lease. That
     something begins is kept before it is done: an agent that ends meanwhile leaves a trace of it.
+    The store is called as often for a thousand workers as for one.
 
     Args:
         planning: decides.
@@ -94,90 +96,69 @@ class Healing:
         self._clock = clock
         self._on_record = on_record
         self._beginning = asyncio.Lock()
-        self._acting: set[asyncio.Future[None]] = set()
+        self._finishing = Finishing()
 
-    async def heal(
-        self, shard: Shard, found: Iterable[tuple[WorkerState, Sequence[Alert]]]
-    ) -> None:
+    async def heal(self, shard: Shard, found: _Found) -> None:
         """Do what is planned for the workers of a shard, one after the other.
 
         Args:
             shard: of the workers.
             found: what is known of each, and its alerts about which something may be done.
         """
-        past = await self._past()
-        if past is None:
-            return
+        begun = await self._begin(found)
+        if begun:
+            # To its end, also when the agent ends and the poll is cancelled.
+            await self._finishing.run(self._do(shard, begun))
+
+    async def _begin(self, found: _Found) -> list[ActionRecord]:
+        """Plan, and keep record of it before it is done; what is to be done.
+
+        One shard at a time: the limits are those of all of them.
+        """
+        async with self._beginning:
+            records = await self._keeper.past(self._clock.now() - self._planning.horizon)
+            planned = [] if records is None else list(self._planned(found, Past(records)))
+            if not planned:
+                return []
+            self._keeper.done(planned)
+            kept = await self._keeper.save()
+        begun = [one for one in planned if one.outcome == BEGUN]
+        ends = [one for one in planned if one.outcome != BEGUN]
+        if not kept:
+            not_done = [replace(one, outcome=_NOT_KEPT) for one in begun]
+            self._keeper.done(not_done)
+            ends += not_done
+        for record in ends:
+            self._on_record(record)
+        return begun if kept else []
+
+    def _planned(self, found: _Found, past: Past) -> Iterator[ActionRecord]:
+        """What is to be done, each with regard to all before it, and what is only recorded."""
         for state, alerts in found:
             try:
-                for reason, plan in self._plans(state, alerts):
-                    if plan(past) is not None:
-                        await self._carry_out(shard, state.worker, plan, reason)
+                for record in self._plans(state, alerts, past):
+                    past.add(record)
+                    yield record
             except PLUGIN_ERRORS as error:
                 self._telemetry.failure(COMPONENT, error)
 
     def _plans(
-        self, state: WorkerState, alerts: Sequence[Alert]
-    ) -> Iterator[tuple[str, Callable[[Sequence[ActionRecord]], _Plan]]]:
-        """What may be planned: why, and how to find it out from what was done before."""
-        planning, now = self._planning, self._clock.now
-        yield "the step before it was done", lambda past: planning.finish(state, past, now())
+        self, state: WorkerState, alerts: Sequence[Alert], past: Past
+    ) -> Iterator[ActionRecord]:
+        planning, now = self._planning, self._clock.now()
+        step = planning.finish(state, past, now)
+        yield from _records(state.worker, step, now, "the step before it was done")
         for alert in alerts:
-            yield alert.summary, partial(self._plan, alert, state)
+            step = planning.plan(alert, state, past, now)
+            yield from _records(state.worker, step, now, alert.summary)
 
-    def _plan(self, alert: Alert, state: WorkerState, past: Sequence[ActionRecord]) -> _Plan:
-        return self._planning.plan(alert, state, past, self._clock.now())
-
-    async def _past(self) -> list[ActionRecord] | None:
-        """What was done, of each action the last word; None: nobody can tell."""
-        past = await self._keeper.past(self._clock.now() - self._planning.horizon)
-        return None if past is None else _last_words(past)
-
-    async def _carry_out(
-        self,
-        shard: Shard,
-        worker: Worker,
-        plan: Callable[[Sequence[ActionRecord]], _Plan],
-        reason: str,
-    ) -> None:
-        begun = await self._begin(worker, plan, reason)
-        if begun is not None:
-            # To its end, also when the agent ends and the poll is cancelled.
-            acting = asyncio.ensure_future(self._do(shard, begun))
-            self._acting.add(acting)
-            acting.add_done_callback(self._acting.discard)
-            await asyncio.shield(acting)
-
-    async def _begin(
-        self, worker: Worker, plan: Callable[[Sequence[ActionRecord]], _Plan], reason: str
-    ) -> ActionRecord | None:
-        """Plan and keep record of it before it is done; None: there is nothing to do.
-
-        One at a time: other shards may have acted since, and the limits are those of all of them.
-        """
-        async with self._beginning:
-            past = await self._past()
-            planned = None if past is None else plan(past)
-            if planned is None:
-                return None
-            if isinstance(planned, ActionRecord):
-                await self._end(planned)
-                return None
-            begun = ActionRecord(worker, planned, self._clock.now(), reason, BEGUN)
-            self._keeper.done(begun)
-            if await self._keeper.save():
-                return begun
-        await self._end(replace(begun, outcome=_NOT_KEPT))
-        return None
-
-    async def _do(self, shard: Shard, begun: ActionRecord) -> None:
-        outcome = await self._act(shard, begun.worker, begun.action)
-        await self._end(replace(begun, outcome=outcome))
-
-    async def _end(self, record: ActionRecord) -> None:
-        self._keeper.done(record)
-        self._on_record(record)
-        await self._keeper.save()  # at once: an agent that is killed now must know of it
+    async def _do(self, shard: Shard, begun: Sequence[ActionRecord]) -> None:
+        for one in begun:
+            outcome = await self._act(shard, one.worker, one.action)
+            record = replace(one, outcome=outcome)
+            self._keeper.done([record])
+            self._on_record(record)
+        await self._keeper.save()
 
     async def _act(self, shard: Shard, worker: Worker, action: Action) -> str:
         """Act; the outcome."""
@@ -197,11 +178,9 @@ class Healing:
         return DONE
 
 
-def _last_words(past: Iterable[ActionRecord]) -> list[ActionRecord]:
-    """What was begun gives way to what came of it."""
-    words: dict[tuple[str, Action, float], ActionRecord] = {}
-    for one in past:
-        key = (one.worker.id, one.action, one.at)
-        if one.outcome != BEGUN or key not in words:
-            words[key] = one
-    return list(words.values())
+def _records(worker: Worker, step: _Plan, now: float, reason: str) -> Iterator[ActionRecord]:
+    """The record of a step that is planned; none where there is none."""
+    if isinstance(step, ActionRecord):
+        yield step
+    elif step is not None:
+        yield ActionRecord(worker, step, now, reason, BEGUN)

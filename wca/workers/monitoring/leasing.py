@@ -1,16 +1,18 @@
 """Which shards are ours: of several agents each shard has one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 from wca.errors import PLUGIN_ERRORS
 from wca.telemetry import Telemetry
 from wca.workers.api import Lease
 from wca.workers.monitoring.lanes import Lane
 
-__all__ = ["COMPONENT", "Leasing"]
+__all__ = ["AGENT", "COMPONENT", "Leasing", "title_of"]
 
 #: What failures of the lease are reported under.
 COMPONENT = "lease"
+#: Begins the key of a lease that says that an agent lives; no shard has such a key.
+AGENT = "/agents/"
 #: How often in its lifetime a lease is renewed.
 _RENEWALS = 3
 
@@ -34,8 +36,8 @@ class Leasing:
         telemetry: Telemetry,
         monotonic: Callable[[], float],
     ) -> None:
+        self.owner = owner
         self._lease = lease
-        self._owner = owner
         self._lane = lane
         self._telemetry = telemetry
         self._monotonic = monotonic
@@ -43,8 +45,6 @@ class Leasing:
         self._until: dict[str, float] = {}
         #: How often a shard has become ours, by its key.
         self._terms: dict[str, int] = {}
-        #: Keys of shards that another agent had when it was asked last.
-        self._others: set[str] = set()
 
     @property
     def shared(self) -> bool:
@@ -77,7 +77,7 @@ class Leasing:
         asked = self._monotonic()  # it may have been given at any time since
         try:
             ours = await self._lane.call(
-                self._lease.hold, key, self._owner, patience=self._lease.ttl / 2
+                self._lease.hold, key, self.owner, patience=self._lease.ttl / 2
             )
         except PLUGIN_ERRORS as error:
             self._telemetry.failure(COMPONENT, error)
@@ -87,20 +87,23 @@ class Leasing:
             if not self.holds(key):
                 self._terms[key] = self.term(key) + 1
             self._until[key] = asked + self._lease.ttl
-            self._others.discard(key)
         else:
-            self._others.add(key)
             self._until.pop(key, None)
         return ours
 
-    async def renew(self, keys: Iterable[str]) -> list[str]:
-        """Take or renew the leases of these shards; those that were taken over from another."""
-        taken: list[str] = []
-        for key in keys:
-            from_another = key in self._others
-            if await self.hold(key) and from_another:
-                taken.append(key)
-        return taken
+    async def holders(self) -> Mapping[str, str] | None:
+        """The owners of all leases that are held, by key; None: nobody can tell."""
+        if self._lease is None:
+            return {}
+        try:
+            return await self._lane.call(self._lease.holders, patience=self._lease.ttl / 2)
+        except PLUGIN_ERRORS as error:
+            self._telemetry.failure(COMPONENT, error)
+            return None
+
+    async def join(self) -> bool:
+        """Say that this agent lives; whether the others can know it."""
+        return await self.hold(AGENT + self.owner)
 
     async def release(self, key: str, patience: float) -> None:
         """Give a shard to the other agents.
@@ -112,10 +115,22 @@ class Leasing:
         if self._lease is None or self._until.pop(key, None) is None:
             return
         try:
-            await self._lane.call(self._lease.release, key, self._owner, patience=patience)
+            await self._lane.call(self._lease.release, key, self.owner, patience=patience)
         except PLUGIN_ERRORS as error:
             self._telemetry.failure(COMPONENT, error)
 
     def held(self) -> list[str]:
-        """The keys of all shards that are ours."""
-        return [key for key in self._until if self.holds(key)]
+        """The keys of all leases that are ours, that of the agent itself first."""
+        return sorted(
+            (key for key in self._until if self.holds(key)),
+            key=lambda key: not key.startswith(AGENT),
+        )
+
+
+def title_of(owner: str) -> str:
+    """What people call an agent: its machine and its process.
+
+    Args:
+        owner: the name of the agent at the lease.
+    """
+    return "/".join(owner.split("/")[:2])

@@ -86,10 +86,10 @@ def _add(values: dict[str, dict[str, Any]], worker_id: str, state: WorkerState) 
     for name, reading in state.readings.items():
         if reading.value is None or reading.verdict not in _KNOWN:
             continue
+        named = dict(reading.named(name))
         if name in _RATIOS:
-            values[_RATIOS[name]][worker_id] = reading.value / 100
-        else:
-            others[name] = reading.value
+            values[_RATIOS[name]][worker_id] = named.pop(name) / 100
+        others |= named
     if others:
         values["worker_reading"][worker_id] = others
 

@@ -1,5 +1,6 @@
 """A store that keeps nothing over a restart, for configurations without one."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from wca.workers.api import WorkerStore
@@ -11,10 +12,13 @@ __all__ = ["MemoryWorkerStore"]
 class MemoryWorkerStore(WorkerStore):
     """Keeps states, alerts and actions as long as the agent runs."""
 
+    lasting = False
+
     def __init__(self) -> None:
         self._states: dict[str, WorkerState] = {}
         self._alerts: dict[str, Alert] = {}
         self._actions: list[ActionRecord] = []
+        self._requested: Counter[str] = Counter()
 
     def load(self) -> Mapping[str, WorkerState]:
         """All states by the id of their worker."""
@@ -42,10 +46,15 @@ class MemoryWorkerStore(WorkerStore):
             else:
                 self._alerts[alert.key] = alert
 
-    def record(self, action: ActionRecord) -> None:
+    def record(self, actions: Iterable[ActionRecord]) -> None:
         """Keep what was done."""
-        self._actions.append(action)
+        self._actions += actions
 
     def actions(self, since: float) -> Sequence[ActionRecord]:
         """What was done since then."""
         return [one for one in self._actions if one.at >= since]
+
+    def requested(self, month: str, metrics: int) -> int:
+        """Metrics that were requested in a month, with these."""
+        self._requested[month] += metrics
+        return self._requested[month]

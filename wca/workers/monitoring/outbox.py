@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from wca.workers.model import Alert, AlertState
-from wca.workers.monitoring.parts import Telling
+from wca.workers.model import Alert, AlertState, Shard
+from wca.workers.monitoring.contracts import Telling
 
 __all__ = ["Outbox", "unpacked"]
 
@@ -73,6 +73,10 @@ class Outbox:
     def worker_ids(self) -> set[str]:
         """Workers of whom there are news that are not told."""
         return {alert.worker.id for alert in self._open.values()}
+
+    def has(self, shard: Shard) -> bool:
+        """Whether there are news of a shard that are not told."""
+        return any(alert.worker.shard == shard for alert in self._open.values())
 
 
 def unpacked(kept: Iterable[Alert]) -> tuple[list[Alert], list[Alert]]:

@@ -1,37 +1,49 @@
-"""What monitoring wants of alerts and of those that tell of them."""
+"""What a monitor is put together from."""
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from wca.workers.model import Alert, Sample, WorkerState
+from wca.clock import Clock
+from wca.telemetry import Telemetry
+from wca.workers.model import Alert
+from wca.workers.monitoring.asking import Asking
+from wca.workers.monitoring.contracts import Judging, Turns
+from wca.workers.monitoring.discovery import Discovery
+from wca.workers.monitoring.healing import Healing
+from wca.workers.monitoring.keeping import Keeper
+from wca.workers.monitoring.leasing import Leasing
+from wca.workers.monitoring.watched import Findings
+from wca.workers.tracing import Tracing
 
-__all__ = ["Judging", "Telling"]
-
-
-class Judging(Protocol):
-    """Judges the samples of one shard by the rules; called on the loop."""
-
-    def judge(self, sample: Sample, before: WorkerState | None) -> Sequence[Alert]:
-        """The alerts that a sample changes."""
-
-    def firing(self) -> Sequence[Alert]:
-        """All alerts that fire."""
-
-    def actionable(self, sample: Sample) -> Sequence[Alert]:
-        """Those of the alerts of a worker that fire about which something may be done now."""
-
-    def forget(self, worker_id: str) -> Sequence[Alert]:
-        """The alerts of a worker that is not watched any more, resolved."""
+__all__ = ["Parts"]
 
 
-class Telling(Protocol):
-    """Tells all receivers; called on the loop, and never waits."""
+@dataclass(frozen=True)
+class Parts:
+    """What a monitor is put together from.
 
-    def tell(self, alerts: Sequence[Alert]) -> None:
-        """Tell of what has changed."""
+    Args:
+        discovery: the list of workers.
+        leasing: which shards are ours.
+        asking: the questions of a poll.
+        book: makes the alerts of a shard from those that were kept of it.
+        healing: None: nothing is done about alerts.
+        keeper: what survives a restart; it tells of alerts when it has kept them.
+        turns: the schedule.
+        telemetry: where failures are reported.
+        tracing: a span for each cycle.
+        clock: time.
+        observers: told of all that is found, on the loop; they must not wait.
+    """
 
-    def untold(self) -> Collection[str]:
-        """Ids of news that some receiver has not been told yet: see ``Alert.event_id``."""
-
-    def tick(self, now: float, firing: Sequence[Alert]) -> None:
-        """Tell those again who want to be told again of what fires."""
+    discovery: Discovery
+    leasing: Leasing
+    asking: Asking
+    book: Callable[[Iterable[Alert]], Judging]
+    healing: Healing | None
+    keeper: Keeper
+    turns: Turns
+    telemetry: Telemetry
+    tracing: Tracing
+    clock: Clock
+    observers: Sequence[Callable[[Findings], None]] = ()

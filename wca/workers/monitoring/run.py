@@ -1,10 +1,7 @@
-"""One run of worker monitoring: its parts are put together, started, watched and ended."""
+"""One run of worker monitoring: its parts are started, watched and ended."""
 
 import asyncio
 import logging
-import os
-import socket
-import uuid
 from typing import Protocol, runtime_checkable
 
 from wca.errors import StartError
@@ -15,25 +12,12 @@ from wca.runners.loop import Watchdog
 from wca.runners.serving import Health, serve
 from wca.supervisor import Supervisor
 from wca.telemetry import Telemetry
-from wca.workers.alerting.book import AlertBook
-from wca.workers.alerting.notifications import Notifications
-from wca.workers.dashboard.pages import Dashboard
-from wca.workers.monitoring.asking import Asking
+from wca.workers.monitoring.assembly import Assembly
 from wca.workers.monitoring.chores import Chores
-from wca.workers.monitoring.discovery import Discovery
-from wca.workers.monitoring.export import FleetExport
-from wca.workers.monitoring.healing import Healing
-from wca.workers.monitoring.keeping import Keeper
-from wca.workers.monitoring.lanes import Lane
-from wca.workers.monitoring.leasing import Leasing
-from wca.workers.monitoring.measurements import ActionCounts
-from wca.workers.monitoring.monitor import Monitor, Parts
 from wca.workers.monitoring.options import Options
-from wca.workers.monitoring.outbox import Outbox
+from wca.workers.monitoring.others import EVERY as OTHERS
 from wca.workers.monitoring.pulse import Pulse
-from wca.workers.monitoring.rounds import Rounds
 from wca.workers.monitoring.stop import LoopStop
-from wca.workers.tracing import TracingNotifier
 
 __all__ = ["MonitoringRun"]
 
@@ -83,35 +67,8 @@ class MonitoringRun:
         self._iterations = iterations
         self._log_counts = log_counts
         self._clock = engine.clock
-        self._cloud_lane = Lane("cloud", options.max_concurrency)
-        self._lanes = {
-            name: Lane(name) for name in ("workers", "lease", "store", "history", "notifications")
-        }
-        self._notifications = Notifications(
-            [TracingNotifier.around(one, options.tracing) for one in options.notifiers],
-            clock=self._clock,
-        )
-        self._actions = ActionCounts()
-        self._dashboard = Dashboard(options.history, self._lanes["history"], self._clock)
-        self._keeper = Keeper(
-            options.store,
-            options.history,
-            engine.telemetry,
-            Outbox(self._notifications),
-            self._lanes["store"],
-            self._lanes["history"],
-        )
-        owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex}"
-        self._leasing = Leasing(
-            options.lease, owner, self._lanes["lease"], engine.telemetry, self._clock.monotonic
-        )
-        self._monitor = Monitor(
-            self._parts(),
-            options.interval,
-            options.jitter,
-            options.idle_threshold,
-            Rounds(self._on_round),
-        )
+        self._made = Assembly(options, engine, self._on_round)
+        self._monitor = self._made.monitor
         self._forecast_of: int | None = None
         self._pulse = Pulse(self._clock.monotonic, lambda: self._monitor.rounds.complete)
 
@@ -121,7 +78,7 @@ class MonitoringRun:
         Raises:
             StartError: a part cannot start.
         """
-        options, lifecycle = self._options, self._engine.lifecycle
+        options, lifecycle, made = self._options, self._engine.lifecycle, self._made
         if isinstance(options.workers, UsesTelemetry):
             options.workers.use_telemetry(self._engine.telemetry)
         parts = {
@@ -133,15 +90,15 @@ class MonitoringRun:
             **named(options.notifiers),
         }
         self._engine.start_all({name: part for name, part in parts.items() if part is not None})
-        for name, lane in {**self._lanes, "cloud calls": self._cloud_lane}.items():
+        for name, lane in made.lanes().items():
             lifecycle.on_close(name, lane.close)
-        lifecycle.start(self._notifications, "notifiers")
-        self._export = self._exporter()
+        lifecycle.start(made.notifications, "notifiers")
+        self._export = made.exporter(self._log_counts)
         health = Health(self._pulse, _STUCK, self._clock.monotonic)
-        components = [*self._engine.storages, self._dashboard]
+        components = [*self._engine.storages, made.dashboard]
         serve(options.http, components, health, lifecycle)
         # Closed before the server, which would wait for those who still look at it.
-        lifecycle.on_close("dashboard", self._dashboard.close)
+        lifecycle.on_close("dashboard", made.dashboard.close)
 
     async def main(self) -> None:
         """Watch until it is told to end, then end.
@@ -187,6 +144,7 @@ class MonitoringRun:
             self._options.schedule.trigger(key)
 
     async def _first(self) -> None:
+        await self._made.spending.settle()
         await self._monitor.start()
         self._forecast()
 
@@ -207,13 +165,15 @@ class MonitoringRun:
         chores.every(options.refresh_interval, "workers", self._refresh)
         chores.every(options.metrics_interval, "export", self._export.run)
         chores.every(_TICK, "notifiers", self._tick)
-        if self._leasing.pause is not None:
-            chores.every(self._leasing.pause, "lease", self._monitor.renew)
+        if self._made.leasing.pause is not None:
+            chores.every(self._made.leasing.pause, "lease", self._monitor.renew)
+            chores.every(OTHERS, "others", self._made.others.look, at_once=True)
 
     async def _tick(self) -> None:
         self._engine.telemetry.begin_round()
-        self._notifications.tick(self._clock.monotonic(), self._monitor.firing())
-        await self._keeper.save()
+        self._made.notifications.tick(self._clock.monotonic(), self._monitor.firing())
+        await self._made.keeper.save()
+        await self._made.spending.settle()
 
     def _on_round(self, complete: int) -> None:
         if self._iterations is not None and complete >= self._iterations:
@@ -221,76 +181,28 @@ class MonitoringRun:
 
     async def _end(self, chores: Chores) -> None:
         """Let polls end, tell what is to be told, keep what is to be kept, give shards back."""
-        budget = self._options.shutdown_timeout
+        budget, leasing = self._options.shutdown_timeout, self._made.leasing
         self._monitor.stop()
         await self._options.schedule.stop(budget * _POLLS)
         await chores.end()
+        await self._monitor.end()
         await self._export.run()
-        await self._bounded(self._keeper.save(), budget * _KEEPING / 2)  # what is to be told
+        await self._bounded(self._made.keeper.save(), budget * _KEEPING / 2)  # what is to be told
         await self._bounded(self._tell_the_rest(budget * _TELLING), budget * _TELLING)
-        await self._bounded(self._keeper.save(), budget * _KEEPING)
-        release = [self._leasing.release(key, budget * _KEEPING) for key in self._leasing.held()]
+        await self._bounded(self._keep_the_rest(), budget * _KEEPING)
+        release = [leasing.release(key, budget * _KEEPING) for key in leasing.held()]
         await asyncio.gather(*release)
 
     async def _tell_the_rest(self, seconds: float) -> None:
-        lane = self._lanes["notifications"]
-        await lane.call(self._notifications.close, seconds, patience=None)
+        lane = self._made.lanes()["notifications"]
+        await lane.call(self._made.notifications.close, seconds, patience=None)
+
+    async def _keep_the_rest(self) -> None:
+        await self._made.keeper.save()
+        await self._made.spending.settle()
 
     async def _bounded(self, work: "asyncio.Future[object] | object", seconds: float) -> None:
         try:
             await asyncio.wait_for(work, seconds)  # type: ignore[arg-type]
         except TimeoutError:
             self._engine.telemetry.failure("end", f"a part has not ended within {seconds:g} s")
-
-    def _parts(self) -> Parts:
-        options, telemetry = self._options, self._engine.telemetry
-        return Parts(
-            Discovery(options.workers, self._lanes["workers"], telemetry),
-            self._leasing,
-            Asking(
-                options.cloud,
-                options.queries,
-                self._cloud_lane,
-                telemetry,
-                options.tracing,
-                self._clock.now,
-            ),
-            lambda alerts: AlertBook(options.rules, alerts, clock=self._clock),
-            self._healing(),
-            self._keeper,
-            options.schedule,
-            telemetry,
-            options.tracing,
-            self._clock,
-            (self._dashboard.board.observe,),
-        )
-
-    def _healing(self) -> Healing | None:
-        options = self._options
-        if options.remediation is None:
-            return None
-        return Healing(
-            options.remediation,
-            options.cloud,
-            self._cloud_lane,
-            self._leasing,
-            self._keeper,
-            self._engine.telemetry,
-            options.tracing,
-            self._clock,
-            self._actions.count,
-        )
-
-    def _exporter(self) -> FleetExport:
-        options, engine = self._options, self._engine
-        return FleetExport(
-            engine,
-            self._monitor,
-            self._leasing,
-            self._actions,
-            self._notifications,
-            [options.cloud, options.workers],
-            self._log_counts,
-            engine.common_labels(options.labels, optional=False),
-            engine.outlet(options.metrics_storage, "metrics_storage"),
-        )

@@ -1,10 +1,10 @@
 """What is known of one shard, and what a poll of it finds. Pure: it asks nobody."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from wca.workers.model import Alert, Sample, Shard, Status, Worker, WorkerState
-from wca.workers.monitoring.parts import Judging
+from wca.workers.monitoring.contracts import Judging
 from wca.workers.monitoring.states import has_ended, next_state
 
 __all__ = ["Findings", "Watched"]
@@ -21,7 +21,6 @@ class Findings:
         alerts: those that have changed.
         ended: workers that are not watched any more.
         firing: all alerts of the shard that fire now.
-        last: what was found last of workers whose instance has ended.
     """
 
     shard: Shard
@@ -30,7 +29,6 @@ class Findings:
     alerts: Sequence[Alert] = ()
     ended: Sequence[Worker] = ()
     firing: Sequence[Alert] = ()
-    last: Sequence[WorkerState] = ()
 
 
 @dataclass
@@ -60,8 +58,10 @@ class Watched:
         return self.waiting_since is not None
 
     def workers(self) -> list[Worker]:
-        """Those whose state is known."""
-        return [state.worker for state in self.states.values()]
+        """Those whose state is known, and those that an alert has outlived."""
+        known = {alert.worker.id: alert.worker for alert in self.book.firing()}
+        known |= {id_: state.worker for id_, state in self.states.items()}
+        return list(known.values())
 
     def seen(self) -> set[str]:
         """Ids of those that the cloud has known before."""
@@ -80,19 +80,20 @@ class Watched:
         """What the samples of one poll change."""
         states: list[WorkerState] = []
         alerts: list[Alert] = []
-        last: list[WorkerState] = []
+        ended: list[Worker] = []
         for sample in samples:
-            before = self.states.get(sample.worker.id)
+            worker = sample.worker
+            before = self.states.get(worker.id)
             alerts += self.book.judge(sample, before)
             after = next_state(before, sample, self.active_above)
             if has_ended(sample.status):
-                last.append(after)
-                alerts += self._forget(sample.worker.id)
+                ended.append(worker)
+                self.states.pop(worker.id, None)
+                alerts += self.book.end(worker.id)
             else:
-                self.states[sample.worker.id] = after
+                self.states[worker.id] = after
                 states.append(after)
-        ended = [state.worker for state in last]
-        return Findings(self.shard, samples, states, alerts, ended, self.book.firing(), last)
+        return Findings(self.shard, samples, states, alerts, ended, self.book.firing())
 
     def actionable(self, samples: Sequence[Sample]) -> list[tuple[WorkerState, Sequence[Alert]]]:
         """What is known of the workers of these samples, and alerts that may be acted on.
@@ -105,15 +106,20 @@ class Watched:
             if sample.worker.id in self.states and isinstance(sample.status, Status)
         ]
 
-    def leave(self, workers: Sequence[Worker]) -> Findings:
-        """What changes when workers are not watched any more."""
-        alerts = [alert for worker in workers for alert in self._forget(worker.id)]
-        return Findings(self.shard, alerts=alerts, ended=workers, firing=self.book.firing())
+    def leave(self, workers: Iterable[Worker], *, at_once: bool = False) -> Findings | None:
+        """What changes when workers are not watched any more; None: nothing.
 
-    def adopt(self, states: Mapping[str, WorkerState]) -> None:
-        """Know what was kept of the workers of this shard."""
-        self.states |= states
-
-    def _forget(self, worker_id: str) -> Sequence[Alert]:
-        self.states.pop(worker_id, None)
-        return self.book.forget(worker_id)
+        Args:
+            workers: that are not watched any more; of those that have left before, the alerts that
+                have outlived them may be over now.
+            at_once: whether these are over in any case.
+        """
+        alerts: list[Alert] = []
+        ended: list[Worker] = []
+        for worker in workers:
+            over = self.book.end(worker.id, at_once=at_once)
+            known = self.states.pop(worker.id, None)
+            if known is not None or over:
+                ended.append(worker)
+                alerts += over
+        return Findings(self.shard, (), (), alerts, ended, self.book.firing()) if ended else None

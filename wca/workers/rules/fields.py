@@ -20,7 +20,7 @@ Periods = TypedDict("Periods", {"for": Annotated[int, _POLLS]}, total=False)
 
 
 def polls_of(fields: Mapping[str, Any]) -> int:
-    """How many polls in a row a rule must hold before it fires: ``for``, or 1.
+    """How many polls, or readings, in a row a rule must hold before it fires: ``for``, or 1.
 
     Args:
         fields: those of ``Periods``.

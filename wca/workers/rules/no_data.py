@@ -26,7 +26,7 @@ class NoDataRule(Rule):
 
     What CloudWatch has refused to tell (throttled, failed) does not count as no data, zero is data,
     and a newest point that is older than it should be is none. Alerts of an instance that is
-    stopped are resolved.
+    stopped are resolved. It counts polls, since what does not come has no time.
 
     Args:
         metric: which one, by the name it has among the metrics that are read.

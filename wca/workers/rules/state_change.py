@@ -31,7 +31,8 @@ class StateChangeRule(Rule):
 
     A state that only leads to another one is that already: ``stopping`` is ``stopped``,
     ``shutting-down`` is ``terminated``, and so is an instance that EC2 does not know any more. The
-    first poll of a worker is no change; one that happened while the agent was away is.
+    first poll of a worker is no change; one that happened while the agent was away is. An alert of
+    a worker that is not watched any more is over an hour after it has fired.
 
     Args:
         from: the state or states it was in.
@@ -46,6 +47,7 @@ class StateChangeRule(Rule):
     """
 
     polls = 1
+    outlives = True
 
     def __init__(
         self,

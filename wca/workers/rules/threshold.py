@@ -6,7 +6,7 @@ from typing import Annotated, Unpack
 from wca.config.types import Numeric, Str
 from wca.errors import ValidationError
 from wca.workers.api import Rule
-from wca.workers.model import Judgement, Sample, Severity, Verdict, WorkerState
+from wca.workers.model import Judgement, Reading, Sample, Severity, Verdict, WorkerState
 from wca.workers.rules.fields import Periods, RuleName, polls_of
 
 __all__ = ["ThresholdRule"]
@@ -17,9 +17,10 @@ _Bound = Annotated[float, Numeric()] | None
 class ThresholdRule(Rule):
     """Fires while a metric of a worker is beyond a bound.
 
-    Zero is a value like any other. A poll without a settled value (no data, stale, throttled,
-    failed) says nothing: it neither fires nor resolves. Alerts of an instance that is stopped are
-    resolved.
+    Of a metric that is read of several parts of a worker, such as its disks, it holds while one of
+    them is beyond the bound. Zero is a value like any other. A poll without a settled value (no
+    data, stale, throttled, failed) says nothing: it neither fires nor resolves. Alerts of an
+    instance that is stopped are resolved.
 
     Args:
         metric: which one, by the name it has among the metrics that are read.
@@ -30,7 +31,8 @@ class ThresholdRule(Rule):
             (``below``).
         severity: of its alerts.
         name: tells it from others (such as ``cpu above 90``).
-        for: how many polls in a row it must hold before it fires (1).
+        for: how many readings in a row it must hold before it fires (1); a reading that several
+            polls find counts once.
 
     Raises:
         ValidationError: the bounds do not fit together.
@@ -69,20 +71,31 @@ class ThresholdRule(Rule):
         reading = sample.readings.get(self.metric)
         if reading is None or reading.verdict not in (Verdict.VALUE, Verdict.ZERO):
             return Judgement(None)
-        value = reading.value
+        value, part = self._worst(reading)
         if value is None or not math.isfinite(value):
             return Judgement(None)
-        said = f"{self.metric} of {sample.worker.title} is {value:.4g}"
-        sign = 1 if self.side == "above" else -1
-        if sign * (value - self.bound) > 0:
-            return Judgement(
-                active=True, summary=f"{said}, {self.side} {self.bound:g}", value=value
-            )
-        if self.clear is None or sign * (value - self.clear) < 0:
-            return Judgement(
-                active=False, summary=f"{said}, no longer {self.side} {self.bound:g}", value=value
-            )
-        return Judgement(None, f"{said}, not yet back from {self.side} {self.bound:g}", value)
+        where = f" ({part})" if part else ""
+        said = f"{self.metric} of {sample.worker.title}{where} is {value:.4g}"
+        if self._beyond(value, self.bound):
+            parts = reading.parts.items()
+            what = tuple(sorted(name for name, one in parts if self._beyond(one, self.bound)))
+            summary = f"{said}, {self.side} {self.bound:g}"
+            return Judgement(active=True, summary=summary, value=value, what=what, at=reading.at)
+        if self.clear is None or self._beyond(self.clear, value):
+            summary = f"{said}, no longer {self.side} {self.bound:g}"
+            return Judgement(active=False, summary=summary, value=value, at=reading.at)
+        summary = f"{said}, not yet back from {self.side} {self.bound:g}"
+        return Judgement(None, summary, value, at=reading.at)
+
+    def _beyond(self, value: float, bound: float) -> bool:
+        return value > bound if self.side == "above" else value < bound
+
+    def _worst(self, reading: Reading) -> tuple[float | None, str]:
+        """The value that is judged, and the part of the worker that has it."""
+        if not reading.parts:
+            return reading.value, ""
+        parts = sorted((value, part) for part, value in reading.parts.items())
+        return parts[-1] if self.side == "above" else parts[0]
 
 
 def _finite(field: str, bound: float | None) -> float:

@@ -99,11 +99,13 @@ class MongoWorkerStore(WorkerStore):
             _replace(database.alerts, rows)
             database.alerts.delete_many({"_id": {"$in": over}})
 
-    def record(self, action: ActionRecord) -> None:
+    def record(self, actions: Iterable[ActionRecord]) -> None:
         """Keep what was done."""
         self._check()
-        with self._mongo.database() as database:
-            database.actions.insert_one({"at": action.at, "value": encoded(action)})
+        rows = [{"at": action.at, "value": encoded(action)} for action in actions]
+        if rows:
+            with self._mongo.database() as database:
+                database.actions.insert_many(rows)
 
     def actions(self, since: float) -> Sequence[ActionRecord]:
         """What was done since then, in order of time."""
@@ -112,6 +114,15 @@ class MongoWorkerStore(WorkerStore):
             found = database.actions.find({"at": {"$gte": since}})
             texts = _values(found.sort([("at", 1), ("_id", 1)]))
         return decoded_all(ActionRecord, texts, _TITLE)
+
+    def requested(self, month: str, metrics: int) -> int:
+        """Metrics that all agents have requested in a month, with these."""
+        self._check()
+        mine, more = {"_id": month}, {"$inc": {"metrics": metrics}}
+        with self._mongo.database() as database:
+            database.requested.update_one(mine, more, upsert=True)
+            found = database.requested.find_one(mine) or {}
+        return int(found.get("metrics", 0))
 
     def _check(self) -> None:
         if self._checked:

@@ -39,6 +39,7 @@ class RedisWorkerStore(WorkerStore):
         self._states = f"{prefix}:states"
         self._alerts = f"{prefix}:alerts"
         self._actions = f"{prefix}:actions"
+        self._requested = f"{prefix}:requested"
         self._redis = RedisDatabase(_TITLE, url, timeout)
         self._checked = False
 
@@ -100,13 +101,14 @@ class RedisWorkerStore(WorkerStore):
             _delete(pipeline, self._alerts, over)
             pipeline.execute()
 
-    def record(self, action: ActionRecord) -> None:
+    def record(self, actions: Iterable[ActionRecord]) -> None:
         """Keep what was done."""
         self._check()
         # Two alike are two: a member of a sorted set is in it once.
-        member = f"{uuid.uuid4().hex} {encoded(action)}"
-        with self._redis.client() as client:
-            client.zadd(self._actions, {member: action.at})
+        members = {f"{uuid.uuid4().hex} {encoded(action)}": action.at for action in actions}
+        if members:
+            with self._redis.client() as client:
+                client.zadd(self._actions, members)
 
     def actions(self, since: float) -> Sequence[ActionRecord]:
         """What was done since then, in order of time."""
@@ -114,6 +116,12 @@ class RedisWorkerStore(WorkerStore):
         with self._redis.client() as client:
             members = client.zrangebyscore(self._actions, since, "+inf")
         return decoded_all(ActionRecord, [one.partition(" ")[2] for one in members], _TITLE)
+
+    def requested(self, month: str, metrics: int) -> int:
+        """Metrics that all agents have requested in a month, with these."""
+        self._check()
+        with self._redis.client() as client:
+            return int(client.hincrby(self._requested, month, metrics))
 
     def _check(self) -> None:
         if self._checked:

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 from wca.config.types import Duration, Path, Secret, Url
 from wca.workers.api import WorkerStore
 from wca.workers.connections.failures import begin
-from wca.workers.connections.sql import PostgresDatabase, SqlDatabase, SqliteDatabase, upsert
+from wca.workers.connections.sql import (
+    PostgresDatabase,
+    SqlDatabase,
+    SqliteDatabase,
+    insert_new,
+    upsert,
+)
 from wca.workers.model import ActionRecord, Alert, AlertState, WorkerState
 from wca.workers.stores.codec import decoded_all, encoded
 
@@ -99,13 +105,15 @@ class SqlWorkerStore(WorkerStore):
                 gone = ALERTS.c.key == bindparam("gone")
                 connection.execute(ALERTS.delete().where(gone), over)
 
-    def record(self, action: ActionRecord) -> None:
+    def record(self, actions: Iterable[ActionRecord]) -> None:
         """Keep what was done."""
+        rows = [{"at": action.at, "value": encoded(action)} for action in actions]
+        if not rows:
+            return
         with self._database.transaction() as connection:
             from wca.workers.stores.tables import ACTIONS
 
-            row = {"at": action.at, "value": encoded(action)}
-            connection.execute(ACTIONS.insert(), row)
+            connection.execute(ACTIONS.insert(), rows)
 
     def actions(self, since: float) -> Sequence[ActionRecord]:
         """What was done since then, in order of time."""
@@ -115,6 +123,18 @@ class SqlWorkerStore(WorkerStore):
             newer = ACTIONS.select().where(ACTIONS.c.at >= since)
             texts = connection.execute(newer.order_by(ACTIONS.c.at, ACTIONS.c.number)).all()
         return decoded_all(ActionRecord, [row.value for row in texts], self._title)
+
+    def requested(self, month: str, metrics: int) -> int:
+        """Metrics that all agents have requested in a month, with these."""
+        with self._database.transaction() as connection:
+            from wca.workers.stores.tables import REQUESTED
+
+            insert_new(connection, REQUESTED, [{"month": month, "metrics": 0}])
+            mine = REQUESTED.c.month == month
+            more = {"metrics": REQUESTED.c.metrics + metrics}
+            connection.execute(REQUESTED.update().where(mine).values(more))
+            found = connection.execute(REQUESTED.select().where(mine)).one()
+        return int(found.metrics)
 
 
 class SqliteWorkerStore(SqlWorkerStore):

@@ -1,11 +1,11 @@
 """The tables of states, alerts and actions."""
 
-from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Connection, Double, Index, Integer, MetaData, Table, Text
 
 from wca.workers.connections.schema import Schema
 from wca.workers.stores.codec import PART, VERSION
 
-__all__ = ["ACTIONS", "ALERTS", "SCHEMA", "STATES"]
+__all__ = ["ACTIONS", "ALERTS", "REQUESTED", "SCHEMA", "STATES"]
 
 _TABLES = MetaData()
 STATES = Table(
@@ -31,4 +31,17 @@ ACTIONS = Table(
     Column("value", Text, nullable=False),
     Index("wca_worker_actions_at", "at"),
 )
-SCHEMA = Schema(PART, VERSION, _TABLES)
+REQUESTED = Table(
+    "wca_worker_requested",
+    _TABLES,
+    Column("month", Text, primary_key=True),
+    Column("metrics", BigInteger, nullable=False),
+)
+
+
+def _add_requested(connection: Connection) -> None:
+    REQUESTED.create(connection)
+
+
+#: What is in the tables is of the version of the codec; this one counts the tables.
+SCHEMA = Schema(PART, VERSION + 1, _TABLES, {VERSION: _add_requested})

@@ -30,13 +30,14 @@ function rowOf(worker) {
   open.addEventListener("click", () => showDetail(worker.id));
   const name = cell("", open, make("span", worker.instance, "small"));
   const place = worker.account ? `${worker.region} (${worker.account})` : worker.region;
+  const agent = worker.agent ? [make("span", `polled by ${worker.agent}`, "small")] : [];
   const checks = Object.entries(worker.checks);
   const failing = checks.filter(([, word]) => word !== "ok" && word !== "not-applicable");
   const passed = checks.some(([, word]) => word === "ok") ? [["ok", "ok"]] : [];
   return row(
     worker.id,
     name,
-    cell("Region", place),
+    cell("Region", place, ...agent),
     wordsOf("State", [[worker.state, worker.state]]),
     wordsOf("Checks", failing.length ? failing.map(([check, word]) => [`${check} ${word}`, word]) : passed),
     ...METRICS.map(([metric, label]) => useOf(worker, metric, label)),
@@ -45,7 +46,7 @@ function rowOf(worker) {
 }
 
 function matching(workers) {
-  const text = (one) => [one.name, one.id, one.instance, one.region, one.account, one.state].join(" ");
+  const text = (one) => [one.name, one.id, one.instance, one.region, one.account, one.state, one.agent].join(" ");
   return workers.filter((one) => matches(text(one), $("filter").value));
 }
 
