@@ -5,15 +5,15 @@ from typing import Protocol, runtime_checkable
 
 from wca.supervisor import Supervisor
 
-__all__ = ["ExpectsExit", "Limited", "Recorded", "Reports", "Runner"]
+__all__ = ["Configured", "ExpectsExit", "Limited", "Recorded", "Reports", "Runner"]
 
 
 class Runner(ABC):
     """What ``runner:`` in a configuration file names.
 
     Optional abilities: ``stop_after(iterations)``, without which ``--once`` and ``--iterations``
-    are refused, ``record_to(path)``, which ``wca record`` needs, ``expect_exit()`` and
-    ``report_to(supervisor)``; see the protocols below.
+    are refused, ``record_to(path)``, which ``wca record`` needs, ``expect_exit()``,
+    ``report_to(supervisor)`` and ``configured_by(fingerprint)``; see the protocols below.
     """
 
     @abstractmethod
@@ -57,3 +57,11 @@ class Reports(Protocol):
 
     def report_to(self, supervisor: Supervisor) -> None:
         """Tell this one during the next ``run``; of a runner without this it is ready at once."""
+
+
+@runtime_checkable
+class Configured(Protocol):
+    """A runner that tells by which configuration it runs."""
+
+    def configured_by(self, fingerprint: str) -> None:
+        """The hash of the configuration, see ``wca.config.loader.Loaded``, before ``run``."""
