@@ -123,7 +123,7 @@ def _attached(
         return Finding.there(name, "not tried: there is no task now")
     if not reasons:
         return Finding.there(name, "measures the machine" if whole[0] is kernel else "measures")
-    of = "" if whole[0] is kernel else f"of {len(reasons)} of {len(whole)} tasks nothing: "
+    of = "" if not good else f"of {len(reasons)} of {len(whole)} tasks nothing: "
     return Finding(name, good > 0, of + reasons[0])
 
 

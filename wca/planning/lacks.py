@@ -106,6 +106,6 @@ def _has_no_source(finding: Finding) -> bool:
 def _wanted(collector: Collector) -> Sequence[str]:
     """Metrics that a collector is to have: those of its events, where it has events."""
     events: object = getattr(collector, "event_names", None)
-    if isinstance(events, list) and all(isinstance(one, str) for one in events):
+    if isinstance(events, (list, tuple)) and all(isinstance(one, str) for one in events):
         return events
     return collector.emits or [entry.name for entry in collector.metrics]

@@ -30,7 +30,10 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield from _block("no number", [_lacking(one) for one in plan.unseen])
     yield from _block(
         "not tried",
-        [f"{one.collector}: {one.changes}; on top: {_names(one.metrics)}" for one in plan.left_out],
+        [
+            f"{one.collector}: {one.changes}; on top, where it measures: {_names(one.metrics)}"
+            for one in plan.left_out
+        ],
     )
     yield from _block("taken for granted", plan.assumptions)
     yield from _block("it lacks", plan.lacks)

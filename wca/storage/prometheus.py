@@ -113,7 +113,7 @@ class PrometheusStorage(Storage):
     def weigh(self, metrics: Sequence[Metric]) -> Weight:
         """How much one page would be, as text; it is not shown."""
         page = self._pages.body(_Snapshot(metrics, self._clock.monotonic()), Format.TEXT)
-        samples = sum(not line.startswith(b"#") for line in page.splitlines())
+        samples = sum(line[:1] not in (b"", b"#") for line in page.splitlines())
         return Weight(samples, len(page), f"page {self.path}", fetched=True)
 
     def close(self, timeout: float = 5.0) -> None:  # noqa: ARG002 - the contract's parameter
