@@ -18,6 +18,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.planning",),
     (
         "wca.runners",
+        "wca.status",
         "wca.training",
         "wca.wrapping",
         "wca.cloudwatch",
@@ -26,7 +27,7 @@ LAYERS: list[tuple[str, ...]] = [
         "wca.workers",
     ),
     ("wca.recording",),
-    ("wca.containers", "wca.allocations", "wca.audit", "wca.storage.outlet", "wca.http"),
+    ("wca.containers", "wca.allocations", "wca.audit", "wca.storage.outlet", "wca.http", "wca.web"),
     ("wca.allocators",),
     ("wca.nodes", "wca.storage", "wca.collectors", "wca.detectors", "wca.platforms"),
     ("wca.http_client",),

@@ -34,7 +34,7 @@ from wca.allocations.resctrl.rdt import Rdt
 from wca.allocations.usable import value_problem
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator, StaticAllocator
 from wca.allocators.calling import UsableAllocator
-from wca.audit.audit import Audit, LossySink
+from wca.audit.audit import Audit, LossySink, Sink
 from wca.audit.kubernetes_events import KubernetesEvents
 from wca.audit.system_journal import SystemJournal
 from wca.config.inherited import takes_fields_of
@@ -51,7 +51,6 @@ from wca.runners.keeper import state_problems
 from wca.runners.measurement import MeasurementRunner
 from wca.runners.measuring import Granularity, Measuring
 from wca.runners.plugins import PluginOptions, start_plugin, start_records
-from wca.runners.records import Records
 from wca.runners.stages import ALLOCATIONS, ANOMALIES, METRICS, Stage, Store
 from wca.runners.views import views_of
 from wca.storage import LogStorage, Storage
@@ -204,6 +203,15 @@ class AllocationRunner(MeasurementRunner):
         ]
         return [f"{place}: {problem}" for place, problem in found if problem]
 
+    def all_storages(self) -> list[Storage]:
+        """Where anything goes."""
+        return [*super().all_storages(), self.anomalies_storage, self.allocations_storage]
+
+    def facts(self) -> dict[str, Any]:
+        """What the status page says of this runner, called on any thread."""
+        held = Hold(self.hold).reason() if self.act else None
+        return {**super().facts(), "acts": self.act, **({"hold": held} if held else {})}
+
     def run(self) -> int:
         """As MeasurementRunner does; 1 where something that was changed is still in force then."""
         self._acted = None
@@ -286,7 +294,7 @@ class AllocationRunner(MeasurementRunner):
             config.default_rdt_mb,
         )
 
-    def _audit(self, engine: Engine, records: Records | None) -> Audit:
+    def _audit(self, engine: Engine, records: Sink | None) -> Audit:
         others: dict[str, LossySink] = {}
         if self.system_journal:
             journal = SystemJournal(self._files.root)

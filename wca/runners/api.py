@@ -5,7 +5,15 @@ from typing import Protocol, runtime_checkable
 
 from wca.supervisor import Supervisor
 
-__all__ = ["Configured", "ExpectsExit", "Limited", "Recorded", "Reports", "Runner"]
+__all__ = [
+    "Configured",
+    "Described",
+    "ExpectsExit",
+    "Limited",
+    "Recorded",
+    "Reports",
+    "Runner",
+]
 
 
 class Runner(ABC):
@@ -13,7 +21,8 @@ class Runner(ABC):
 
     Optional abilities: ``stop_after(iterations)``, without which ``--once`` and ``--iterations``
     are refused, ``record_to(path)``, which ``wca record`` needs, ``expect_exit()``,
-    ``report_to(supervisor)`` and ``configured_by(fingerprint)``; see the protocols below.
+    ``described_in(path)``, ``configured_by(fingerprint)`` and ``report_to(supervisor)``; see the
+    protocols below.
     """
 
     @abstractmethod
@@ -41,6 +50,14 @@ class Recorded(Protocol):
 
     def record_to(self, path: str) -> None:
         """Write a recording of the next ``run`` to this file."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A runner that says where it is described."""
+
+    def described_in(self, path: str) -> None:
+        """This file describes it."""
 
 
 @runtime_checkable

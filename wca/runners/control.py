@@ -18,6 +18,7 @@ class Control:
         iterations: after which the run ends by itself; None: it does not.
         exit_expected: the program ends with the run, see ``StopSignals``.
         fingerprint: of the configuration; None: nobody said.
+        configuration: path of the file that describes the run; None: nobody said.
         supervisor: hears that the run has started, that it moves on, and that it ends.
     """
 
@@ -28,4 +29,5 @@ class Control:
         self.iterations: int | None = None
         self.exit_expected = False
         self.fingerprint: str | None = None
+        self.configuration: str | None = None
         self.supervisor = Supervisor()

@@ -81,6 +81,10 @@ class DetectionRunner(MeasurementRunner):
             *(f"state: {problem}" for problem in state),
         ]
 
+    def all_storages(self) -> list[Storage]:
+        """Where anything goes."""
+        return [*super().all_storages(), self.anomalies_storage]
+
     def stages_after_export(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Store the metrics, ask the detector, store the anomalies."""
         metrics = engine.outlet(self.metrics_storage, "metrics_storage")

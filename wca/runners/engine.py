@@ -6,6 +6,7 @@ from platform import python_version
 from typing import Protocol, runtime_checkable
 
 from wca.abilities import ability
+from wca.audit.audit import Sink
 from wca.clock import Clock
 from wca.collectors import NotAvailable
 from wca.errors import TargetGone
@@ -52,6 +53,8 @@ class Engine:
         self.telemetry.count("wca_loop_stuck", 0)
         self.lifecycle = Lifecycle(clock)
         self.platform: Platform = read_platform(kernel)
+        #: Takes the records of what was found and decided, for people who look; None: nobody does.
+        self.decisions: Sink | None = None
         self._outlets: list[tuple[Storage, Outlet]] = []
         self._books = Books({})
         self.lifecycle.on_close("kernel files", lambda _timeout: kernel.close())

@@ -1,7 +1,7 @@
 """``MeasurementRunner``: discover tasks, read them and the machine, store the numbers, repeat."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from wca.abilities import ability
 from wca.clock import Clock, SystemClock
@@ -30,12 +30,15 @@ from wca.runners.labelling import TaskLabelling
 from wca.runners.loop import Job, Loop, Watchdog
 from wca.runners.measuring import Granularity, Measuring
 from wca.runners.selection import Options, UsableCollectors, select_collectors
-from wca.runners.serving import Health, serve
+from wca.runners.serving import Health, serve, shows
 from wca.runners.stages import Sample, Stage, Store, run_iteration
 from wca.runners.stop import LIMIT, StopSignals
 from wca.storage import LogStorage, Storage
 from wca.storage.outputs import AppendedFile
 from wca.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from wca.status.pages import StatusPages
 
 __all__ = ["MeasurementRunner"]
 
@@ -100,8 +103,9 @@ class MeasurementRunner(Runner):
             out.
         shutdown_timeout: how long the agent may take to end after a signal, with all that it has to
             hand on; at least 1.8 seconds.
-        http: the server that shows the pages of storages, such as ``/metrics``, and ``/healthz``
-            and ``/-/ready``; when left out there is one, with its defaults, if a storage has pages.
+        http: the server that shows the pages of storages, such as ``/metrics``, and ``/status``,
+            ``/healthz`` and ``/-/ready``; when left out there is one, with its defaults, if a
+            storage has pages.
         recording: a file that takes all that was measured in each interval, and what a detector
             answered, see docs/recording.md; an earlier recording is renamed to ``NAME.1``.
         recording_size: size from which on no more is recorded, which is reported and counted.
@@ -209,6 +213,10 @@ class MeasurementRunner(Runner):
         """Export this hash of the configuration, as ``wca_config_info``."""
         self._control.fingerprint = fingerprint
 
+    def described_in(self, path: str) -> None:
+        """Say on the status page that this file describes the run."""
+        self._control.configuration = path
+
     def report_to(self, supervisor: Supervisor) -> None:
         """Tell this one that it has started, that it moves on, and that it ends."""
         self._control.supervisor = supervisor
@@ -277,6 +285,16 @@ class MeasurementRunner(Runner):
         recorder = start_recorder(self.recording, engine, self.interval, labels, size=size)
         return [Record(views_of(engine, measuring), recorder), store]
 
+    def all_storages(self) -> list[Storage]:
+        """Where anything goes; runners that store more add theirs."""
+        return [self.metrics_storage]
+
+    def facts(self) -> dict[str, Any]:
+        """What the status page says of this runner, called on any thread."""
+        path = self._control.configuration
+        facts = {"runner": type(self).__name__, "interval_seconds": self.interval}
+        return facts if path is None else {**facts, "configuration": path}
+
     def common_labels(self, engine: Engine) -> dict[str, str]:
         """Labels of every metric that this runner stores."""
         return engine.common_labels(self.extra_labels, optional=self.include_optional_labels)
@@ -295,7 +313,9 @@ class MeasurementRunner(Runner):
             Discover(self.node, measuring.sync, labelling, telemetry), self.discovery_interval
         )
         engine.start_node(self.node, self._waking(discover))
+        pages = self._pages(engine, measuring)
         stages = self._stages(engine, measuring, log_counts, discover.request)
+        stages += [page.stage for page in pages]
         names = [*measuring.collectors, "loop", "containers", *(stage.name for stage in stages)]
         telemetry.expect(names)
         measure = Job(
@@ -307,7 +327,9 @@ class MeasurementRunner(Runner):
         loop = Loop([departed, discover, measure], self._clock, control.stop, control.wake)
         limit = max(STUCK_INTERVALS * self.interval, STUCK_SECONDS)
         health = Health(loop, limit, self._clock.monotonic)
-        serve(self.http, engine.storages, health, engine.lifecycle)
+        serve(self.http, [*pages, *engine.storages], health, engine.lifecycle)
+        for page in pages:  # closed before the server, which would wait for who looks at it
+            engine.lifecycle.on_close("status", page.close)
         control.supervisor.ready("measuring")
         with Watchdog(loop, limit, self._clock, telemetry, control.supervisor):
             loop.run(control.iterations)
@@ -371,6 +393,14 @@ class MeasurementRunner(Runner):
             *(derive if self.enable_derived_metrics else []),
             export,
         ]
+
+    def _pages(self, engine: Engine, measuring: Measuring) -> "list[StatusPages]":
+        """The status page, where pages are shown at all."""
+        if not shows(self.http, self.all_storages()):
+            return []
+        from wca.status.start import status_pages  # agents without pages need none of it
+
+        return [status_pages(engine, measuring, self.facts, self.granularity)]
 
     def _governor(self, engine: Engine, measuring: Measuring) -> Governor | None:
         if not self.budget:
