@@ -73,9 +73,7 @@ _NODE = Dashboard(
                     "count by (version, python) (<wca_build_info>)",
                     "{{version}}, Python {{python}}",
                 ),
-                Panel(
-                    "Agents by configuration", "count by (hash) (<wca_config_info>)", "{{hash}}"
-                ),
+                Panel("Agents by configuration", "count by (hash) (<wca_config_info>)", "{{hash}}"),
             ),
         ),
     ),

@@ -31,8 +31,8 @@ def _of_costs(runner: MeasurementRunner) -> Iterator[str]:
     yield "bytes are those before any protocol: no headers, no TLS, nothing sent twice"
     yield "CPU is for measuring and encoding, of pages once in an interval: sending comes on top"
     yield (
-        "memory is that of an agent whose storages are reached: what waits in queues comes on top, "
-        "and libraries that a storage loads when it connects"
+        "memory is that of an agent whose storages are reached: what waits in queues otherwise "
+        "comes on top"
     )
     if any(
         one.interval is not None and one.interval > runner.interval for one in runner.collectors

@@ -1,5 +1,7 @@
 """Storages that weigh what they are given, in place of those that would pass it on."""
 
+import contextlib
+import importlib
 from collections.abc import Sequence
 
 from wca.abilities import ability
@@ -63,8 +65,16 @@ class Weighed(Storage):
             else:
                 given = metrics if self._storage.takes_batches else list(metrics)
                 self.weight = weigh(given)
+                self._load(self.weight.loads)
         except PLUGIN_ERRORS as error:
             self.problem = f"{type(error).__name__}: {error}"
+
+    @staticmethod
+    def _load(modules: Sequence[str]) -> None:
+        """Import what sending would, so that the memory that it takes is measured."""
+        for name in modules:
+            with contextlib.suppress(ImportError):  # its start says what to install
+                importlib.import_module(name)
 
     def _as_text(self, metrics: Sequence[Metric]) -> Weight:
         encoded = self._encoder.encode(metrics, self._clock.now())

@@ -198,7 +198,8 @@ class NetworkStorage(Storage):
         with self._lock:
             parcels = self._encode(self._vocabulary.translate(metrics), self._clock.now()).parcels
         samples = sum(parcel.samples for parcel in parcels)
-        return Weight(samples, sum(self.size_of(parcel) for parcel in parcels), self._kind)
+        size = sum(self.size_of(parcel) for parcel in parcels)
+        return Weight(samples, size, self._kind, loads=getattr(self._target, "loads", ()))
 
     def size_of(self, parcel: Parcel) -> int:
         """Bytes of a message as it is sent; a client that compresses makes them fewer."""

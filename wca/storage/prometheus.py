@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 #: Three times the longest interval a runner can have.
 _MAX_AGE = 180.0
+#: What a server of pages imports when it starts.
+_LOADS = ("wca.http.connection", "wca.http.listener")
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class PrometheusStorage(Storage):
         """How much one page would be, as text; it is not shown."""
         page = self._pages.body(_Snapshot(metrics, self._clock.monotonic()), Format.TEXT)
         samples = sum(line[:1] not in (b"", b"#") for line in page.splitlines())
-        return Weight(samples, len(page), f"page {self.path}", fetched=True)
+        return Weight(samples, len(page), f"page {self.path}", fetched=True, loads=_LOADS)
 
     def close(self, timeout: float = 5.0) -> None:  # noqa: ARG002 - the contract's parameter
         """Show nothing any more."""

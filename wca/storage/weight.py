@@ -14,9 +14,11 @@ class Weight:
         size: bytes, compressed where the storage does that.
         form: what it is, for people: ``Prometheus text``.
         fetched: whether it goes out only when somebody asks for it, as a page does.
+        loads: modules that are imported when it goes out: they are in the memory of an agent.
     """
 
     samples: int
     size: int
     form: str
     fetched: bool = False
+    loads: tuple[str, ...] = ()
