@@ -24,6 +24,7 @@ LAYERS: list[tuple[str, ...]] = [
         "wca.cloudwatch",
         "wca.dashboards",
         "wca.doctor",
+        "wca.top",
         "wca.workers",
     ),
     ("wca.recording",),
