@@ -14,7 +14,7 @@ from wca.gc_tuning import raise_gc_threshold
 from wca.linux.files import raise_descriptor_limit
 from wca.logger import DEFAULT_LEVELS, configure_logging, parse_levels
 from wca.runners import Runner
-from wca.runners.api import Described, ExpectsExit, Limited, Reports
+from wca.runners.api import Configured, Described, ExpectsExit, Limited, Reports
 from wca.version import __version__
 
 __all__ = ["add_arguments", "run", "run_file"]
@@ -65,6 +65,8 @@ def run_file(args: argparse.Namespace, prepare: Callable[[Runner], None]) -> int
         )
     config = load_config(args.config, load_registry(args.register), here=True)
     configure_logging({**DEFAULT_LEVELS, **config.loggers, **levels})
+    if isinstance(config.runner, Configured):
+        config.runner.configured_by(config.fingerprint())
     prepare(config.runner)
     if isinstance(config.runner, Described):
         config.runner.described_in(os.path.abspath(args.config))

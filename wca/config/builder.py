@@ -34,6 +34,7 @@ class Built:
         secrets: the names among them whose values are never shown.
         secret_keys: name of a field that is a mapping to those of its keys.
         defaults: what the file does not give it, by parameter name; FACTORY for what is made anew.
+        arguments: what its constructor is given of the fields, converted.
         instance: the object; MISSING when it could not be built.
     """
 
@@ -44,6 +45,7 @@ class Built:
     secrets: frozenset[str] = frozenset()
     secret_keys: AbcMapping[str, frozenset[str]] = field(default_factory=dict)
     defaults: AbcMapping[str, Any] = field(default_factory=dict)
+    arguments: AbcMapping[str, Any] = field(default_factory=dict)
     instance: Any = MISSING
 
 
@@ -154,7 +156,7 @@ class Builder:
             for name, one in signature.parameters.items()
             if name not in built.fields
         }
-        arguments = {
+        arguments = built.arguments = {
             name: self._argument(component, parameters[name], entry, built)
             for name, entry in built.fields.items()
         }

@@ -11,6 +11,7 @@ from wca.abilities import ability, ability_problems
 from wca.config import nodes
 from wca.config.builder import Builder, Built
 from wca.config.convert import MISSING
+from wca.config.fingerprint import fingerprint
 from wca.config.machine import Machine
 from wca.config.problems import Problems
 from wca.config.reader import Reader
@@ -44,6 +45,8 @@ class Loaded:
         not_checked: constraints on the machine that were not checked here.
         tree: the components as text, secrets masked.
         effective: makes the same with the fields that the file leaves out.
+        fingerprint: makes a hash of the same, however it is written; of secrets only whether they
+            are there.
     """
 
     runner: Any
@@ -52,6 +55,7 @@ class Loaded:
     not_checked: tuple[str, ...]
     tree: str
     effective: Callable[[], str]
+    fingerprint: Callable[[], str]
 
 
 def load_config(
@@ -171,11 +175,16 @@ def _load(
         not_checked=tuple(dict.fromkeys((*reader.not_checked, *machine.not_checked))),
         tree="" if root is None else format_tree(root, builder.components),
         effective=partial(_effective, root, builder.components),
+        fingerprint=partial(_fingerprint, root, builder.components),
     )
 
 
 def _effective(root: nodes.Node | None, components: Mapping[int, Built]) -> str:
     return "" if root is None else format_tree(root, components, defaults=True)
+
+
+def _fingerprint(root: nodes.Node | None, components: Mapping[int, Built]) -> str:
+    return "" if root is None else fingerprint(root, components)
 
 
 def _top(

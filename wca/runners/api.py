@@ -5,7 +5,15 @@ from typing import Protocol, runtime_checkable
 
 from wca.supervisor import Supervisor
 
-__all__ = ["Described", "ExpectsExit", "Limited", "Recorded", "Reports", "Runner"]
+__all__ = [
+    "Configured",
+    "Described",
+    "ExpectsExit",
+    "Limited",
+    "Recorded",
+    "Reports",
+    "Runner",
+]
 
 
 class Runner(ABC):
@@ -13,7 +21,8 @@ class Runner(ABC):
 
     Optional abilities: ``stop_after(iterations)``, without which ``--once`` and ``--iterations``
     are refused, ``record_to(path)``, which ``wca record`` needs, ``expect_exit()``,
-    ``described_in(path)`` and ``report_to(supervisor)``; see the protocols below.
+    ``described_in(path)``, ``configured_by(fingerprint)`` and ``report_to(supervisor)``; see the
+    protocols below.
     """
 
     @abstractmethod
@@ -65,3 +74,11 @@ class Reports(Protocol):
 
     def report_to(self, supervisor: Supervisor) -> None:
         """Tell this one during the next ``run``; of a runner without this it is ready at once."""
+
+
+@runtime_checkable
+class Configured(Protocol):
+    """A runner that tells by which configuration it runs."""
+
+    def configured_by(self, fingerprint: str) -> None:
+        """The hash of the configuration, see ``wca.config.loader.Loaded``, before ``run``."""

@@ -17,6 +17,7 @@ class Control:
         end: monotonic time until which everything is to be closed; None: nobody said.
         iterations: after which the run ends by itself; None: it does not.
         exit_expected: the program ends with the run, see ``StopSignals``.
+        fingerprint: of the configuration; None: nobody said.
         configuration: path of the file that describes the run; None: nobody said.
         supervisor: hears that the run has started, that it moves on, and that it ends.
     """
@@ -27,5 +28,6 @@ class Control:
         self.end: float | None = None
         self.iterations: int | None = None
         self.exit_expected = False
+        self.fingerprint: str | None = None
         self.configuration: str | None = None
         self.supervisor = Supervisor()

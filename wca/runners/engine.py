@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Mapping
+from platform import python_version
 from typing import Protocol, runtime_checkable
 
 from wca.abilities import ability
@@ -12,6 +13,7 @@ from wca.errors import TargetGone
 from wca.linux.files import Kernel, KernelFile
 from wca.linux.parse import Malformed
 from wca.linux.procfs import parse_resident_bytes
+from wca.metrics import Measurements
 from wca.nodes import Node
 from wca.nodes.api import TellsChanges
 from wca.platforms import Platform, read_platform
@@ -39,10 +41,12 @@ class Engine:
     Args:
         kernel: what all kernel files are read through.
         clock: time.
+        fingerprint: of the configuration, see ``wca.config.loader.Loaded``; None: there is none.
     """
 
-    def __init__(self, kernel: Kernel, clock: Clock) -> None:
+    def __init__(self, kernel: Kernel, clock: Clock, fingerprint: str | None = None) -> None:
         self.kernel = kernel
+        self._fingerprint = fingerprint
         self.clock = clock
         self.telemetry = Telemetry(clock.monotonic)
         self.telemetry.count("wca_overruns", 0)
@@ -128,6 +132,13 @@ class Engine:
             "cores": str(platform.cores),
             "cpus": str(platform.cpus),
         }
+
+    def identity(self) -> Measurements:
+        """Which agent this is, and by which configuration it runs."""
+        build: Measurements = {"wca_build_info": {__version__: {python_version(): 1}}}
+        if self._fingerprint is None:
+            return build
+        return build | {"wca_config_info": {self._fingerprint: 1}}
 
     def _open_statm(self) -> KernelFile | None:
         try:

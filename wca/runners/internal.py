@@ -47,6 +47,7 @@ class Internal:
         # until something is read anew.
         late = max(0.0, engine.clock.now() - sample.timestamp)
         values: Measurements = {
+            **engine.identity(),
             "wca_up": sample.timestamp,
             "wca_tasks": len(sample.tasks),
             "wca_cpu_seconds": time.process_time(),

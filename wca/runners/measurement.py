@@ -209,6 +209,10 @@ class MeasurementRunner(Runner):
         """The program ends with the next ``run``: see ``StopSignals``."""
         self._control.exit_expected = True
 
+    def configured_by(self, fingerprint: str) -> None:
+        """Export this hash of the configuration, as ``wca_config_info``."""
+        self._control.fingerprint = fingerprint
+
     def described_in(self, path: str) -> None:
         """Say on the status page that this file describes the run."""
         self._control.configuration = path
@@ -235,7 +239,7 @@ class MeasurementRunner(Runner):
             StartError: a part cannot start; what had started is closed again.
         """
         kernel = Kernel() if self._kernel is None else self._kernel
-        engine = Engine(kernel, self._clock)
+        engine = Engine(kernel, self._clock, self._control.fingerprint)
         signals = StopSignals(
             self._control.stop,
             exits=self._control.exit_expected,
@@ -338,8 +342,34 @@ class MeasurementRunner(Runner):
         log_counts: LogCounter,
         rediscover: Callable[[], None],
     ) -> list[Stage]:
-        monotonic = self._clock.monotonic
         governor = self._governor(engine, measuring)
+        return [
+            *self.stages_of_measuring(engine, measuring, log_counts, rediscover, governor),
+            *self.stages_after_export(engine, measuring),
+            *([governor] if governor else []),
+        ]
+
+    def stages_of_measuring(
+        self,
+        engine: Engine,
+        measuring: Measuring,
+        log_counts: LogCounter,
+        rediscover: Callable[[], None],
+        governor: Governor | None = None,
+        *,
+        limited: bool = True,
+    ) -> list[Stage]:
+        """Read, derive, export: the stages before anything is stored.
+
+        Args:
+            engine: the services of the run.
+            measuring: what is read.
+            log_counts: warnings and errors logged.
+            rediscover: called when a task has vanished.
+            governor: keeps to the budget; None: nobody does.
+            limited: whether series_limit holds.
+        """
+        monotonic = self._clock.monotonic
         stretch = longest_stretch(self.budget)
 
         def counted_at() -> float:
@@ -356,14 +386,12 @@ class MeasurementRunner(Runner):
             engine.information(),
             engine.telemetry,
             measuring.catalogue_with_ages(stretch, self.discovery_interval),
-            self.series_limit,
+            self.series_limit if limited else None,
         )
         return [
             Collect(measuring, engine.telemetry, monotonic, rediscover),
             *(derive if self.enable_derived_metrics else []),
             export,
-            *self.stages_after_export(engine, measuring),
-            *([governor] if governor else []),
         ]
 
     def _pages(self, engine: Engine, measuring: Measuring) -> "list[StatusPages]":

@@ -22,7 +22,9 @@ class Storage(ABC):
     ``StartError`` with a sentence that says what to do; ``check()`` returns the problems that this
     machine would cause; ``flush(timeout)`` hands on what is held back, before any storage is
     closed; ``close(timeout)`` flushes and closes within ``timeout`` seconds, is safe
-    without ``start`` and safe twice.
+    without ``start`` and safe twice; ``weigh(metrics)`` returns the ``wca.storage.weight.Weight``
+    that a batch would have, for ``wca plan``: it encodes, needs no ``start`` and passes nothing on;
+    a storage that was asked for it is not used for anything else.
 
     Optional attributes, all of them read after every ``store``: ``rejected``, ``filtered`` and
     ``merged`` are numbers that only grow, of samples that were not passed on; ``failing`` is a

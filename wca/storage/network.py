@@ -36,6 +36,7 @@ from wca.storage.delivery.sender import Sender
 from wca.storage.encoding import Rejected
 from wca.storage.ledger import Ledger
 from wca.storage.rejections import Rejections
+from wca.storage.weight import Weight
 
 __all__ = ["Encode", "Encoding", "NetworkStorage"]
 
@@ -118,6 +119,7 @@ class NetworkStorage(Storage):
         self._target = target
         self._encode = encode
         self._name = name
+        self._kind = kind or type(self).__name__
         self._timeout = timeout
         self._clock = clock or SystemClock()
         self._vocabulary = Vocabulary(names, task_labels)
@@ -130,7 +132,7 @@ class NetworkStorage(Storage):
             queue.get("longest_retry", LONGEST_RETRY),
             jitter,
         )
-        self._backlog = _backlog(queue, spool, kind or type(self).__name__, history=history)
+        self._backlog = _backlog(queue, spool, self._kind, history=history)
         self._sender = Sender(
             target,
             self._backlog,
@@ -190,6 +192,18 @@ class NetworkStorage(Storage):
                 self._deliver(parcels)
             elif parcels:
                 self._queue(parcels)
+
+    def weigh(self, metrics: Sequence[Metric]) -> Weight:
+        """How much a batch would be, in all messages; none is sent."""
+        with self._lock:
+            parcels = self._encode(self._vocabulary.translate(metrics), self._clock.now()).parcels
+        samples = sum(parcel.samples for parcel in parcels)
+        size = sum(self.size_of(parcel) for parcel in parcels)
+        return Weight(samples, size, self._kind, loads=getattr(self._target, "loads", ()))
+
+    def size_of(self, parcel: Parcel) -> int:
+        """Bytes of a message as it is sent; a client that compresses makes them fewer."""
+        return len(parcel.body)
 
     def close(self, timeout: float = 5.0) -> None:
         """Send what waits, for at most ``timeout`` seconds, then give everything back.
