@@ -55,6 +55,8 @@ class Builder:
         problems: where problems go.
         machine: where constraints on the machine go.
         environ: the environment that ``!Env`` reads.
+        same: earlier components that stand for some of this document, by the identity of its nodes:
+            all is looked at as if there were none, and then they are taken instead of new ones.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Builder:
         problems: Problems,
         machine: Machine,
         environ: AbcMapping[str, str],
+        same: AbcMapping[int, "Built"] | None = None,
     ) -> None:
         self.components: dict[int, Built] = {}
         self.finished: list[Built] = []
@@ -72,6 +75,7 @@ class Builder:
         self._environ = environ
         self._arguments = Arguments(registry, problems, machine)
         self._values: dict[int, Any] = {}
+        self._same = same or {}
 
     @property
     def warnings(self) -> list[str]:
@@ -193,6 +197,8 @@ class Builder:
             self._problems.add(built.node.mark, built.path, message)
 
     def _construct(self, component: Component, arguments: dict[str, Any], built: Built) -> Any:
+        if id(built.node) in self._same:
+            return self._same[id(built.node)].instance
         try:
             instance = component.cls(**arguments)
         except KeyboardInterrupt:

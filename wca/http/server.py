@@ -77,12 +77,20 @@ class HttpServer:
         self.url: str | None = None
         self._routes: Sequence[Route] = ()
         self._listener: Listener | None = None
+        self._protected: _Protected | None = None
         self._limits = limits or Limits()
         self._hashes = _read_hashes(self.users)
 
+    @property
+    def holds(self) -> frozenset[str]:
+        """The address, on which only one server can listen."""
+        return frozenset((self.address,))
+
     def show(self, routes: Sequence[Route]) -> None:
-        """Say what to show; before ``start``."""
+        """Say what to show; also while it runs, for the requests that come after this."""
         self._routes = routes
+        if self._protected is not None:
+            self._protected.show(routes)
 
     def check(self) -> list[str]:
         """What keeps certificates and token from being used on this machine."""
@@ -104,7 +112,8 @@ class HttpServer:
         from wca.http.streams import Streams
 
         tls = self._tls()
-        respond = _Protected(self._routes, self._authenticator()).respond
+        self._protected = _Protected(self._routes, self._authenticator())
+        respond = self._protected.respond
         streams = Streams(max(1, self.max_connections // 2))
         host, _, port = self.address.rpartition(":")
 
@@ -168,15 +177,20 @@ class _Protected:
     """Asks for authentication, where there is any, before a page is shown."""
 
     def __init__(self, routes: Sequence[Route], authenticator: "Authenticator | None") -> None:
+        self._authenticator = authenticator
+        self.show(routes)
+
+    def show(self, routes: Sequence[Route]) -> None:
+        """Show these from now on."""
         from wca.http.router import Router
 
         self._router = Router(routes)
-        self._authenticator = authenticator
 
     def respond(self, request: Request) -> Response | Stream:
-        if self._authenticator is None or self._router.is_public(request.path):
-            return self._router.respond(request)
+        router = self._router
+        if self._authenticator is None or router.is_public(request.path):
+            return router.respond(request)
         if self._authenticator.allows(request.headers.get("authorization", "")):
-            return self._router.respond(request)
+            return router.respond(request)
         challenge = {"WWW-Authenticate": self._authenticator.challenge}
         return Response(b"say who you are\n", status=401, headers=challenge)
