@@ -12,6 +12,7 @@ import time
 import pytest
 
 from tests.main.agent import command, environment, wait_until, write_config
+from tests.services import free_port
 
 CONFIG = """
 runner: !MeasurementRunner
@@ -27,6 +28,7 @@ runner: !MeasurementRunner
   interval: 100ms
   metrics_storage: !LogStorage {{output_filename: {folder}/metrics.prom, overwrite: true}}
 """
+SECONDS = 20
 TAKEN = "the configuration was taken over"
 REFUSED = "the configuration from before stays in force"
 _PIDFD_GETFD, _KCMP = 438, {"x86_64": 312, "aarch64": 272}[os.uname().machine]
@@ -52,7 +54,10 @@ class Running:
         return self._log.read_text()
 
     def says(self, words, times=1):
-        wait_until(lambda: self.log.count(words) >= times, words)
+        end = time.monotonic() + SECONDS
+        while self.log.count(words) < times:
+            assert time.monotonic() < end, f"it has not said {words!r} but:\n{self.log}"
+            time.sleep(0.02)
 
     def reload(self, text, words=TAKEN):
         write_config(self.folder, text)
@@ -209,19 +214,16 @@ def test_while_files_are_looked_at_no_interval_is_left_out(start, tmp_path):
     seen = path.read_text().count("wca_up{")
     wait_until(lambda: path.read_text().count("wca_up{") > seen + 1, "samples")
     agent.end()
-    found = [
-        float(line.split()[1])
-        for line in path.read_text().splitlines()
-        if line.startswith("wca_up{")
-    ]
-    # Each sample is that of the next deadline, unless the machine itself was too busy, which counts.
-    missed = [
-        float(line.split()[1])
-        for line in path.read_text().splitlines()
-        if line.startswith("wca_overruns{")
-    ]
+    found, missed = series(path, "wca_up"), series(path, "wca_overruns")
+    # Each is that of the next deadline, unless the machine itself was too busy, which is counted.
     steps = [round((later - one) / 0.5) for one, later in itertools.pairwise(found)]
     assert sum(step - 1 for step in steps) <= missed[-1]
+
+
+def series(path, name):
+    return [
+        float(one) for one in re.findall(rf"^{name}{{.*}} (\S+)", path.read_text(), re.MULTILINE)
+    ]
 
 
 SPOOLED = """
@@ -244,7 +246,7 @@ def test_what_waits_in_a_spool_stays_there_and_whoever_comes_next_takes_it_up(st
     wait_until(lambda: waiting(agent) > 0, "samples wait")
     inode, before = (tmp_path / "spool").stat().st_ino, waiting(agent)
     opened = {n: t for n, t in agent.descriptors().items() if t.endswith("/spool")}
-    agent.reload(text.replace("overwrite: true", "overwrite: true, vocabulary: prometheus"))
+    agent.reload(text.replace("overwrite: true", "overwrite: true, names: prometheus"))
     agent.reload(text)
     agent.measures()
     assert opened.items() <= agent.descriptors().items()
@@ -263,9 +265,10 @@ def waiting(agent):
 
 
 def test_fifty_reloads_leave_no_descriptor_no_thread_and_no_memory_behind(start, tmp_path):
-    text = PLAIN.format(folder=tmp_path) + "  http: !HttpServer {address: '127.0.0.1:0'}\n"
+    address = f"127.0.0.1:{free_port()}"
+    text = PLAIN.format(folder=tmp_path) + f"  http: !HttpServer {{address: '{address}'}}\n"
     others = [
-        text.replace("127.0.0.1:0", "localhost:0"),
+        text.replace(f"'{address}'", f"'{address}', max_connections: 8"),
         text.replace("100ms", "150ms"),
         text.replace("metrics.prom", "other.prom"),
         text + "  extra_collectors: [!NodeZoneinfoCollector {}]\n",
@@ -290,39 +293,69 @@ def _plain(target):
     return re.sub(r"\d+", "N", target)
 
 
-def test_levels_of_the_log_are_those_of_the_file_unless_the_command_line_says_otherwise(
-    start, tmp_path
-):
-    text = PLAIN.format(folder=tmp_path)
-    agent = start(text, "--log", "wca.storage:warning")
-    agent.measures()
-    agent.reload(text + "loggers: {wca.runners: debug, wca.storage: debug}\n")
-    agent.reload(text)
-    assert agent.end() == 0
+TALKING = """
+import logging
+from wca.storage import Storage
+
+class Talking(Storage):
+    blocking = False
+    def store(self, metrics):
+        logging.getLogger('wca.talking').debug('stored')
+"""
+TALKS = """
+runner: !MeasurementRunner
+  node: !StaticNode {tasks: []}
+  interval: 50ms
+  metrics_storage: !Talking {}
+"""
+DEBUG = "loggers: {wca.talking: debug}\n"
 
 
-def test_debug_lines_are_shown_for_a_while_and_not_any_more(start, tmp_path):
-    (tmp_path / "talking.py").write_text(
-        "import logging\nfrom wca.storage import Storage\n"
-        "class Talking(Storage):\n    blocking = False\n"
-        "    def store(self, metrics):\n        logging.getLogger('wca.talking').debug('stored')\n"
-    )
-    text = "runner: !MeasurementRunner {node: !StaticNode {tasks: []}, interval: 50ms,"
-    text += " metrics_storage: !Talking {}}\n"
-    agent = start(text, "-r", "talking:Talking", plugins=tmp_path)
-    agent.says("starts")
-    time.sleep(0.2)
-    assert "stored" not in agent.log
+@pytest.fixture
+def talk(start, tmp_path):
+    """talk(*arguments): an agent with a storage that has something to say on its debug level."""
+    (tmp_path / "talking.py").write_text(TALKING)
+
+    def talk(*arguments):
+        agent = start(TALKS, "-r", "talking:Talking", *arguments, plugins=tmp_path)
+        agent.says("starts")
+        return agent
+
+    return talk
+
+
+def quiet(agent, seconds=0.3):
+    """Whether no debug line comes any more, but for one that was on its way."""
+    before = agent.log.count("stored")
+    time.sleep(seconds)
+    return agent.log.count("stored") <= before + 1
+
+
+def test_levels_of_the_log_are_those_of_the_file_that_was_taken_over(talk):
+    agent = talk()
+    assert quiet(agent)
+    agent.reload(TALKS + DEBUG)
+    agent.says("stored", 3)
+    agent.reload("runner: !Nothing\n", REFUSED)
+    assert not quiet(agent)
+    agent.reload(TALKS)
+    assert quiet(agent)
+
+
+def test_levels_of_the_command_line_stand_above_those_of_the_file(talk):
+    agent = talk("--log", "wca.talking:warning")
+    agent.reload(TALKS + DEBUG)
+    assert quiet(agent)
+
+
+def test_debug_lines_are_shown_for_a_while_and_not_any_more(talk):
+    agent = talk()
     agent.process.send_signal(signal.SIGUSR1)
     agent.says("debug lines for 600 s")
     agent.says("stored", 3)
     agent.process.send_signal(signal.SIGUSR1)
     agent.says("the log has its usual levels again")
-    after = agent.log.rpartition("usual levels again")[2]
-    time.sleep(0.3)
-    assert (
-        agent.log.rpartition("usual levels again")[2].count("stored") <= after.count("stored") + 1
-    )
+    assert quiet(agent)
     assert agent.end() == 0
 
 

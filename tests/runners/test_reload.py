@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -20,7 +21,7 @@ from wca.runners import AllocationRunner
 from wca.storage import Storage
 from wca.testing.kernel import KernelTree
 
-SECONDS = 20
+SECONDS = 10
 
 
 class Journal:
@@ -55,7 +56,7 @@ class Sink(Part, Storage):
         self.batches = []
 
     def store(self, metrics):
-        self.batches.append({one.name: one.value for one in metrics if len(one.labels) < 2})
+        self.batches.append({one.name: one.value for one in metrics})
         self.batches[-1]["all"] = [(one.name, dict(one.labels), one.value) for one in metrics]
 
 
@@ -121,7 +122,7 @@ class Weighs(Part, Allocator):
         self.shares = shares
 
     def allocate(self, platform, tasks_data):
-        return {task: {AllocationType.CPU_SHARES: self.shares} for task in tasks_data}, [], []
+        return {task: {AllocationType.SHARES: self.shares} for task in tasks_data}, [], []
 
 
 class OneTask(Part, Node):
@@ -258,7 +259,7 @@ def test_a_storage_that_cannot_start_leaves_everything_as_it_was(start):
     run = start(BASE)
     runner, storage = run.now, run.now.metrics_storage
     text = BASE.replace("name: s", "name: t, fails: true").replace("node}", "other}")
-    assert run.reload(text) == ["start other", "close t", "close other"]
+    assert run.reload(text) == ["close t"]
     assert run.now is runner
     assert more(storage)["wca_config_last_reload_successful"] == 0
     assert run.reload(BASE) == []
@@ -431,14 +432,14 @@ def tree(tmp_path):
 
 def test_what_is_in_force_stays_so_unless_what_acts_changes_and_is_given_back_then(start, tree):
     text = ACTING.replace("FOLDER", str(tree.root))
-    weight = next(tree.root.glob("**/web/cpu.weight"))
+    weight = next(Path(tree.root).glob("**/web/cpu.weight"))
     original = weight.read_text()
     run = start(text)
     wait_for(lambda: weight.read_text() != original)
-    granted, inode = weight.read_text(), (tree.root / "journal").stat().st_ino
+    granted, inode = weight.read_text(), Path(tree.root, "journal").stat().st_ino
     run.reload(text.replace("name: s}", "name: t}"))
     assert weight.read_text() == granted
-    assert (tree.root / "journal").stat().st_ino == inode
+    assert Path(tree.root, "journal").stat().st_ino == inode
     run.reload(text.replace("20ms", "30ms"))
     assert weight.read_text() == granted
     allocations = run.now.allocations_storage
@@ -446,7 +447,7 @@ def test_what_is_in_force_stays_so_unless_what_acts_changes_and_is_given_back_th
     run.reload(text.replace("shares: 2.0", "shares: 3.0"))
     wait_for(lambda: weight.read_text() not in (granted, original))
     run.reload(text.replace("act: true", "act: false"))
-    assert weight.read_text() == original
+    assert weight.read_text().strip() == original.strip()
 
 
 def test_the_journal_of_an_agent_that_acts_cannot_be_changed(start, tree, caplog):
@@ -460,7 +461,7 @@ def test_the_journal_of_an_agent_that_acts_cannot_be_changed(start, tree, caplog
 
 def test_an_allocator_that_cannot_be_used_gives_way_to_the_one_before(start, tree, tmp_path):
     text = ACTING.replace("FOLDER", str(tree.root))
-    weight = next(tree.root.glob("**/web/cpu.weight"))
+    weight = next(Path(tree.root).glob("**/web/cpu.weight"))
     original = weight.read_text()
     run = start(text)
     wait_for(lambda: weight.read_text() != original)

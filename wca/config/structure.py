@@ -50,7 +50,10 @@ def structure_of(root: Node | None, environ: Mapping[str, str]) -> dict[int, byt
             below = [(repr(key), add(child)) for key, child in children(node)]
             if node.tag:
                 below.sort()
-            words = repr((type(node).__name__, node.tag, _said(node, environ), below))
+            said = _said(node, environ)
+            # A component without fields may be written as !Name, or as !Name {}.
+            kind = type(node).__name__ if below or said or not node.tag else ""
+            words = repr((kind, node.tag, said, below))
             found[id(node)] = hashlib.blake2b(words.encode(), digest_size=16).digest()
         return found[id(node)]
 
@@ -63,7 +66,9 @@ def _said(node: Node, environ: Mapping[str, str]) -> tuple[str, ...]:
     if not isinstance(node, Scalar):
         return ()
     if node.tag != "!Env":
-        return (node.text,) if node.tag else (type(node.value).__name__, repr(node.value))
+        if node.tag:
+            return (node.text,) if node.text else ()
+        return type(node.value).__name__, repr(node.value)
     try:
         value, unset = resolve(node.text, environ)
     except EnvProblem:

@@ -1,6 +1,6 @@
 """The parts of a run, put together for a runner and again for the one that comes after it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from wca.clock import Clock
@@ -39,8 +39,8 @@ class Measures(Protocol):
     node: Node
     interval: float
     discovery_interval: float
-    task_label_generators: Mapping[str, TaskLabelGenerator]
-    collectors: Sequence[Collector]
+    task_label_generators: dict[str, TaskLabelGenerator]
+    collectors: list[Collector]
     enable_derived_metrics: bool
     granularity: Granularity
     budget: Budget | None

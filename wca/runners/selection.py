@@ -32,7 +32,7 @@ __all__ = [
 #: Classes that belong to the default set where the machine has what they measure.
 WHERE_PRESENT = frozenset(("TaskResctrlCollector", "NodeMemoryHardwareCollector"))
 
-_Wanted = tuple[str, partial[Collector]]
+_Wanted = tuple[str, partial[Any]]  # of a collector
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,8 @@ def _makers(options: Options) -> dict[type, tuple[Any, ...]]:
     """With what each collector is made that no list names, by its class."""
     asked = (*_counters(options), *_files(options), *_required(options))
     plain: list[Collector] = [*default_collectors(), *_tried(options)]
-    made = {type(one): () for one in plain}
-    return {**made, **{make.func: (make.args, make.keywords) for _, make in asked}}  # type: ignore[dict-item]
+    made: dict[Any, tuple[Any, ...]] = {type(one): () for one in plain}
+    return made | {make.func: (make.args, make.keywords) for _, make in asked}
 
 
 def _listed(options: Options) -> list[Collector]:
