@@ -21,7 +21,7 @@ SOURCES := $(shell find wca -type d -name __pycache__ -prune -o -type f -print) 
 	pyproject.toml setup.py requirements.txt README.md LICENSE \
 	tools/build_pex.py tools/pex_preamble.sh
 
-.PHONY: pex aws setup permissions test test-slow lint format bench peers bench-peers bench-detection bench-collocation run docs protobuf lock clean
+.PHONY: pex aws setup permissions test test-slow lint format bench peers bench-peers bench-detection bench-collocation run docs site protobuf lock clean
 .DELETE_ON_ERROR:
 
 pex: permissions $(PEX)
@@ -109,6 +109,10 @@ docs: setup
 		$(BIN)/python -m wca docs $${page%%:*} > $${page#*:}.new && \
 		mv $${page#*:}.new $${page#*:} || exit 1; \
 	done
+
+# The pages of docs as a site, dist/site/index.html; a link that leads nowhere is an error.
+site: setup
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs dist/site
 
 # What is generated from the messages of Kubernetes' CRI. A newer grpcio-tools in the lock may ask for
 # a newer protobuf, which then is the least that pyproject.toml allows.

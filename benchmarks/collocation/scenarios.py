@@ -17,6 +17,9 @@ VICTIM = "victim"
 MIB = 1 << 20
 #: In the value of a setting: the device that has the files, as ``254:0``.
 DEVICE = "DEVICE"
+#: Seconds until all is as it stays: pages that were driven out come back with the victim's reads
+#: only, 6 MB of its 200 in a second; a limit is found in steps, with pauses between them.
+_LONG = 60.0
 #: Past the page cache in every request; never.
 _ALWAYS, _NEVER = ("-d", "1"), ("-d", "1000000000")
 
@@ -156,7 +159,7 @@ SCENARIOS = {
         title="page cache thrash",
         load=_CACHED,
         cached=200 * MIB,
-        phases=(Phase({CULPRIT: ("cache", "-f", LARGE_FILE)}, (CULPRIT,)),),
+        phases=(Phase({CULPRIT: ("cache", "-f", LARGE_FILE)}, (CULPRIT,), react=_LONG),),
         static=(Setting(CULPRIT, "memory", "memory.limit_in_bytes", str(64 * MIB)),),
         work="bytes",
         resource="memory",
@@ -165,7 +168,12 @@ SCENARIOS = {
         title="disk",
         load=_DIRECT,
         phases=(
-            Phase({CULPRIT: ("direct", "-t", "4", "-f", LARGE_FILE)}, (CULPRIT,), window=12.0),
+            Phase(
+                {CULPRIT: ("direct", "-t", "4", "-f", LARGE_FILE)},
+                (CULPRIT,),
+                react=_LONG,
+                window=12.0,
+            ),
         ),
         static=(
             Setting(CULPRIT, "blkio", "blkio.throttle.read_bps_device", f"{DEVICE} {20 * MIB}"),

@@ -382,6 +382,62 @@ class TestTwoProcesses:
         onlooker.undo(kernel, only_expired=True, now=times.now())
         assert kernel.files == {SHARES: "2048", IDLE: "0", QUOTA: "-1"}
 
+    def test_the_weight_is_given_back_while_an_agent_hangs_behind_its_write_of_the_idle_class(
+        self, change, journal, onlooker, kernel, times
+    ):
+        change(SHARES, "3", implied=True)
+        change(IDLE, "1")
+        back = kernel.write_of(IDLE, "0")
+        journal.intend(back, "me", times.now() + LEASE)
+        kernel.write(IDLE, "0")
+        assert kernel.files[SHARES] == "1024"
+        onlooker.undo(kernel, only_expired=False, now=times.now())
+        assert kernel.files == {SHARES: "2048", IDLE: "0", QUOTA: "-1"}
+        journal.settle(back, APPLIED)
+        onlooker.undo(kernel, only_expired=False, now=times.now())
+        assert (kernel.files[SHARES], onlooker.entries()) == ("2048", [])
+
+    def test_a_weight_given_back_too_early_is_given_back_again(
+        self, change, journal, onlooker, kernel, times
+    ):
+        change(SHARES, "500")
+        change(SHARES, "3", implied=True)
+        late = kernel.write_of(IDLE, "1")
+        journal.intend(late, "me", times.now() + LEASE)
+        onlooker.undo(kernel, only_expired=False, now=times.now())
+        assert kernel.files[SHARES] == "2048"
+        kernel.write(IDLE, "1")
+        journal.settle(late, APPLIED)
+        onlooker.undo(kernel, only_expired=False, now=times.now())
+        assert kernel.files == {SHARES: "2048", IDLE: "0", QUOTA: "-1"}
+
+    def test_the_weight_that_leaving_the_idle_class_has_set_is_nobodys_original(
+        self, change, journal, onlooker, kernel, times
+    ):
+        change(SHARES, "3", implied=True)
+        change(IDLE, "1")
+        change(IDLE, "0")
+        stale = kernel.write_of(SHARES, "2")
+        assert stale.old == "1024"
+        onlooker.undo(kernel, only_expired=False, now=times.now())
+        with pytest.raises(JournalError, match="was given back meanwhile"):
+            journal.intend(stale, "me", times.now() + LEASE)
+
+    def test_without_its_hidden_weight_in_force_a_group_is_not_put_into_the_idle_class(
+        self, change, journal, onlooker, kernel, times
+    ):
+        change(SHARES, "500")
+        change(SHARES, "3", implied=True)
+        late = kernel.write_of(IDLE, "1")
+        onlooker.undo(kernel, only_expired=False, now=times.now())  # it was stopped in between
+        for _ in range(2):
+            with pytest.raises(JournalError, match=r"cpu\.shares was given back meanwhile"):
+                journal.intend(late, "me", times.now() + LEASE)
+        change(SHARES, "3", implied=True)
+        change(IDLE, "1")
+        onlooker.undo(kernel, only_expired=False, now=times.now())
+        assert kernel.files == {SHARES: "2048", IDLE: "0", QUOTA: "-1"}
+
     def test_a_second_write_that_comes_late_is_undone_too(
         self, change, journal, onlooker, kernel, times
     ):
@@ -415,6 +471,32 @@ class TestTwoProcesses:
         with journal._file.locked(insist=True):
             onlooker.undo(kernel, only_expired=True, now=times.now())
         assert kernel.files[SHARES] == "2048"
+
+    @pytest.mark.parametrize("to_idle", [False, True])
+    def test_an_agent_that_was_stopped_between_its_checks_and_its_announcement_loses_nothing(
+        self, change, journal, onlooker, kernel, times, monkeypatch, to_idle
+    ):
+        monkeypatch.setattr("wca.allocations.journal_file.PATIENCE", 0.02)
+        change(SHARES, "500")
+        change(SHARES, "3", implied=True)
+        write = kernel.write_of(IDLE, "1") if to_idle else kernel.write_of(SHARES, "2")
+        append = journal._file.append
+
+        def stopped(record, durable):
+            monkeypatch.setattr(journal._file, "append", append)
+            for _ in range(2):
+                told = outcomes(onlooker.undo(kernel, only_expired=False, now=times.now()))
+                assert kernel.files[SHARES] == "2048"
+            assert told == [(SHARES, "waiting")]  # the agent has the lock
+            append(record, durable=durable)
+
+        monkeypatch.setattr(journal._file, "append", stopped)
+        journal.intend(write, "me", times.now() + LEASE)
+        kernel.write(write.path, write.new)
+        journal.settle(write, APPLIED)
+        onlooker.undo(kernel, only_expired=False, now=times.now())
+        assert kernel.files == {SHARES: "2048", IDLE: "0", QUOTA: "-1"}
+        assert onlooker.entries() == []
 
     def test_without_a_journal_there_is_nothing_to_undo(self, path, times, kernel):
         onlooker = make_journal(path, times)

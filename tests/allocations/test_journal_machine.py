@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.allocations.kernel_stand_in import FOLDER, Kernel, Times, perform
 from wca.allocations.api import APPLIED, FAILED, JournalError
 from wca.allocations.journal import Journal, recover
+from wca.allocations.undo import is_ours
 
 LEASE = 20.0
 GROUPS = [f"{FOLDER}/one"]
@@ -74,10 +75,14 @@ class JournalMachine(RuleBasedStateMachine):
     def known(self):
         return {entry.path: entry for entry in self.agent.entries()}
 
+    def is_awaited(self, path):
+        """Whether it was due already, and could not be given back."""
+        return any(entry.path == path and entry.undoing for entry in self.agent.entries())
+
     def give_up_what_others_have(self, path):
         """As the gate does: what is there and not ours is somebody else's."""
-        entry = self.known().get(path)
-        if entry is not None and self.kernel.files[path] not in (*entry.values, entry.original):
+        entry, there = self.known().get(path), self.kernel.files[path]
+        if entry is not None and there != entry.original and not is_ours(entry, there):
             self.agent.forget(path)
 
     def perform(self, write):
@@ -116,6 +121,25 @@ class JournalMachine(RuleBasedStateMachine):
             assert self.perform(write)
 
     @precondition(lambda self: self.agent and not self.half)
+    @rule(group=st.sampled_from(GROUPS), to=st.sampled_from("01"), announced=st.booleans())
+    def stop_before_the_write_of_the_idle_class(self, group, to, announced):
+        shares, idle = f"{group}/cpu.shares", f"{group}/cpu.idle"
+        if (self.kernel.files[idle] == "1") == (to == "1"):
+            return
+        if to == "1":
+            self.give_up_what_others_have(shares)
+            write = self.kernel.write_of(shares, "3", implied=True)
+            self.take(shares)
+            assert self.perform(write)
+        self.half, self.announced = self.kernel.write_of(idle, to), announced
+        self.half_before = {
+            path: self.before.get(path, self.kernel.files[path]) for path in (shares, idle)
+        }
+        self.half_ends = self.times.steady + LEASE
+        if announced and not self.announce(self.half):
+            self.half = None
+
+    @precondition(lambda self: self.agent and not self.half)
     @rule(path=st.sampled_from(FILES), value=OURS)
     def change_in_vain(self, path, value):
         if path.endswith("shares") and self.idle(path):
@@ -140,17 +164,21 @@ class JournalMachine(RuleBasedStateMachine):
             self.agent.intend(self.half, "test", expires)
         if path in self.before:
             self.ends[path] = self.times.steady + LEASE
-        self.half_before = self.before.get(path, self.half.old)
+        self.announced = True
+        self.half_before = {path: self.before.get(path, self.half.old)}
         self.half_ends = self.times.steady + LEASE
 
     @precondition(lambda self: self.agent and self.half)
     @rule()
     def go_on(self):
         write, self.half = self.half, None
+        if not self.announced and not self.announce(write):
+            return
         here = self.kernel.inode(write.cgroup[0]) == write.cgroup[1]
         if not here:  # the gate looks before it writes
             self.agent.settle(write, FAILED)
             return
+        there = dict(self.kernel.files)
         try:
             self.kernel.write(write.path, write.new)
         except OSError:
@@ -158,14 +186,35 @@ class JournalMachine(RuleBasedStateMachine):
             return
         self.agent.settle(write, APPLIED)
         # Ours again, and what was there before it was announced comes back.
-        self.before.setdefault(write.path, self.half_before)
-        self.ends[write.path] = self.half_ends
+        for path, before in self.half_before.items():
+            if path == write.path or self.kernel.files[path] != there[path]:
+                self.before.setdefault(path, before)
+                if path == write.path:
+                    self.ends[path] = self.half_ends
+                self.ends.setdefault(path, self.half_ends)
+                if self.is_awaited(path):
+                    self.ends[path] = self.times.steady
+
+    def announce(self, write):
+        """Late; whether the journal takes it."""
+        try:
+            self.agent.intend(write, "test", self.times.now() + LEASE)
+        except JournalError:
+            return False
+        self.half_ends = self.times.steady + LEASE
+        return True
 
     @precondition(lambda self: self.agent and not self.half)
     @rule()
     def renew(self):
         self.agent.renew(self.times.now() + LEASE)
-        self.ends = dict.fromkeys(self.before, self.times.steady + LEASE)
+        self.has_renewed()
+
+    def has_renewed(self):
+        """All but what is due already."""
+        for path in self.before:
+            if not self.is_awaited(path):
+                self.ends[path] = self.times.steady + LEASE
 
     # -- and its deaths
 
@@ -234,7 +283,7 @@ class JournalMachine(RuleBasedStateMachine):
     def write_anew(self):
         with mock.patch("wca.allocations.journal_file._LARGE", -1_000_000):
             self.agent.renew(self.times.now() + LEASE)
-        self.ends = dict.fromkeys(self.before, self.times.steady + LEASE)
+        self.has_renewed()
 
     # -- everybody else
 
@@ -271,6 +320,9 @@ class JournalMachine(RuleBasedStateMachine):
             for path, value in self.before.items()
             if not only_expired or self.ends[path] <= self.times.steady
         }
+        for path in [path for path in due if path.endswith("shares") and self.idle(path)]:
+            if os.path.dirname(path) + "/cpu.idle" not in due:  # which goes first
+                del due[path]
         kept = {path: self.kernel.files[path] for path in self.before if path not in due}
         theirs = {p: v for p, v in self.kernel.files.items() if p not in self.before}
         self.guardian.undo(self.kernel, only_expired=only_expired, now=self.times.now())

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import tempfile
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -153,3 +154,12 @@ class RdtMachine(RuleBasedStateMachine):
 
 TestRdtMachine = RdtMachine.TestCase
 TestRdtMachine.settings = settings(max_examples=40, stateful_step_count=15)
+
+
+@pytest.mark.parametrize("left", range(1, 7))
+def test_a_move_to_somebody_elses_group_that_was_cut_leaves_no_thread_there(left):
+    machine = RdtMachine()
+    machine.threads_are_started(name="two", own=False)
+    asked = {"two": RDTAllocation("gold", "0=f", None)}
+    machine.it_is_killed(asked=asked, left=left, after=True, guardian=left % 2 == 0)
+    machine.teardown()

@@ -78,10 +78,10 @@ class Node(Simulator):
         for task_id in set(self.totals) - set(self.tasks):
             del self.totals[task_id]
         busy = self.used + self._noisy(outside, 0.1)
-        self.machine["user"] += busy
-        self.machine["idle"] += max(0.0, CPUS - busy)
+        self.machine["user"] += busy * self.interval
+        self.machine["idle"] += max(0.0, CPUS - busy) * self.interval
         platform = a_platform(
-            float(self.second), {"platform_cpu_seconds": {"all": dict(self.machine)}}
+            self.second * self.interval, {"platform_cpu_seconds": {"all": dict(self.machine)}}
         )
         answer, anomalies, metrics = self.allocator.allocate(platform, seen)
         self.asked.append({task_id: dict(one) for task_id, one in answer.items()})

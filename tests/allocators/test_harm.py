@@ -32,7 +32,15 @@ def test_what_goes_up_and_down_around_the_limit_is_not_bad_again_while_an_action
     assert a_harm().is_bad(around, 0.0)
     kept = a_harm().kept(an_effect(0.088, 0.036))
     assert not kept.is_bad(around, 0.0)
-    assert kept.is_bad(Reads(0.07, 0.08, 0.06), 0.0)
+    assert kept.is_bad(Reads(*[0.07, 0.08, 0.06] * 4), 0.0)
+
+
+def test_it_is_not_bad_again_for_a_bad_moment_while_an_action_is_held():
+    kept = a_harm().kept(an_effect(0.088, 0.036))
+    moment = Reads(*[0.03] * 7, 0.07, 0.08, 0.09)
+    assert not kept.is_bad(moment, 0.0)
+    assert not kept.is_bad(Reads(0.07, 0.08, 0.09), 0.0)  # and only three were read since
+    assert kept.is_bad(moment, 0.0, soon=True)  # when it is being given back
 
 
 @given(st.floats(0.1, 1), st.floats(0, 1))

@@ -49,6 +49,9 @@ class Sim:
 class Simulator:
     """Runs a detector over seconds of a machine."""
 
+    #: Seconds between two looks; what is called a second then is one of those.
+    interval = 1.0
+
     def __init__(self, detector, seed=1, drop=(), reverse=False):
         self.detector = detector
         self.random = random.Random(seed)
@@ -130,7 +133,7 @@ class Simulator:
         if sim.bandwidth is not None:
             grown["task_mem_bandwidth_bytes"] = self._noisy(sim.bandwidth, sim.noise)
         for name, growth in grown.items():
-            totals[name] = totals.get(name, 0.0) + growth
+            totals[name] = totals.get(name, 0.0) + growth * self.interval
         numbers = dict(totals, task_mem_usage_bytes=sim.memory)
         if sim.shares is not None:
             numbers["task_cpu_shares"] = sim.shares

@@ -35,6 +35,7 @@ def test_a_python_block_runs(page, line, code, tmp_path):
 @pytest.mark.parametrize(("page", "line", "text"), blocks("yaml"))
 def test_a_yaml_block_builds(page, line, text, tmp_path, monkeypatch):
     monkeypatch.setenv("HOST_IP", "127.0.0.1")
+    monkeypatch.setenv("SPOOL", str(tmp_path / "spool"))
     (tmp_path / "node.yaml").write_text("!StaticNode {tasks: []}\n")
     config = tmp_path / "config.yaml"
     config.write_text(text)

@@ -52,6 +52,16 @@ class Checkout:
             **({} if as_root else self.identity()),
         )
 
+    def write(self, name, text):
+        """Save a file as the ordinary user would."""
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, 0o644)
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(self.user)
+            os.chown(path, account.pw_uid, account.pw_gid)
+
     def identity(self):
         """Options of subprocess that make it run as the ordinary user."""
         if os.geteuid() != 0:

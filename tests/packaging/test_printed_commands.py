@@ -7,12 +7,12 @@ import pytest
 from tests.allocations.test_safety_commands import safety_commands
 from tests.audit.test_why import why_commands
 from tests.docs.pages import blocks
+from tests.packaging.test_getting_started import getting_started_commands
 from tests.packaging.test_recording_commands import recording_commands
 from tests.training.recorded import training_commands
 
 #: Commands that other tests run, or that are this run itself.
 ELSEWHERE = {
-    "make": "the fixture `pex` and test_makefile.py",
     "make aws": "test_aws_pex.py",
     "make run": "test_demo.py",
     "make test": "this run",
@@ -72,6 +72,8 @@ ELSEWHERE = {
     **dict.fromkeys(why_commands(), "tests/audit/test_why.py"),
     **dict.fromkeys(safety_commands(), "tests/allocations/test_safety_commands.py"),
     **dict.fromkeys(recording_commands(), "test_recording_commands.py, in their order"),
+    **dict.fromkeys(getting_started_commands(), "test_getting_started.py, in their order"),
+    "make": "the fixture `pex` and test_makefile.py",
     "pex -D examples python-dateutil==2.8.0 -o hello_world.pex": "test_seed_commands.py",
 }
 COMMANDS = sorted({line for _, _, text in blocks("sh") for line in text.splitlines() if line})

@@ -1,5 +1,6 @@
 """A storage with a spool whose process is killed again and again."""
 
+import logging
 import os
 import random
 import subprocess
@@ -13,6 +14,7 @@ from tests.storage.delivery_parts import balanced
 from tests.storage.spool_sender import FileTarget, storage
 from wca.metrics import Metric
 from wca.storage import OTLPStorage, RemoteWriteStorage
+from wca.storage.delivery import Unavailable
 from wca.storage.spool.database import Database
 
 ROUNDS = 6
@@ -54,6 +56,27 @@ def test_whatever_store_has_returned_for_is_delivered_after_any_number_of_kills(
     # Of the others, store() was about to return; what was delivered twice had no answer.
     assert len(set(delivered) - set(stored)) <= ROUNDS * 3
     assert not [name for name in os.listdir(tmp_path / "spool") if "corrupt" in name]
+
+
+class AwayTarget(FileTarget):
+    def send(self, parcels, timeout):
+        raise Unavailable("nobody is there")
+
+
+def test_what_waits_for_the_next_run_is_told_at_the_end_and_at_the_start(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    spool, accepted = str(tmp_path / "spool" / "file"), str(tmp_path / "accepted")
+    for target in (AwayTarget(accepted), FileTarget(accepted)):
+        one = storage(spool, target)
+        one.start()
+        if isinstance(target, AwayTarget):
+            one.store([Metric("a", 1.0, {}), Metric("b", 2.0, {})])
+        one.close(5.0)
+    told = [text for text in caplog.messages if "spool" in text]
+    assert told == [
+        "TestStorage: 2 samples wait in its spool for the next run",
+        "TestStorage: 2 samples of an earlier run wait in its spool",
+    ]
 
 
 @pytest.mark.parametrize("kind", [RemoteWriteStorage, OTLPStorage])

@@ -12,11 +12,21 @@ from typing import Any
 from wca.allocations.api import Entry, JournalError, Undone, Write
 from wca.allocations.devices import LINES
 from wca.allocations.hold import Hold
+from wca.allocations.idle import AFTER_IDLE
 from wca.allocations.journal_file import JournalFile, boot_id
 from wca.allocations.ledger import Key, key_of_write, record_of_entry
 from wca.allocations.resctrl.paths import UNDOABLE as RESCTRL
-from wca.allocations.undo import LEFT, UndoFiles, in_turns, newest_first, restore, still_ours
-from wca.allocations.values import may_take_time, same_value
+from wca.allocations.undo import (
+    LEFT,
+    UndoFiles,
+    in_turns,
+    is_ours,
+    newest_first,
+    restore,
+    restore_weight_for_now,
+    still_ours,
+)
+from wca.allocations.values import may_take_time
 
 __all__ = ["DEFAULT_JOURNAL", "Journal", "recover", "undoable"]
 
@@ -123,6 +133,7 @@ class Journal:
         self._check(write)
         key = key_of_write(write)
         with self._locked():
+            self._refuse_held()  # who holds may have come while another process had the lock
             self._refuse_stale(key, write)
             self._owed.pop(key, None)
             entry = Entry(
@@ -226,8 +237,10 @@ class Journal:
 
         with self._alone() as alone:
             try:
-                with self._locked(insist=False):
-                    return self._undo_all(self._in_force(), is_due, files, busy, alone=alone)
+                with self._locked(insist=False) as sure:
+                    return self._undo_all(
+                        self._in_force(), is_due, files, busy, alone=alone, sure=sure
+                    )
             except FileNotFoundError:
                 return []
             except JournalError:
@@ -277,12 +290,19 @@ class Journal:
         busy: Collection[str],
         *,
         alone: bool,
+        sure: bool = True,
     ) -> list[Undone]:
-        """Undo what is due of the entries; what has an end then is taken out of them."""
+        """Undo what is due of the entries; what has an end then is taken out of them.
+
+        Who is not sure has not got the lock: an agent that was stopped with it may be about to
+        announce a write, with a value of ours as what was there before. No entry ends then.
+        """
 
         def undo_one(key: Key) -> Undone:
             nobody_writes = alone and entries[key].path not in busy
             undone = self._undo_one(key, entries, files, alone=nobody_writes)
+            if not sure:
+                return self._noted_for_now(key, undone, entries)
             return self._noted(key, undone, entries, keep=not nobody_writes)
 
         due = [key for key in newest_first(entries) if is_due(entries[key])]
@@ -295,8 +315,7 @@ class Journal:
     ) -> Undone:
         entry = entries[key]
         if entry.implied and (f"{entry.cgroup[0]}/cpu.idle", "") in entries:
-            # The write that implies it is in force or still to come; the weight is lost with it.
-            return Undone(entry, "waiting", "cpu.idle goes first")
+            return restore_weight_for_now(entry, files)
         return restore(entry, files, alone=alone)
 
     def _noted(self, key: Key, undone: Undone, entries: dict[Key, Entry], *, keep: bool) -> Undone:
@@ -314,6 +333,12 @@ class Journal:
         except JournalError as error:
             return replace(undone, detail="; ".join(filter(None, (undone.detail, str(error)))))
         return undone
+
+    def _noted_for_now(self, key: Key, undone: Undone, entries: dict[Key, Entry]) -> Undone:
+        if undone.outcome in LEFT or not entries[key].undoing:
+            left = replace(undone, outcome="waiting")
+            return replace(self._noted(key, left, entries, keep=True), outcome=undone.outcome)
+        return replace(undone, outcome="waiting", detail="the agent keeps the journal locked")
 
     def _append_undone(self, key: Key, outcome: str, *, keep: bool) -> None:
         record = {"kind": "undone", "key": key, "outcome": outcome, "keep": keep}
@@ -351,17 +376,17 @@ class Journal:
             self._file.disown()
 
     @contextlib.contextmanager
-    def _locked(self, *, insist: bool = True) -> Iterator[None]:
+    def _locked(self, *, insist: bool = True) -> Iterator[bool]:
         with self._threads:
             if self._open:
                 self._file.begin(self._known)  # somebody may have removed it
             try:
-                with self._file.locked(insist=insist):
+                with self._file.locked(insist=insist) as sure:
                     entries = self._file.ledger.entries
                     self._lost |= {k: e for k, e in self._known.items() if k not in entries}
                     self._pay()
                     try:
-                        yield
+                        yield sure
                     finally:
                         self._known = self._in_force() if self._open else {}
             except FileNotFoundError:
@@ -375,17 +400,23 @@ class Journal:
     def _refuse_stale(self, key: Key, write: Write) -> None:
         """What was read before another process gave the original value back is not it."""
         lost = self._lost.pop(key, None)
-        if lost is not None and any(
-            same_value(write.old, value, write.path) for value in lost.values
-        ):
+        if lost is not None and is_ours(lost, write.old):
             raise JournalError(f"{write.path} was given back meanwhile, read it again")
+        folder, _, name = write.path.rpartition("/")
+        for weight in AFTER_IDLE if name == "cpu.idle" else ():
+            hidden = self._lost.get((f"{folder}/{weight}", ""))
+            if hidden is not None and hidden.implied:  # nothing would hold the weight any more
+                raise JournalError(f"{hidden.path} was given back meanwhile, announce it again")
+
+    def _refuse_held(self) -> None:
+        held = self._hold.reason() if self._hold is not None else None
+        if held is not None:
+            raise JournalError(f"nothing is written: {held}")
 
     def _check(self, write: Write) -> None:
         if not self._open:
             raise JournalError(f"{self.path}: is not open")
-        held = self._hold.reason() if self._hold is not None else None
-        if held is not None:
-            raise JournalError(f"nothing is written: {held}")
+        self._refuse_held()
         if not undoable(write.path):
             raise JournalError(f"{write.path} is no file of which undo is possible")
         if os.path.dirname(write.path) != write.cgroup[0].rstrip("/"):

@@ -117,12 +117,15 @@ class JournalFile:
     # -- reading and writing
 
     @contextlib.contextmanager
-    def locked(self, *, insist: bool) -> Iterator[None]:
+    def locked(self, *, insist: bool) -> Iterator[bool]:
         """Keep other processes from appending, and know all that they have appended.
 
         Args:
             insist: whether to give up when another process keeps the lock; false: go on without it,
                 as the guardian has to when the agent was stopped with the lock in its hand.
+
+        Yields:
+            Whether the lock was had.
 
         Raises:
             FileNotFoundError: there is no journal.
@@ -131,7 +134,7 @@ class JournalFile:
         descriptor = self._lock(insist=insist)
         try:
             self._catch_up(descriptor)
-            yield
+            yield not self._waited
         finally:
             if self._descriptor is not None:  # of the file that is there now
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)

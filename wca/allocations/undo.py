@@ -9,7 +9,16 @@ from wca.allocations.idle import AFTER_IDLE
 from wca.allocations.resctrl.paths import folder_of
 from wca.allocations.values import current_value, same_value
 
-__all__ = ["LEFT", "UndoFiles", "in_turns", "is_ours", "newest_first", "restore", "still_ours"]
+__all__ = [
+    "LEFT",
+    "UndoFiles",
+    "in_turns",
+    "is_ours",
+    "newest_first",
+    "restore",
+    "restore_weight_for_now",
+    "still_ours",
+]
 
 _GONE = (errno.ENOENT, errno.ENODEV)
 #: Outcomes after which an entry stays in force, and is tried again.
@@ -83,6 +92,24 @@ def restore(entry: Entry, files: UndoFiles, *, alone: bool) -> Undone:
     return Undone(entry, outcome, detail)
 
 
+def restore_weight_for_now(entry: Entry, files: UndoFiles) -> Undone:
+    """Undo the weight of a group whose ``cpu.idle`` has an entry in force, which goes first.
+
+    It stays in force: a hanging agent may still make the write of ``cpu.idle`` that it has
+    announced, and the weight is lost with it. Until then the group is not left without its weight.
+
+    Args:
+        entry: of the weight, implied by the one of ``cpu.idle``.
+        files: where to write.
+    """
+    try:
+        if files.read(f"{entry.cgroup[0]}/cpu.idle") == "0":
+            _restore(entry, files)
+    except OSError:  # said when it is its turn
+        pass
+    return Undone(entry, "waiting", "cpu.idle goes first")
+
+
 def still_ours(entry: Entry, files: UndoFiles) -> str | None:
     """The value in the file, where it is ours and the group is the same; None where not."""
     try:
@@ -104,6 +131,9 @@ def _restore(entry: Entry, files: UndoFiles) -> tuple[str, str]:
         return "gone", ""
     current = current_value(files.read(entry.path), entry.original, entry.path)
     if same_value(current, entry.original, entry.path):
+        if folder_of(entry.path) is not None:
+            # A way there or back that was cut has taken some of the threads along.
+            files.write(entry.path, entry.original)
         return "already", ""
     if not is_ours(entry, current):
         return "foreign", current

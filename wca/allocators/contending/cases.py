@@ -15,8 +15,8 @@ __all__ = ["Case"]
 
 #: Intervals in which a value has to come into force, and in which its effect has to be read.
 _PATIENCE, _LONGEST = 2, 12
-#: The same of a second value: the envelope may want a pause between two.
-_LONGER = 15
+#: Seconds that a second value has for it: the envelope may want a pause between two.
+_LONGER = 15.0
 #: Seconds that a case rests when nothing has helped, at first and at most.
 _REST, _LONGEST_REST = 60.0, 3600.0
 #: Seconds after giving everything back in which a relapse is one.
@@ -271,7 +271,11 @@ class Case:
                 self._undo(scene, "the trouble is over" if anomaly is None else "another did it")
             return
         for action in [one for one in self._trial if one.phase is Phase.ACTING]:
-            if action.intervals <= (_PATIENCE if action.good is None else _LONGER):
+            if action.good is None:
+                is_late = action.intervals > _PATIENCE
+            else:
+                is_late = scene.now - action.asked > _LONGER
+            if not is_late:
                 continue
             self._trial.remove(action)
             if action.good is None:
@@ -317,7 +321,8 @@ class Case:
     def _keep(self, action: Action, scene: Scene) -> None:
         """Hold it while it is needed, and then give it back in steps."""
         action.intervals += 1
-        bad = self._harm is not None and self._harm.is_bad(scene.readings, action.asked)
+        soon = action.phase is not Phase.HOLDING
+        bad = self._harm is not None and self._harm.is_bad(scene.readings, action.asked, soon=soon)
         if action.phase is Phase.HOLDING:
             action.quiet = scene.now if bad else action.quiet
             quiet = scene.now - action.quiet

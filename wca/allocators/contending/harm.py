@@ -15,6 +15,8 @@ __all__ = ["Harm", "Outcome", "harm_of"]
 _BEFORE, _NOW = 5, 3
 #: Costs spread more, as the detector has it.
 _SMOOTH = 5
+#: Readings that tell whether it is bad again although something that has helped is held.
+_HELD = 10
 #: Seconds before the trouble that tell what is usual.
 _USUAL = 60.0
 #: Share of the harm that is most of it, and that is a help.
@@ -45,6 +47,7 @@ class Harm:
         usual: readings before that.
         limit: up to where all is well; an objective is missed above 1.
         since: monotonic time at which what was usual ended.
+        held: whether something that has helped is held.
     """
 
     victim: str
@@ -53,18 +56,27 @@ class Harm:
     usual: Sequence[float]
     limit: float
     since: float
+    held: bool = False
 
     @property
     def signal(self) -> str:
         """The name of what tells."""
         return MEASURES[self.measure].name
 
-    def is_bad(self, readings: Readings, since: float) -> bool:
-        """Whether it is bad now, by what was read after a time."""
-        count = _SMOOTH if self.measure in (COST, CPI) else _NOW
+    def is_bad(self, readings: Readings, since: float, *, soon: bool = False) -> bool:
+        """Whether it is bad now, by what was read after a time.
+
+        Args:
+            readings: of all tasks.
+            since: monotonic time from which on readings count.
+            soon: whether few readings are enough although something is held, as when it is being
+                given back.
+        """
+        patient = self.held and not soon
+        count = _HELD if patient else _SMOOTH if self.measure in (COST, CPI) else _NOW
         lately = readings.values(self.victim, self.measure, since)[-count:]
         middle = mean(lately)
-        if middle is None or middle <= self.limit:
+        if middle is None or middle <= self.limit or (patient and len(lately) < count):
             return False
         return sum(one > self.limit for one in lately) * 2 > len(lately)
 
@@ -94,12 +106,13 @@ class Harm:
     def kept(self, effect: Effect) -> "Harm":
         """The same while an action is held: bad again when half of what it has reached is lost.
 
-        Not sooner: of readings that go up and down around a limit some are always above it. An
-        objective that is met and then missed is missed.
+        Not sooner, and not for a moment only: of readings that go up and down around a limit some
+        are always above it. An objective that is met and then missed is missed.
         """
         if self.measure == SLI and effect.after <= self.limit:
-            return self
-        return replace(self, limit=max(self.limit, (effect.before + effect.after) / 2))
+            return replace(self, held=True)
+        limit = max(self.limit, (effect.before + effect.after) / 2)
+        return replace(self, limit=limit, held=True)
 
     def judge(self, effect: Effect) -> Outcome:
         """Whether the victim has recovered."""

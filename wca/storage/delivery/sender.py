@@ -86,7 +86,10 @@ class Sender:
     def open(self) -> None:
         """Open the backlog, which may hold parcels of an earlier run. Raises StartError."""
         with self._backlog_locked():
-            self._ledger.recover(self._backlog.open())
+            samples = self._backlog.open()
+            self._ledger.recover(samples)
+        if samples:
+            log.info("%s: %d samples of an earlier run wait in its spool", self._name, samples)
 
     def put(self, parcels: Sequence[Parcel]) -> None:
         """Keep parcels, whose samples were entered in the ledger."""
@@ -151,7 +154,10 @@ class Sender:
         with self._backlog_locked():
             if not self._ended:
                 self._ended = True
-                self._write_off(self._backlog.close())
+                waiting, dropped = self._backlog.size.samples, self._backlog.close()
+                self._write_off(dropped)
+                if left := waiting - sum(one.samples for one in dropped):
+                    log.info("%s: %d samples wait in its spool for the next run", self._name, left)
 
     def abandon(self) -> None:
         """Do nothing more, where ``end`` does not return: the disk does not answer."""
