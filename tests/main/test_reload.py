@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -97,6 +99,13 @@ class Running:
             for number, target in self.descriptors().items()
             if target.startswith("/sys/fs/cgroup") or "perf_event" in target
         }
+
+    def sockets(self):
+        """Those that listen, by inode."""
+        found = {target for target in self.descriptors().values() if target.startswith("socket:")}
+        with open(f"/proc/{self.process.pid}/net/tcp") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        return {row[9] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in found}
 
     @property
     def threads(self):
@@ -262,6 +271,35 @@ def test_what_waits_in_a_spool_stays_there_and_whoever_comes_next_takes_it_up(st
 def waiting(agent):
     found = agent.values("wca_waiting_samples")
     return max((value for series, value in found.items() if "HTTPStorage" in series), default=0)
+
+
+def test_the_server_goes_on_listening_and_shows_the_page_of_the_storage_of_now(start, tmp_path):
+    address = f"127.0.0.1:{free_port()}"
+    text = PLAIN.format(folder=tmp_path).partition("  metrics_storage")[0]
+    text += f"  http: !HttpServer {{address: '{address}'}}\n  metrics_storage: !PrometheusStorage\n"
+    agent = start(text)
+    agent.says("pages are shown")
+    sockets = agent.sockets()
+
+    def page(name="metrics"):
+        with urllib.request.urlopen(f"http://{address}/{name}", timeout=SECONDS) as answer:
+            return answer.read().decode()
+
+    def shown(name):
+        try:
+            return "wca_last_iteration_timestamp_seconds{" in page(name)
+        except urllib.error.HTTPError:  # nothing has been measured for it yet
+            return False
+
+    wait_until(lambda: shown("metrics"), "metrics")
+    agent.reload(f"{text}    path: /others\n")
+    wait_until(lambda: shown("others"), "others")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        page()
+    assert "wca_config_last_reload_success_timestamp_seconds" in page("others")
+    assert page("healthz") == "ok\n"
+    assert agent.sockets() == sockets
+    assert agent.log.count("pages are shown") == 1
 
 
 def test_fifty_reloads_leave_no_descriptor_no_thread_and_no_memory_behind(start, tmp_path):

@@ -221,7 +221,7 @@ class _Same:
     usable: Callable[[Any], bool] = lambda _component: True
 
     def parts(
-        self, root: nodes.Node, structure: Mapping[int, bytes], registry: Registry
+        self, root: nodes.Node, structure: Mapping[int, int], registry: Registry
     ) -> dict[int, Built]:
         """The earlier components by the identity of the nodes that they stand for."""
 

@@ -1,6 +1,5 @@
 """Which parts of a configuration are the same as in the one before."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,23 +28,24 @@ class Document:
 
     root: Node | None
     components: Mapping[int, Built]
-    structure: Mapping[int, bytes]
+    structure: Mapping[int, int]
 
 
-def structure_of(root: Node | None, environ: Mapping[str, str]) -> dict[int, bytes]:
+def structure_of(root: Node | None, environ: Mapping[str, str]) -> dict[int, int]:
     """A hash of what each node says, with all that is below it, by the identity of the node.
 
     Two nodes with one hash say the same, wherever they stand: anchors and included files count by
     what is in them, ``!Env`` by its value. The order of the fields of a component counts as little
-    as comments do; that of a plain mapping may mean something.
+    as comments do; that of a plain mapping may mean something. Hashes are those of this process,
+    as of Python's ``hash``: no library is loaded for them.
 
     Args:
         root: of the document.
         environ: what ``!Env`` reads.
     """
-    found: dict[int, bytes] = {}
+    found: dict[int, int] = {}
 
-    def add(node: Node) -> bytes:
+    def add(node: Node) -> int:
         if id(node) not in found:
             below = [(repr(key), add(child)) for key, child in children(node)]
             if node.tag:
@@ -53,8 +53,7 @@ def structure_of(root: Node | None, environ: Mapping[str, str]) -> dict[int, byt
             said = _said(node, environ)
             # A component without fields may be written as !Name, or as !Name {}.
             kind = type(node).__name__ if below or said or not node.tag else ""
-            words = repr((kind, node.tag, said, below))
-            found[id(node)] = hashlib.blake2b(words.encode(), digest_size=16).digest()
+            found[id(node)] = hash((kind, node.tag, said, tuple(below)))
         return found[id(node)]
 
     if root is not None:
@@ -79,7 +78,7 @@ def _said(node: Node, environ: Mapping[str, str]) -> tuple[str, ...]:
 def same_parts(
     before: Document,
     root: Node,
-    structure: Mapping[int, bytes],
+    structure: Mapping[int, int],
     hands_over: Callable[[str], bool | None],
     usable: Callable[[Any], bool] = lambda _instance: True,
 ) -> dict[int, Built]:
@@ -123,7 +122,7 @@ class _Same:
         self._components = before.components
         self._hands_over = hands_over
         self._usable = usable
-        self._candidates: dict[bytes, list[Built]] = {}
+        self._candidates: dict[int, list[Built]] = {}
         for built in before.components.values():
             self._candidates.setdefault(before.structure[id(built.node)], []).append(built)
         self._old_parents = _parents(before.root, lambda node: id(node) in before.components)
@@ -131,7 +130,7 @@ class _Same:
             root, lambda node: bool(node.tag) and hands_over(node.tag) is not None
         )
 
-    def find(self, root: Node, structure: Mapping[int, bytes]) -> None:
+    def find(self, root: Node, structure: Mapping[int, int]) -> None:
         """Pair what says the same, the largest first, and first what is tied to nothing else."""
         by_height: dict[int, list[tuple[Node, tuple[Any, ...]]]] = {}
         for node, path in _places(root):
