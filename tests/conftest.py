@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.cgroup_fixtures", "tests.certificate_fixtures", "tests.http_receiver"]
+pytest_plugins = [
+    "tests.browser",
+    "tests.certificate_fixtures",
+    "tests.cgroup_fixtures",
+    "tests.http_receiver",
+]
 
 #: Folders whose tests measure CPU time or the whole machine, boot kernels, or build the pex: one at
 #: a time, with nothing beside them.

@@ -34,6 +34,7 @@ class Telemetry:
         self._count: dict[str, int] = {}
         self._healthy: dict[str, int] = {}
         self._failures: dict[str, int] = {}
+        self._reasons: dict[str, str] = {}
         self._failed_now: set[str] = set()
         self._recovering: set[str] = set()
         self._counters: dict[str, int] = {}
@@ -72,8 +73,10 @@ class Telemetry:
         """These are gone: nothing is told of them any more."""
         with self._lock:
             for name in components:
-                for known in (self._last, self._total, self._count, self._healthy, self._failures):
+                for known in (self._last, self._total, self._count):
                     known.pop(name, None)
+                for told in (self._healthy, self._failures, self._reasons):
+                    told.pop(name, None)
                 self._failed_now.discard(name)
                 self._recovering.discard(name)
 
@@ -106,14 +109,16 @@ class Telemetry:
 
     def failure(self, component: str, error: BaseException | str) -> None:
         """The component failed: count it, and log it when that is new."""
+        reason = _sentence(error)
         with self._lock:
             new = self._healthy.get(component) != 0
             self._healthy[component] = 0
             self._failed_now.add(component)
             self._recovering.discard(component)
             self._failures[component] = self._failures.get(component, 0) + 1
+            self._reasons[component] = reason
         if new:
-            log.error("%s fails: %s", component, _sentence(error))
+            log.error("%s fails: %s", component, reason)
         if isinstance(error, BaseException):
             log.debug("%s failed", component, exc_info=error)
 
@@ -125,6 +130,10 @@ class Telemetry:
     def failures(self, component: str) -> int:
         """Failed attempts since start."""
         return self._failures.get(component, 0)
+
+    def reason(self, component: str) -> str | None:
+        """Why the last attempt that failed has; None: none has. It is kept when it works again."""
+        return self._reasons.get(component)
 
     def measurements(self) -> dict[str, Any]:
         """Durations, health and counters as measurements of the catalogue's names."""

@@ -17,9 +17,12 @@ from wca.detectors.interfering.histogram import Histogram
 from wca.detectors.interfering.judged import JUDGED, Group, Judged, Strictness
 from wca.detectors.interfering.norms import load_bin
 from wca.detectors.interfering.pace import Pace
+from wca.detectors.interfering.patients import Patient
 from wca.detectors.interfering.sampling import Sampler
 from wca.detectors.interfering.table import TABLE, Level
+from wca.detectors.interfering.tracks import Timeline
 from wca.detectors.interfering.verdicts import Verdict
+from wca.detectors.interfering.watches import Confirmation
 
 DAY = 86_400.0
 STRICT = Strictness(3.0, 0.2)
@@ -261,3 +264,11 @@ def test_what_a_task_has_for_an_hour_is_what_it_has():
     assert not granted.untouched({"cpu_quota": 0.4}, 5000.0)
     assert granted.untouched({"cpu_quota": 0.4}, 5600.0)
     assert not granted.untouched({"cpu_quota": 1.0}, 5601.0)
+
+
+def test_what_is_over_already_calls_for_no_closer_look():
+    patient = Patient("web", Timeline(8), Confirmation(outliers=3, of=10, cpu=0.05), quiet=10)
+    (waits, *_) = patient.watch.places(Group.WAIT)
+    for readings, asks in ((0b0111, True), (0b1110, False), (0b0011, False)):
+        patient.watch.outliers[waits] = readings
+        assert (patient.question({}) is not None) == asks

@@ -65,7 +65,7 @@ def test_it_judges_from_the_first_reading_on_and_names_victim_trouble_and_culpri
     found = simulator.run(20, {"web": Sim(psi=0.3, delay=0.5), "batch": NEIGHBOUR})
     assert said(found) == [("web", "cpu neighbour", ("batch",))]
     (anomaly,) = found[-1]
-    assert anomaly.evidence.thresholds[JUDGED[0].name] == 0.01
+    assert anomaly.evidence.thresholds[JUDGED[0].name] == JUDGED[0].floor
     assert said(simulator.run(40, {"web": Sim(), "batch": Sim(cpu=0.1, work=None)})[20:]) == []
 
 
@@ -92,9 +92,10 @@ def test_a_load_beside_a_known_one_has_its_limits_twice_as_far():
     here, beside, above = (norms.usual("web", place) for place in (10, 9, 11))
     psi = Group.WAIT
     assert JUDGED[0].group is psi
-    assert (here[0].median, here[0].limit) == (0.005, 0.03)
-    assert beside[0].limit == pytest.approx(0.005 + 2 * 0.025)
-    assert above[0].limit == pytest.approx(0.0075 + 2 * 0.025)  # waits grow with the load
+    median, far = here[0].median, here[0].limit - here[0].median
+    assert (median, here[0].limit) == (JUDGED[0].floor / 2, 0.03)
+    assert beside[0].limit == pytest.approx(median + 2 * far)
+    assert above[0].limit == pytest.approx(1.5 * median + 2 * far)  # waits grow with the load
     assert all(one is None for place in (8, 12) for one in norms.usual("web", place))
     assert norms.knows("web")
     assert not norms.knows("other")

@@ -17,6 +17,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.components",),
     (
         "wca.runners",
+        "wca.status",
         "wca.training",
         "wca.wrapping",
         "wca.cloudwatch",
@@ -25,7 +26,7 @@ LAYERS: list[tuple[str, ...]] = [
         "wca.workers",
     ),
     ("wca.recording",),
-    ("wca.containers", "wca.allocations", "wca.audit", "wca.storage.outlet", "wca.http"),
+    ("wca.containers", "wca.allocations", "wca.audit", "wca.storage.outlet", "wca.http", "wca.web"),
     ("wca.allocators",),
     ("wca.nodes", "wca.storage", "wca.collectors", "wca.detectors", "wca.platforms"),
     ("wca.http_client",),

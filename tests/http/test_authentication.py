@@ -202,7 +202,7 @@ def test_pages_are_shown_over_tls(certificates):
 def test_a_client_without_tls_gets_nothing(certificates):
     options = {"tls_cert": certificates.server_cert, "tls_key": certificates.server_key}
     with served(**options) as server, dial(server) as connection:
-        connection.sendall(b"GET /page HTTP/1.1\r\nHost: h\r\n\r\n")
+        connection.sendall(b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with contextlib.suppress(ConnectionResetError):
             assert b"hello" not in connection.recv(1000)
 
@@ -241,7 +241,7 @@ def test_closing_ends_a_connection_in_tls(certificates):
     with served(tls_cert=certificates.server_cert, tls_key=certificates.server_key) as server:
         context = client_context(certificates)
         with dial(server) as raw, context.wrap_socket(raw, server_hostname="localhost") as idle:
-            idle.sendall(b"GET /page HTTP/1.1\r\nHost: h\r\n\r\n")
+            idle.sendall(b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert idle.recv(1000)
             start = time.monotonic()
             server.close(5.0)

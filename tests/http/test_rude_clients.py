@@ -15,8 +15,8 @@ from wca.errors import StartError
 from wca.http import HttpServer
 from wca.http.listener import Listener
 
-REQUEST = b"GET /page HTTP/1.1\r\nHost: h\r\n\r\n"
-WITH_BODY = b"GET /page HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"
+REQUEST = b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n"
+WITH_BODY = b"GET /page HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_quotation_marks_without_end_are_read_once(text):
         (b"GET /page\0 HTTP/1.0\r\n\r\n", 404),
         (b"GET /page?" + b"a&" * 7000 + b" HTTP/1.0\r\n\r\n", 200),
         (b"GET /page HTTP/1.0\r\n" + b"a:\r\n" * 3900 + b"\r\n", 200),
-        (b"CONNECT elsewhere:1 HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+        (b"CONNECT elsewhere:1 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"GET /page\r\n\r\n", 400),
     ],
 )
@@ -64,7 +64,9 @@ def test_odd_requests_get_one_answer(data, status):
 )
 def test_what_may_be_a_body_is_never_a_second_request(headers):
     with served() as server, dial(server) as connection:
-        connection.sendall(b"GET /page HTTP/1.1\r\nHost: h\r\n" + headers + b"\r\n\r\n" + REQUEST)
+        connection.sendall(
+            b"GET /page HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n\r\n" + REQUEST
+        )
         assert read_all(connection).count(b"hello") == 1
 
 

@@ -30,8 +30,8 @@ from wca.http import HttpServer, Response, Route
 from wca.http.limits import Limits
 from wca.testing.leaks import open_things
 
-REQUEST = b"GET /page HTTP/1.1\r\nHost: h\r\n\r\n"
-LAST_REQUEST = b"GET /page HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+REQUEST = b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LAST_REQUEST = b"GET /page HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 LONG = b"0123456789abcdef" * 1000
 
 
@@ -136,7 +136,7 @@ def test_a_client_of_http_1_0_gets_its_answer():
 
 
 def test_a_body_is_not_taken_for_a_request():
-    smuggled = b"GET /page HTTP/1.1\r\nHost: h\r\nContent-Length: 33\r\n\r\n" + REQUEST
+    smuggled = b"GET /page HTTP/1.1\r\nHost: localhost\r\nContent-Length: 33\r\n\r\n" + REQUEST
     with served() as server:
         assert exchange(server, smuggled).count(b"HTTP/1.1") == 1
 
@@ -171,7 +171,7 @@ def test_a_short_page_is_not_worth_compressing():
 @pytest.mark.parametrize(
     "request_",
     [
-        b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
         b"GET /" + b"x" * 20_000,
         b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 10_000,
     ],

@@ -10,7 +10,7 @@ from tests.http.talking import dial, exchange, get, page, place, read_all, serve
 from tests.main.agent import wait_until
 from wca.http import HttpServer, Route, Stream
 
-REQUEST = b"GET /events HTTP/1.1\r\nHost: h\r\n\r\n"
+REQUEST = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Told:
@@ -42,6 +42,17 @@ def receive(connection, until):
         assert data, received
         received += data
     return received
+
+
+def test_a_client_that_is_gone_is_noticed_while_there_is_nothing_to_say():
+    told = Told(b"one\n")
+    with served(told.route) as server:
+        with dial(server) as connection:
+            connection.sendall(REQUEST)
+            receive(connection, b"one\n")
+            time.sleep(0.2)
+            assert told.ended == 0
+        wait_until(lambda: told.ended == 1, "the end", 5)
 
 
 def test_parts_are_sent_as_they_come_and_in_chunks():

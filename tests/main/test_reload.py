@@ -292,8 +292,11 @@ def test_the_server_goes_on_listening_and_shows_the_page_of_the_storage_of_now(s
             return False
 
     wait_until(lambda: shown("metrics"), "metrics")
-    agent.reload(f"{text}    path: /others\n")
+    agent.reload(f"{text}    path: /others\n".replace("100ms", "150ms"))
     wait_until(lambda: shown("others"), "others")
+    status = page("status.json")
+    assert '"interval_seconds": 0.15' in status
+    assert f'"configuration": "{agent.config}"' in status
     with pytest.raises(urllib.error.HTTPError, match="404"):
         page()
     assert "wca_config_last_reload_success_timestamp_seconds" in page("others")

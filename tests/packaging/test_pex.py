@@ -1,5 +1,6 @@
 """The pex on the Pythons of this machine, with plugins beside it, and where it cannot run."""
 
+import glob
 import os
 import re
 import shutil
@@ -71,6 +72,14 @@ def plugin(tmp_path):
     config.write_text("runner: !ShowRequests\n")
     config.chmod(0o644)
     return ["--root", "-c", str(config), "-r", "show:ShowRequests"]
+
+
+def test_it_holds_the_files_of_the_pages(pex):
+    static = glob.glob("wca/**/static/*", root_dir=PROJECT, recursive=True)
+    assert "wca/status/static/status.html" in static
+    with zipfile.ZipFile(pex) as archive:
+        held = {name.partition(".whl/")[2] for name in archive.namelist()}
+    assert set(static) <= held
 
 
 @pytest.mark.parametrize("inherit", [{}, {"PEX_INHERIT_PATH": "fallback"}])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-__all__ = ["Audit", "LossySink", "Sink"]
+__all__ = ["Audit", "LossySink", "Sink", "Sinks"]
 
 Record = Mapping[str, Any]
 
@@ -21,6 +21,22 @@ class LossySink(Sink, Protocol):
     @property
     def dropped(self) -> int:
         """How many were left out."""
+
+
+class Sinks:
+    """Hands each record to several.
+
+    Args:
+        sinks: take it, in this order.
+    """
+
+    def __init__(self, *sinks: Sink) -> None:
+        self._sinks = sinks
+
+    def add(self, record: Record) -> None:
+        """Hand on one record."""
+        for sink in self._sinks:
+            sink.add(record)
 
 
 class Audit:

@@ -15,7 +15,7 @@ from wca.gc_tuning import raise_gc_threshold
 from wca.linux.files import raise_descriptor_limit
 from wca.logger import LogLevels, parse_levels
 from wca.runners import Runner
-from wca.runners.api import ExpectsExit, Limited, Reloads, Reports
+from wca.runners.api import Described, ExpectsExit, Limited, Reloads, Reports
 from wca.version import __version__
 
 __all__ = ["add_arguments", "run", "run_file"]
@@ -63,9 +63,16 @@ def run_file(args: argparse.Namespace, prepare: Callable[[Runner], None]) -> int
             "wca does not run as root by itself: add --root if you want it to (perf and resctrl "
             "need it), or run it as another user"
         )
+    path = os.path.abspath(args.config)
+
+    def prepare_described(runner: Runner) -> None:
+        prepare(runner)
+        if isinstance(runner, Described):
+            runner.described_in(path)
+
     with OperatorSignals(levels) as signals:
         registry = load_registry(args.register)
-        configurations = Configurations(args.config, registry, levels, prepare)
+        configurations = Configurations(args.config, registry, levels, prepare_described)
         raise_gc_threshold()
         raise_descriptor_limit()  # every task keeps about ten kernel files open
         log.info("wca %s starts %s, process %d", __version__, args.config, os.getpid())

@@ -1,6 +1,7 @@
 """One connection of a client: requests in, responses out, each within its time."""
 
 import logging
+import select
 import socket
 import time
 import zlib
@@ -168,6 +169,8 @@ class Connection:
                     break
                 if part:
                     self._send_part(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
+                elif self._is_left():
+                    return
             if chunked:
                 self._send_part(b"0\r\n\r\n")
         except PLUGIN_ERRORS as error:
@@ -182,6 +185,12 @@ class Connection:
     def _send_part(self, data: bytes) -> None:
         self._limit_to(time.monotonic() + self._limits.send_seconds)
         self._socket.sendall(data)
+
+    def _is_left(self) -> bool:
+        """Whether the client has closed its side, and so does not wait for more."""
+        closing = select.poll()
+        closing.register(self._socket, select.POLLRDHUP)  # an error is told without asking
+        return bool(closing.poll(0))
 
     def _drain(self) -> None:
         """Let the client read the response: closing with unread data would take it from it."""

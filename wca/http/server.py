@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from wca.config.types import Injected, IpPort, Numeric, Path, Secret, Str
 from wca.errors import StartError, ValidationError
 from wca.http.api import Request, Response, Route, Stream
+from wca.http.hosts import LocalNames, is_loopback
 from wca.http.limits import Limits
 
 if TYPE_CHECKING:
@@ -111,18 +112,20 @@ class HttpServer:
         from wca.http.listener import Listener
         from wca.http.streams import Streams
 
-        tls = self._tls()
-        self._protected = _Protected(self._routes, self._authenticator())
-        respond = self._protected.respond
+        tls, authenticator = self._tls(), self._authenticator()
         streams = Streams(max(1, self.max_connections // 2))
         host, _, port = self.address.rpartition(":")
+        host = host.strip("[]")
+        protected = _Protected(self._routes, authenticator, LocalNames(host))
 
         def connect(raw: socket.socket) -> Connection:
-            return Connection(raw, respond, tls, self._limits, streams)
+            return Connection(raw, protected.respond, tls, self._limits, streams)
 
-        listener = Listener(host.strip("[]"), int(port), connect, self.max_connections)
+        listener = Listener(host, int(port), connect, self.max_connections)
         bound, number = listener.open()
-        self._listener = listener
+        if not is_loopback(bound):
+            protected.allow_all_names()
+        self._listener, self._protected = listener, protected
         scheme = "http" if self.tls_cert is None else "https"
         self.url = f"{scheme}://{f'[{bound}]' if ':' in bound else bound}:{number}"
         log.info("pages are shown at %s", self.url)
@@ -153,9 +156,7 @@ class HttpServer:
 
     def _warn(self, host: str) -> None:
         """Say once what an address that others can reach leaves open."""
-        import ipaddress
-
-        if ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+        if is_loopback(host):
             return
         known = bool(self.users or self.token_file or self.client_ca)
         if self.tls_cert is None:
@@ -173,11 +174,26 @@ def _read_hashes(users: Mapping[str, str]) -> "dict[str, PasswordHash]":
     return {user: PasswordHash.read(user, text) for user, text in users.items()}
 
 
-class _Protected:
-    """Asks for authentication, where there is any, before a page is shown."""
+_MISDIRECTED = (
+    b"this server answers to names of its machine only, such as localhost or 127.0.0.1; for it to "
+    b"answer to others, write users or a token_file\n"
+)
 
-    def __init__(self, routes: Sequence[Route], authenticator: "Authenticator | None") -> None:
+
+class _Protected:
+    """Asks for authentication, where there is any, before a page is shown.
+
+    Where there is none, and only this machine can connect, it asks for a name of this machine.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        authenticator: "Authenticator | None",
+        names: LocalNames,
+    ) -> None:
         self._authenticator = authenticator
+        self._names: LocalNames | None = names
         self.show(routes)
 
     def show(self, routes: Sequence[Route]) -> None:
@@ -186,10 +202,18 @@ class _Protected:
 
         self._router = Router(routes)
 
+    def allow_all_names(self) -> None:
+        """Others reach the server as well, by names that are not known here."""
+        self._names = None
+
     def respond(self, request: Request) -> Response | Stream:
         router = self._router
-        if self._authenticator is None or router.is_public(request.path):
+        if router.is_public(request.path):
             return router.respond(request)
+        if self._authenticator is None:
+            if self._names is None or self._names.include(request.headers.get("host")):
+                return router.respond(request)
+            return Response(_MISDIRECTED, status=421)
         if self._authenticator.allows(request.headers.get("authorization", "")):
             return router.respond(request)
         challenge = {"WWW-Authenticate": self._authenticator.challenge}

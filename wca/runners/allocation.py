@@ -35,7 +35,7 @@ from wca.allocations.resctrl.rdt import Rdt
 from wca.allocations.usable import value_problem
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator, StaticAllocator
 from wca.allocators.calling import UsableAllocator
-from wca.audit.audit import Audit, LossySink
+from wca.audit.audit import Audit, LossySink, Sink
 from wca.audit.kubernetes_events import KubernetesEvents
 from wca.audit.system_journal import SystemJournal
 from wca.config.inherited import takes_fields_of
@@ -52,7 +52,6 @@ from wca.runners.keeper import state_problems
 from wca.runners.measurement import MeasurementRunner
 from wca.runners.measuring import Granularity, Measuring
 from wca.runners.plugins import PluginOptions, start_plugin, start_records
-from wca.runners.records import Records
 from wca.runners.stages import ALLOCATIONS, ANOMALIES, METRICS, Stage, Store
 from wca.runners.views import views_of
 from wca.storage import LogStorage, Storage
@@ -221,6 +220,11 @@ class AllocationRunner(MeasurementRunner):
             )
         return refusal
 
+    def facts(self) -> dict[str, Any]:
+        """What the status page says of this runner, called on any thread."""
+        held = Hold(self.hold).reason() if self.act else None
+        return {**super().facts(), "acts": self.act, **({"hold": held} if held else {})}
+
     def outcome(self) -> int:
         """1 where something that was changed is still in force after the run, else 0."""
         left = "" if self._acted is None else self._acted.left()
@@ -313,7 +317,7 @@ class AllocationRunner(MeasurementRunner):
             config.default_rdt_mb,
         )
 
-    def _audit(self, engine: Engine, records: Records | None) -> Audit:
+    def _audit(self, engine: Engine, records: Sink | None) -> Audit:
         events = self.kubernetes_events
         if events is not None:
             engine.lifecycle.start(events, "kubernetes_events")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Configurations",
+    "Described",
     "ExpectsExit",
     "Limited",
     "Recorded",
@@ -25,8 +26,8 @@ class Runner(ABC):
 
     Optional abilities: ``stop_after(iterations)``, without which ``--once`` and ``--iterations``
     are refused, ``record_to(path)``, which ``wca record`` needs, ``expect_exit()``,
-    ``report_to(supervisor)``, and ``reload_from(configurations)`` with ``reload()``, without which
-    a changed file needs a restart; see the protocols below.
+    ``described_in(path)``, ``report_to(supervisor)``, and ``reload_from(configurations)`` with
+    ``reload()``, without which a changed file needs a restart; see the protocols below.
     """
 
     @abstractmethod
@@ -54,6 +55,14 @@ class Recorded(Protocol):
 
     def record_to(self, path: str) -> None:
         """Write a recording of the next ``run`` to this file."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A runner that says where it is described."""
+
+    def described_in(self, path: str) -> None:
+        """This file describes it."""
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """The parts of a run, put together for a runner and again for the one that comes after it."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wca.clock import Clock
 from wca.collectors import Collector
@@ -23,9 +23,13 @@ from wca.runners.internal import Internal
 from wca.runners.labelling import TaskLabelling
 from wca.runners.loop import Job, Loop, Watchdog
 from wca.runners.measuring import Granularity, Measuring
-from wca.runners.serving import Health, serve
+from wca.runners.serving import Health, serve, shows
 from wca.runners.stages import Sample, Stage, run_iteration
-from wca.runners.status import Reloaded, Status
+from wca.runners.state_line import Reloaded, StateLine
+from wca.storage import Storage
+
+if TYPE_CHECKING:
+    from wca.status.pages import StatusPages
 
 __all__ = ["Assembly", "Measures"]
 
@@ -55,6 +59,12 @@ class Measures(Protocol):
 
     def common_labels(self, engine: Engine) -> dict[str, str]:
         """Labels of every metric."""
+
+    def all_storages(self) -> list[Storage]:
+        """Where anything goes."""
+
+    def facts(self) -> dict[str, Any]:
+        """What the status page says of it, called on any thread."""
 
 
 class Assembly:
@@ -89,6 +99,7 @@ class Assembly:
         self._stages: list[Stage] = []
         self._names: set[str] = set()
         self._find: Callable[[], None] = lambda: None
+        self._facts: Callable[[], dict[str, Any]] = dict
         self._between: Callable[[], None] = lambda: None
         self._departed = Job(self._look, period=None)
         self._discover = Job(self._find_tasks, period=None)
@@ -97,9 +108,9 @@ class Assembly:
         jobs = [self._change, self._departed, self._discover, self._measure]
         self._loop = Loop(jobs, clock, control.stop, control.wake)
         self._health = Health(self._loop, 0.0, clock.monotonic)
-        status = Status(self._loop, engine.telemetry, lambda: self._tasks, reloaded)
+        line = StateLine(self._loop, engine.telemetry, lambda: self._tasks, reloaded)
         self._watchdog = Watchdog(
-            self._loop, 0.0, clock, engine.telemetry, control.supervisor, status.words
+            self._loop, 0.0, clock, engine.telemetry, control.supervisor, line.words
         )
 
     @property
@@ -119,9 +130,13 @@ class Assembly:
         engine.start_all(named(runner.task_label_generators.values()))
         labelling = TaskLabelling(runner.task_label_generators, engine.telemetry)
         engine.start_node(runner.node, self._waking(self._discover))
-        stages = self._stages_of(runner, measuring)
+        self._facts = runner.facts
+        pages = self._pages(runner, measuring)
+        stages = [*self._stages_of(runner, measuring), *(page.stage for page in pages)]
         limit = max(_STUCK_INTERVALS * runner.interval, _STUCK_SECONDS)
-        serve(runner.http, engine.storages, self._health, engine.lifecycle, self._server)
+        shown = [*pages, *engine.storages]
+        serve(runner.http, shown, self._health, engine.lifecycle, self._server)
+        engine.lifecycle.use_group("status")  # closed before the server, which would wait for it
         # Nothing fails from here on.
         self._find = Discover(runner.node, measuring.sync, labelling, engine.telemetry)
         self._stages = stages
@@ -153,6 +168,21 @@ class Assembly:
         else:
             self._measuring.change(*what)
         return self._measuring
+
+    def _pages(self, runner: Measures, measuring: Measuring) -> "list[StatusPages]":
+        """The status page, where pages are shown at all."""
+        engine, granularity = self._engine, runner.granularity
+        if not shows(runner.http, runner.all_storages()):
+            engine.decisions = None
+            return []
+        from wca.status.start import status_pages  # agents without pages need none of it
+
+        def make() -> "StatusPages":
+            pages = status_pages(engine, measuring, self._of_runner, granularity)
+            engine.lifecycle.on_close("status", pages.close)
+            return pages
+
+        return [engine.keep("status", granularity, make)]
 
     def _stages_of(self, runner: Measures, measuring: Measuring) -> list[Stage]:
         engine, monotonic = self._engine, self._clock.monotonic
@@ -213,6 +243,9 @@ class Assembly:
         self._names = names | outlets
         telemetry.forget(before - self._names)
         telemetry.expect([*names, "loop", "containers"])
+
+    def _of_runner(self) -> dict[str, Any]:
+        return self._facts()
 
     def _look(self) -> None:
         if self._measuring is not None:

@@ -22,6 +22,7 @@ class Control:
         end: monotonic time until which everything is to be closed; None: nobody said.
         iterations: after which the run ends by itself; None: it does not.
         exit_expected: the program ends with the run, see ``StopSignals``.
+        configuration: path of the file that describes the run; None: nobody said.
         supervisor: hears that the run has started, that it moves on, and that it ends.
         configurations: where the next configuration comes from; None: there is none.
         begun: set when the run can be told to go over to it, and when it has ended.
@@ -34,6 +35,7 @@ class Control:
         self.end: float | None = None
         self.iterations: int | None = None
         self.exit_expected = False
+        self.configuration: str | None = None
         self.supervisor = Supervisor()
         self.configurations: Configurations | None = None
         self.begun = threading.Event()

@@ -3,13 +3,13 @@
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Protocol
 
+from wca.audit.audit import Sink
 from wca.detectors.encoding import Described, labelled, record_of
 from wca.metrics import Metric
 from wca.metrics.batch import Batch
 from wca.runners.asking import Said
 from wca.runners.columns import Columns, catalogued
 from wca.runners.recorder import Recorder
-from wca.runners.records import Records
 from wca.runners.stages import Sample
 from wca.runners.views import View, Views
 
@@ -49,7 +49,7 @@ class Detect:
         common_labels: Mapping[str, str],
         *,
         aside: bool = False,
-        records: Records | None = None,
+        records: Sink | None = None,
         recorder: Recorder | None = None,
     ) -> None:
         self._views = views

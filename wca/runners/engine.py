@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from wca.abilities import ability
+from wca.audit.audit import Sink
 from wca.clock import Clock
 from wca.collectors import NotAvailable
 from wca.errors import TargetGone
@@ -50,6 +51,8 @@ class Engine:
         self.telemetry.count("wca_loop_stuck", 0)
         self.lifecycle = Lifecycle(clock)
         self.platform: Platform = read_platform(kernel)
+        #: Takes the records of what was found and decided, for people who look; None: nobody does.
+        self.decisions: Sink | None = None
         self._outlets: list[tuple[Storage, Outlet]] = []
         self._before: list[tuple[Storage, Outlet]] = []  # those of the configuration before
         self._kept: dict[str, tuple[object, Any]] = {}

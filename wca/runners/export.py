@@ -63,11 +63,11 @@ class Export:
         self._over = False
 
     def run(self, sample: Sample) -> None:
-        """Fill ``metrics``: the agent's, the machine's, then the tasks' and the containers'."""
+        """Fill ``internal``, and ``metrics``: of agent, machine, then tasks and containers."""
         out = sample.metrics
         out.common = self._common
         platform = {**sample.platform, "platform_last_seen": sample.timestamp}
-        internal = self._internal(sample)
+        internal = sample.internal = self._internal(sample)
         if self._limit is not None:
             internal["wca_series_limit"] = self._limit
             internal["wca_tasks_left_out"] = self._left_out

@@ -10,7 +10,7 @@ from wca.runners.engine import Engine
 from wca.runners.governor import Governor
 from wca.runners.measuring import Measuring
 from wca.runners.stages import Sample
-from wca.runners.status import Reloaded
+from wca.runners.state_line import Reloaded
 from wca.runners.zeros import with_zeros
 
 __all__ = ["Internal"]

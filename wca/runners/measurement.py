@@ -22,7 +22,7 @@ from wca.runners.measuring import Granularity, Measuring
 from wca.runners.reload import Reload, Succeeds
 from wca.runners.selection import Options, UsableCollectors, keep_made, select_collectors
 from wca.runners.stages import Stage, Store
-from wca.runners.status import Reloaded
+from wca.runners.state_line import Reloaded
 from wca.runners.stop import LIMIT, StopSignals
 from wca.storage import LogStorage, Storage
 from wca.storage.outputs import AppendedFile
@@ -91,8 +91,9 @@ class MeasurementRunner(Runner):
             out.
         shutdown_timeout: how long the agent may take to end after a signal, with all that it has to
             hand on; at least 1.8 seconds.
-        http: the server that shows the pages of storages, such as ``/metrics``, and ``/healthz``
-            and ``/-/ready``; when left out there is one, with its defaults, if a storage has pages.
+        http: the server that shows the pages of storages, such as ``/metrics``, and ``/status``,
+            ``/healthz`` and ``/-/ready``; when left out there is one, with its defaults, if a
+            storage has pages.
         recording: a file that takes all that was measured in each interval, and what a detector
             answered, see docs/recording.md; an earlier recording is renamed to ``NAME.1``.
         recording_size: size from which on no more is recorded, which is reported and counted.
@@ -202,6 +203,10 @@ class MeasurementRunner(Runner):
     def expect_exit(self) -> None:
         """The program ends with the next ``run``: see ``StopSignals``."""
         self._control.exit_expected = True
+
+    def described_in(self, path: str) -> None:
+        """Say on the status page that this file describes the run."""
+        self._control.configuration = path
 
     def report_to(self, supervisor: Supervisor) -> None:
         """Tell this one that it has started, that it moves on, and that it ends."""
@@ -347,6 +352,16 @@ class MeasurementRunner(Runner):
             lambda: start_recorder(path, engine, self.interval, labels, size=size),
         )
         return [Record(views_of(engine, measuring), recorder), store]
+
+    def all_storages(self) -> list[Storage]:
+        """Where anything goes."""
+        return [getattr(self, name) for name in self._STORAGES]
+
+    def facts(self) -> dict[str, Any]:
+        """What the status page says of this runner, called on any thread."""
+        path = self._control.configuration
+        facts = {"runner": type(self).__name__, "interval_seconds": self.interval}
+        return facts if path is None else {**facts, "configuration": path}
 
     def _default(self, made: _T, given: _T | None) -> _T:
         """What is given, or else what was made in its place."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from wca.audit.audit import Sink, Sinks
 from wca.naming import named
 from wca.recording.plugins import Plugin
 from wca.runners.asking import AskAside, AskInTime, Listener
@@ -51,7 +52,7 @@ class Asked:
     labels: Mapping[str, str]
     recorder: Recorder | None
 
-    def stage(self, views: Views, records: Records | None) -> Detect:
+    def stage(self, views: Views, records: Sink | None) -> Detect:
         """The stage that asks it.
 
         Args:
@@ -103,23 +104,27 @@ def start_plugin(engine: Engine, plugin: Plugin, options: PluginOptions) -> Aske
     return engine.keep("plugin", key, ask)
 
 
-def start_records(engine: Engine, path: str | None, size: int) -> Records | None:
+def start_records(engine: Engine, path: str | None, size: int) -> Sink | None:
     """Open a file of records. Raises StartError.
 
     Args:
         engine: of the run; it closes it.
         path: of the file; None: there is none.
         size: bytes from which on it is put aside.
-    """
-    if path is None:
-        return None
 
-    def start() -> Records:
+    Returns:
+        What takes records, for the file and for whom the run has besides; None: nobody wants any.
+    """
+    shown = engine.decisions
+    if path is None:
+        return shown
+
+    def start() -> Sink:
         records = Records(path, size, engine.telemetry)
         engine.lifecycle.start(records, "records")
-        return records
+        return records if shown is None else Sinks(records, shown)
 
-    return engine.keep("records", (path, size), start)
+    return engine.keep("records", (path, size, shown), start)
 
 
 def _keeper(engine: Engine, plugin: Plugin, path: str | None) -> Keeper | None:

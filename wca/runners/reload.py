@@ -9,7 +9,7 @@ from wca.errors import PLUGIN_ERRORS, ConfigLoadError, StartError
 from wca.runners.api import Configurations
 from wca.runners.assembly import Assembly, Measures
 from wca.runners.engine import Engine
-from wca.runners.status import Reloaded
+from wca.runners.state_line import Reloaded
 from wca.supervisor import Supervisor
 
 __all__ = ["Reload", "Succeeds"]

@@ -9,7 +9,7 @@ from wca.http.server import HttpServer
 from wca.runners.lifecycle import Lifecycle, with_inner
 from wca.runners.loop import Progress
 
-__all__ = ["Health", "serve"]
+__all__ = ["Health", "serve", "shows"]
 
 
 class Health:
@@ -45,6 +45,12 @@ class Health:
         if self._loop.iterations:
             return Response(b"ready\n")
         return Response(b"the first measurement is not complete yet\n", status=503)
+
+
+def shows(server: HttpServer | None, components: Iterable[object]) -> bool:
+    """Whether there will be a server: one is configured, or a component has pages to show."""
+    within = with_inner(components)
+    return server is not None or any(ability(one, "routes") is not None for one in within)
 
 
 def serve(

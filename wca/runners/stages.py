@@ -42,6 +42,7 @@ class Sample:
         parts: what was read of each container of the tasks.
         platform: what was read of the machine.
         monotonic: monotonic time in seconds at which the interval began.
+        internal: what the agent has measured about itself.
         metrics: what was measured, as it is to be stored.
         anomalies: what was detected.
         allocations: what was allocated.
@@ -52,6 +53,7 @@ class Sample:
     parts: list[TaskSample] = field(default_factory=list)
     platform: Measurements = field(default_factory=dict)
     monotonic: float = field(default=0.0, kw_only=True)
+    internal: Measurements = field(default_factory=dict, kw_only=True)
     metrics: Batch = field(init=False)
     anomalies: Batch = field(init=False)
     allocations: Batch = field(init=False)

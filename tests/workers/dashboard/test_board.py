@@ -1,7 +1,6 @@
 """What the page is told: rows by shard, of each shard the newest, in events."""
 
 import json
-import threading
 
 import pytest
 
@@ -33,7 +32,7 @@ def found(*states, shard=HERE, firing=(), ended=()):
 def board():
     made = Board(FakeClock().monotonic)
     yield made
-    made.close()
+    made.channel.close()
 
 
 def events(stream, count):
@@ -69,7 +68,7 @@ def test_a_worker_that_ended_has_no_row(board):
 def test_who_comes_later_is_told_of_every_shard_and_then_of_those_that_change(board):
     board.observe(found(state(ONE)))
     board.observe(found(state(worker(3, "us-east-1")), shard=THERE))
-    stream = board.follow()
+    stream = board.channel.follow()
     (first, second) = events(stream, 2)
     assert [first[1]["shard"], second[1]["shard"]] == ["/eu-west-1", "/us-east-1"]
     board.observe(found(state(ONE, 60.0)))
@@ -79,42 +78,10 @@ def test_who_comes_later_is_told_of_every_shard_and_then_of_those_that_change(bo
     assert int(number) == 3
 
 
-def test_a_slow_follower_gets_the_newest_and_nothing_piles_up(board):
-    stream = board.follow()
-    for cpu in range(100):
-        board.observe(found(state(ONE, float(cpu))))
-    ((_, event),) = events(stream, 1)
-    assert event["workers"][0]["readings"]["cpu"]["value"] == 99.0
-    assert next(stream) == b""
-
-
 def test_a_line_in_a_name_makes_no_second_event(board):
     board.observe(found(state(worker(1, name="a\n\nevent: shard\ndata: {}"))))
-    ((_, event),) = events(board.follow(), 1)
+    ((_, event),) = events(board.channel.follow(), 1)
     assert event["workers"][0]["name"].startswith("a\n\n")
-
-
-def test_a_quiet_connection_gets_a_sign_of_life():
-    clock = FakeClock()
-    board = Board(clock.monotonic)
-    stream = board.follow()
-    next(stream)
-    assert next(stream) == b""
-    clock.advance(15.0)
-    assert next(stream) == b":\n\n"
-    assert next(stream) == b""
-    board.close()
-    assert next(stream, None) is None
-
-
-def test_closing_ends_those_who_wait(board):
-    stream = board.follow()
-    next(stream)
-    thread = threading.Thread(target=lambda: list(stream))
-    thread.start()
-    board.close()
-    thread.join(5)
-    assert not thread.is_alive()
 
 
 def test_recent_readings_are_bounded_and_gaps_are_gaps():
@@ -197,17 +164,3 @@ def test_a_history_that_fails_or_is_not_there_says_so(ask, history):
     response = route.respond(Request("GET", route.path, {"worker": "w1"}, {}))
     assert response.status == 404
     assert b"write history in the configuration" in response.body
-
-
-def test_the_page_allows_nothing_from_elsewhere():
-    dashboard = Dashboard(None, Lane("history"), FakeClock())
-    pages = [one for one in dashboard.routes() if one.path.startswith("/workers")]
-    assert len(pages) == 3
-    for page in pages:
-        response = page.respond(Request("GET", page.path, {}, {}))
-        policy = response.headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy
-        assert "unsafe" not in policy
-        assert b"http://" not in response.body.replace(b"http://www.w3.org/2000/svg", b"")
-        assert b"https://" not in response.body
-        assert b"innerHTML" not in response.body

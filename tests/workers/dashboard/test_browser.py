@@ -1,10 +1,8 @@
 """The page in a real browser, without a screen: what people see, live."""
 
-import os
-import shutil
-
 import pytest
 
+from tests.browser import a_phone, errors, fits, text
 from tests.http.talking import served
 from tests.main.agent import wait_until
 from tests.workers.dashboard.test_board import THERE, found, state
@@ -18,33 +16,6 @@ from wca.workers.monitoring.lanes import Lane
 EVIL = '<img src=x onerror="document.title=1">'
 ONE = worker(1, name=EVIL)
 TWO = worker(2, "us-east-1", name="two")
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        if os.environ.get("CI"):
-            pytest.fail("chromium and chromedriver are missing: .ci/run installs them")
-        pytest.skip("needs chromium and chromedriver")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    profile = tmp_path_factory.mktemp("browser")
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",  # root may have none
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        f"--user-data-dir={profile}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    made = webdriver.Chrome(options, Service(driver))
-    yield made
-    made.quit()
 
 
 @pytest.fixture
@@ -91,10 +62,6 @@ def rows(browser):
     return browser.find_elements("css selector", "#rows tr")
 
 
-def text(browser, selector):
-    return browser.find_element("css selector", selector).text
-
-
 def test_the_fleet_is_shown_with_its_alerts_first(shown):
     first, second = (row.text for row in rows(shown))
     for words in (EVIL, ONE.instance_id, "eu-west-1", "running", "instance impaired", "95.5 %"):
@@ -110,13 +77,13 @@ def test_the_fleet_is_shown_with_its_alerts_first(shown):
 def test_what_comes_from_outside_is_text_and_the_policy_is_kept(shown):
     assert shown.title == "Workers"
     assert shown.find_elements("css selector", "img") == []
-    assert [line for line in shown.get_log("browser") if line["level"] == "SEVERE"] == []
+    assert errors(shown) == []
 
 
 def test_what_changes_is_shown_without_asking(shown, dashboard):
     dashboard.board.observe(found(state(TWO, 77.0), shard=THERE))
     wait_until(lambda: "77.0 %" in text(shown, "#rows"), "the new value", 10)
-    line = shown.find_element("css selector", 'tr[data-worker="w2"] svg path.cpu')
+    line = shown.find_element("css selector", 'tr[data-key="w2"] svg path.cpu')
     assert line.get_attribute("d") == "M0.0 19.2L100.0 5.5"
     dashboard.board.observe(found(ended=[TWO], shard=THERE))
     wait_until(lambda: len(rows(shown)) == 1, "the end of the row", 10)
@@ -129,17 +96,42 @@ def test_a_filter_leaves_what_it_says(shown):
 
 
 def test_a_name_opens_its_history(shown):
-    shown.find_element("css selector", 'tr[data-worker="w1"] .name').click()
+    shown.find_element("css selector", 'tr[data-key="w1"] .name').click()
     wait_until(lambda: text(shown, "#detail-note") == "10 polls", "the history", 10)
     line = shown.find_element("css selector", "#detail-charts path")
     assert line.get_attribute("d").count("L") == 9
 
 
 def test_the_page_fits_a_phone(shown):
-    shown.set_window_size(390, 800)
-    width = shown.execute_script("return document.documentElement.clientWidth")
-    assert shown.execute_script("return document.documentElement.scrollWidth") <= width
-    assert not shown.find_element("css selector", "thead").is_displayed()
+    with a_phone(shown):
+        assert fits(shown)
+        assert not shown.find_element("css selector", "thead").is_displayed()
+        shown.find_element("css selector", 'tr[data-key="w1"] .name').click()
+        wait_until(lambda: text(shown, "#detail-note") == "10 polls", "the history", 10)
+        assert fits(shown)
+
+
+def test_the_keyboard_stays_where_it_is_when_a_row_changes(shown, dashboard):
+    shown.execute_script("""document.querySelector('tr[data-key="w2"] .name').focus()""")
+    dashboard.board.observe(found(state(TWO, 77.0), shard=THERE))
+    wait_until(lambda: "77.0 %" in text(shown, "#rows"), "the new value", 10)
+    assert shown.switch_to.active_element.text == "two"
+
+
+def test_where_no_stream_can_be_had_the_page_asks_again_and_again(browser, dashboard):
+    full = [one for one in dashboard.routes() if one.path != "/api/events"]
+    with served(*full) as server:
+        browser.get(f"{server.url}/workers")
+        wait_until(lambda: len(rows(browser)) == 2, "the rows", 15)
+        assert text(browser, "#link") == "live, every 5 s"
+        browser.get("about:blank")
+
+
+def test_a_page_that_was_left_holds_no_connection(shown, dashboard):
+    for _ in range(8):  # a browser has six for one server, and the server eight for streams
+        shown.execute_script("location.href = location.pathname + '?' + Math.random()")
+        wait_until(lambda: len(rows(shown)) == 2, "the rows", 5)
+    wait_until(lambda: text(shown, "#link") == "live", "the stream", 5)
 
 
 def test_an_agent_that_is_gone_is_said(shown, dashboard):

@@ -93,8 +93,8 @@ class Judged:
 
 _S = sampling
 JUDGED = (
-    Judged(_S.PSI_CPU, Group.WAIT, 0.01, by_cpu=True),
-    Judged(_S.DELAY, Group.WAIT, 0.1, by_cpu=True),
+    Judged(_S.PSI_CPU, Group.WAIT, 0.025, by_cpu=True),
+    Judged(_S.DELAY, Group.WAIT, 0.2, by_cpu=True),
     Judged(_S.THROTTLED, Group.THROTTLED, 0.1),
     Judged(_S.COST, Group.COST, 0.0, smooth=True, by_cpu=True, with_load=False),
     Judged(_S.CPI, Group.COST, 0.0, smooth=True, by_cpu=True, with_load=False),

@@ -112,8 +112,8 @@ class Patient:
             tasks: all of them, by id.
         """
         confirmed, self._asked = self.watch.confirmed, None
-        if not self._troubles:
-            return Question(confirmed) if confirmed else None
+        if not self._troubles:  # what is over already is none
+            return Question(confirmed) if self.watch.out_of(confirmed) else None
         for trouble in self._troubles:
             told = self._told_by(one for one in self._troubles if one is not trouble)
             question = trouble.question(self.watch, self._timeline, tasks, told)

@@ -1,7 +1,7 @@
 """Whether a task's numbers are unusual, and for how long they have been."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan
 
@@ -113,7 +113,11 @@ class Watch:
 
     def out_now(self, group: Group) -> bool:
         """Whether the last reading of a number of the group was unusual."""
-        return any(self.outliers[place] & 1 for place in places_of(group))
+        return self.out_of(places_of(group))
+
+    def out_of(self, places: Iterable[int]) -> bool:
+        """Whether the last reading of any of these was unusual."""
+        return any(self.outliers[place] & 1 for place in places)
 
     def out_lately(self, group: Group, readings: int) -> bool:
         """Whether as many of the last readings were unusual as make an anomaly."""

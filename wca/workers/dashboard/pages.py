@@ -1,14 +1,13 @@
 """The routes of the dashboard."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import TimeoutError as LateError
-from importlib import resources
 from typing import Any
 
 from wca.clock import Clock
 from wca.errors import PLUGIN_ERRORS
 from wca.http.api import Request, Response, Route, Stream
+from wca.web.pages import json_response, page_routes
 from wca.workers.api import History
 from wca.workers.dashboard.board import Board
 from wca.workers.model import HistoryPoint
@@ -16,17 +15,8 @@ from wca.workers.monitoring.lanes import Lane
 
 __all__ = ["Dashboard"]
 
-#: The page loads nothing of others and is shown in no frame; what it shows is text, never HTML.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
-_FILES = {
-    "/workers": ("index.html", "text/html; charset=utf-8"),
-    "/workers/dashboard.css": ("dashboard.css", "text/css; charset=utf-8"),
-    "/workers/dashboard.js": ("dashboard.js", "text/javascript; charset=utf-8"),
-}
+#: Files that the page loads, beside those of all pages.
+_PARTS = ("workers.css", "workers.js")
 #: Seconds that are shown where nobody says since when, and that the history may take to answer.
 _DAY, _PATIENCE = 86_400.0, 5.0
 #: Points of a history that a page can show; of more, every so many is left out.
@@ -51,10 +41,7 @@ class Dashboard:
     def routes(self) -> Sequence[Route]:
         """The page, its parts and what it asks for."""
         return [
-            *(
-                Route(path, _file(*file), "Workers" * (path == "/workers"))
-                for path, file in _FILES.items()
-            ),
+            *page_routes("/workers", "wca.workers.dashboard", "workers.html", _PARTS, "Workers"),
             Route("/api/workers", self._workers),
             Route("/api/workers/history", self._past),
             Route("/api/events", self._events),
@@ -62,13 +49,13 @@ class Dashboard:
 
     def close(self, timeout: float = 1.0) -> None:  # noqa: ARG002 - the contract's parameter
         """End the live views."""
-        self.board.close()
+        self.board.channel.close()
 
     def _workers(self, _request: Request) -> Response:
-        return _json({"at": self._clock.now(), "workers": self.board.rows()})
+        return json_response({"at": self._clock.now(), "workers": self.board.rows()})
 
     def _events(self, _request: Request) -> Stream:
-        return Stream(self.board.follow)
+        return Stream(self.board.channel.follow)
 
     def _past(self, request: Request) -> Response:
         """The history of one worker: ``worker``, and ``since`` and ``until`` in Unix seconds."""
@@ -78,29 +65,24 @@ class Dashboard:
             until = float(request.query.get("until", now))
             since = float(request.query.get("since", until - _DAY))
         except ValueError:
-            return _json({"error": "since and until are Unix times in seconds"}, 400)
+            return _refusal(400, "since and until are Unix times in seconds")
         if not worker_id:
-            return _json({"error": "say whose history: ?worker=ID"}, 400)
+            return _refusal(400, "say whose history: ?worker=ID")
         if self._history is None:
-            return _json({"error": "no history is kept: write history in the configuration"}, 404)
+            return _refusal(404, "no history is kept: write history in the configuration")
         try:
             answer = self._lane.submit(self._history.query, worker_id, since, until)
             points = answer.result(_PATIENCE)
         except LateError:
-            return _json({"error": f"the history has not answered for {_PATIENCE:g} s"}, 503)
+            return _refusal(503, f"the history has not answered for {_PATIENCE:g} s")
         except PLUGIN_ERRORS as error:
-            return _json({"error": f"the history cannot tell: {error}"}, 503)
-        return _json({"worker": worker_id, "points": [_point(one) for one in _thinned(points)]})
+            return _refusal(503, f"the history cannot tell: {error}")
+        told = [_point(one) for one in _thinned(points)]
+        return json_response({"worker": worker_id, "points": told})
 
 
-def _file(name: str, content_type: str) -> Callable[[Request], Response]:
-    body = resources.files("wca.workers.dashboard").joinpath("static", name).read_bytes()
-    response = Response(body, content_type, headers=_HEADERS)
-    return lambda _request: response
-
-
-def _json(value: Mapping[str, Any], status: int = 200) -> Response:
-    return Response(json.dumps(value).encode(), "application/json", status)
+def _refusal(status: int, sentence: str) -> Response:
+    return json_response({"error": sentence}, status)
 
 
 def _point(point: HistoryPoint) -> Mapping[str, Any]:

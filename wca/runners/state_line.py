@@ -6,7 +6,7 @@ from wca.metrics import Measurements
 from wca.runners.loop import Progress
 from wca.telemetry import ITERATION, Telemetry
 
-__all__ = ["Reloaded", "Status"]
+__all__ = ["Reloaded", "StateLine"]
 
 #: Iterations after which the line is made anew though nothing else than its numbers has changed.
 _EVERY = 30
@@ -41,7 +41,7 @@ class Reloaded:
         }
 
 
-class Status:
+class StateLine:
     """Says how many tasks are measured, how long that takes, and what fails.
 
     Args:
