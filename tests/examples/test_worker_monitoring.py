@@ -170,6 +170,29 @@ def test_monitoring_begins_with_the_application_unless_it_is_disabled(enabled, c
     assert done.stderr.count("Stopped worker monitoring") == count
 
 
+INTERVAL = """
+import asyncio, main
+from wca.workers import BackgroundTaskScheduler, CMLWorker
+
+async def live():
+    services = main.app.state.services
+    async with main.app.router.lifespan_context(main.app):
+        await main.workers().add_async(CMLWorker.create("no instance yet", "eu-west-1"))
+        tasks = services.get_required_service(BackgroundTaskScheduler).list_tasks()
+        print([task.interval for task in tasks])
+
+asyncio.run(live())
+"""
+
+
+@pytest.mark.parametrize("seconds", [300, 600])
+def test_the_interval_of_the_environment_is_that_of_the_polls(seconds):
+    given = {"WORKER_METRICS_POLL_INTERVAL": str(seconds)}
+    done = run_python(INTERVAL, BACKGROUND_JOB_STORE="{}", **given)
+    assert (done.returncode, done.stdout) == (0, f"[{seconds}]\n"), done.stderr
+    assert f"Starting worker monitoring, every {seconds} seconds" in done.stderr
+
+
 def test_a_setting_that_cannot_be_used_gets_a_sentence():
     done = run_python("import main", WORKER_METRICS_POLL_INTERVAL="soon")
     assert (done.returncode, done.stdout) == (1, "")

@@ -23,6 +23,7 @@ LAYERS: list[tuple[str, ...]] = [
         "wca.cloudwatch",
         "wca.dashboards",
         "wca.doctor",
+        "wca.top",
         "wca.workers",
     ),
     ("wca.recording",),

@@ -10,7 +10,10 @@ from wca.workers import (
     BackgroundTaskScheduler,
     CMLWorker,
     InMemoryCMLWorkerRepository,
+    RecurrentBackgroundJob,
+    RecurrentTaskDescriptor,
     WorkerMonitoringScheduler,
+    backgroundjob,
 )
 
 OK = {"instance_status_check": "ok", "ec2_system_status_check": "ok"}
@@ -68,6 +71,29 @@ class RecordedClient:
         return [one for one in self.asked if one[0] == "status" and one[2] == instance_id]
 
 
+class RecordedFleetClient(RecordedClient):
+    """Answers about many instances as well; ``down`` is raised instead of any answer of EC2."""
+
+    down = None
+
+    def get_status_checks_of_instances(self, aws_region, instance_ids):
+        self.asked.append(("all status", aws_region, tuple(instance_ids)))
+        time.sleep(self.delay)
+        if self.down is not None:
+            raise self.down
+        states = {id_: self.states.get(id_, self.state) for id_ in instance_ids}
+        return {
+            id_: state if isinstance(state, Exception) else {"instance_state": state, **OK}
+            for id_, state in states.items()
+        }
+
+    def get_resources_utilization_of_instances(
+        self, aws_region, instance_ids, relative_start_time=None
+    ):
+        self.asked.append(("all metrics", aws_region, tuple(instance_ids), relative_start_time))
+        return dict.fromkeys(instance_ids, self.averages)
+
+
 def a_worker(worker_id="w1", region="eu-west-1", **more):
     """A worker whose instance is called ``i-`` and its id."""
     return CMLWorker.create(
@@ -103,3 +129,40 @@ async def until(condition):
     while not condition():
         assert time.monotonic() < end
         await asyncio.sleep(0.005)
+
+
+@backgroundjob(task_type="recurrent")
+class Recurring(RecurrentBackgroundJob):
+    """Counts its runs in the list that it is registered with."""
+
+    def configure(self, service_provider=None, **kwargs):
+        self.runs = kwargs["runs"]
+
+    async def run_every(self, *args, **kwargs):
+        self.runs.append(self)
+
+    @staticmethod
+    def task(interval):
+        return RecurrentTaskDescriptor(id="t", name="Recurring", interval=interval)
+
+
+def kept_over_a_restart(job_store):
+    """Whether a task that was scheduled once is there after a restart, with its time."""
+
+    async def life(schedule):
+        bus, runs = BackgroundTasksBus(), []
+        tasks = BackgroundTaskScheduler(bus, job_store=job_store)
+        tasks.register_task_type(Recurring, runs=runs)
+        await tasks.start_async()
+        if schedule:
+            bus.schedule_task(Recurring.task(interval=3600))
+            await until(lambda: runs)
+        await asyncio.sleep(0.1)
+        found = tasks.list_tasks()
+        await tasks.stop_async()
+        return found, len(runs)
+
+    assert asyncio.run(life(schedule=True)) == ([Recurring.task(3600)], 1)
+    found, runs = asyncio.run(life(schedule=False))
+    assert runs == 0
+    return found == [Recurring.task(3600)]

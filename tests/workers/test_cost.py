@@ -24,6 +24,11 @@ def test_the_forecast_of_ten_thousand_workers():
     )
 
 
+def test_half_as_many_polls_cost_half_as_much():
+    often, seldom = forecast(10_000, 2, 300), forecast(10_000, 2, 600)
+    assert seldom.dollars == pytest.approx(often.dollars / 2)
+
+
 def test_the_forecast_of_a_budget_says_how_often_it_pays():
     made = forecast(10_000, 2, 300, budget=500)
     assert made.dollars <= 500

@@ -3,7 +3,7 @@
 import boto3
 import pytest
 
-from tests.aws.proxy import BROKEN, Fault
+from tests.aws.proxy import BROKEN, DENIED, Fault
 from tests.workers.clouds import NOW, cloud
 from wca.workers import AwsEc2Client
 from wca.workers.api import CloudError
@@ -54,7 +54,9 @@ def test_what_is_no_id_is_an_error(client):
 
 def test_utilization_is_the_average_of_settled_points(aws, client):
     id_ = "i-00000000000000001"
-    seed(aws, id_, "AWS/EC2", "CPUUtilization", (-300, 99.0), (0, 20.0), (300, 50.0), (600, 80.0))
+    # EC2 measures every minute where detailed monitoring is enabled, else every five.
+    minutes = [(0, 10.0), (-60, 30.0), (-240, 20.0)]
+    seed(aws, id_, "AWS/EC2", "CPUUtilization", (-300, 99.0), *minutes, (300, 50.0), (600, 80.0))
     seed(
         aws,
         id_,
@@ -91,3 +93,36 @@ def test_what_cloudwatch_could_not_tell_is_an_error_and_not_none(aws, client):
     aws.cloudwatch.broken.add("CPUUtilization")
     with pytest.raises(CloudError, match="CloudWatch could not tell CPUUtilization"):
         client.get_instance_resources_utilization(REGION, "i-00000000000000001")
+
+
+def test_the_two_questions_show_what_access_is_missing(aws, client, run_instances):
+    (id_,) = run_instances()
+    aws.down = DENIED
+    with pytest.raises(CloudError, match="allow ec2:DescribeInstanceStatus to"):
+        client.get_instance_status_checks(aws_region=REGION, instance_id=id_)
+    with pytest.raises(CloudError, match="allow cloudwatch:GetMetricData to"):
+        client.get_instance_resources_utilization(
+            aws_region=REGION, instance_id=id_, relative_start_time=FIVE_MIN_AGO
+        )
+    aws.down = None
+    assert client.get_instance_status_checks(REGION, id_)["instance_state"] == "running"
+    assert client.get_instance_resources_utilization(REGION, id_) == ResourcesUtilization(
+        None, None
+    )
+
+
+def test_many_instances_are_asked_about_at_once(aws, client, run_instances):
+    ids = [*run_instances(3), "i-0123456789abcdef0", "worker-1"]
+    seed(aws, ids[0], "AWS/EC2", "CPUUtilization", (0, 20.0))
+    aws.attempts.clear()
+    found = client.get_status_checks_of_instances(REGION, ids)
+    assert [found[id_]["instance_state"] for id_ in ids[:3]] == ["running"] * 3
+    assert str(found[ids[3]]) == f"{REGION}: no instance {ids[3]}"
+    assert str(found[ids[4]]) == f"{REGION}: 'worker-1' is not the id of an instance"
+    used = client.get_resources_utilization_of_instances(REGION, ids[:2])
+    assert used == {
+        ids[0]: ResourcesUtilization(20.0, None),
+        ids[1]: ResourcesUtilization(None, None),
+    }
+    # The second one is for those that are left when EC2 has named the unknown one.
+    assert aws.attempts == {"DescribeInstanceStatus": 2, "GetMetricData": 1, "ListMetrics": 1}

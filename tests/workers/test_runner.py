@@ -17,12 +17,12 @@ from wca.supervisor import Supervisor
 from wca.testing.fleet import FakeCloud, FakeLeases, FakeWorkers
 from wca.workers.api import Notifier, TryLaterError
 from wca.workers.history.sql import SqliteHistory
+from wca.workers.job_stores.sqlite import SqliteJobStore
 from wca.workers.leases.sqlite import SqliteLease
 from wca.workers.model import Reading, Verdict
 from wca.workers.rules.threshold import ThresholdRule
 from wca.workers.runner import WorkerMonitoringRunner
 from wca.workers.schedule.aps import ApsSchedule
-from wca.workers.schedule.stores import SqliteJobStore
 from wca.workers.stores.sql import SqliteWorkerStore
 
 ONE, TWO = worker(1, name="one"), worker(2, "us-east-1")

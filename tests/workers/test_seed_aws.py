@@ -5,7 +5,7 @@ import asyncio
 import boto3
 
 from tests.workers.clouds import cloud
-from tests.workers.seed_parts import repository_of
+from tests.workers.seed_parts import monitoring, repository_of, until
 from wca.workers import (
     AwsEc2Client,
     CMLWorker,
@@ -74,3 +74,25 @@ def test_checks_that_fail_are_kept_and_told(aws, run_instances):
     assert fleet.told[0]["status_checks"]["ec2_system_status_check"] == "impaired"
     state = asyncio.run(fleet.repository.get_by_id_async("w1")).state
     assert (state.ec2_system_status_check, state.instance_status_check) == ("impaired", "ok")
+
+
+def test_ec2_and_cloudwatch_are_asked_again_at_each_interval(aws, run_instances):
+    (id_,) = run_instances()
+    told = []
+
+    async def run(client):
+        worker = CMLWorker.import_instance("one", REGION, id_, worker_id="w1")
+        scheduler = monitoring(await repository_of(worker), client, told.append, poll_interval=0.1)
+        await scheduler.start_async()
+        await until(lambda: len(told) == 1)
+        await asyncio.to_thread(boto3.client("ec2").stop_instances, InstanceIds=[id_])
+        await until(lambda: told[-1]["status"] == "stopped")
+        await asyncio.to_thread(boto3.client("ec2").start_instances, InstanceIds=[id_])
+        await until(lambda: told[-1]["status"] == "running")
+        await scheduler.stop_async()
+
+    with cloud() as aws_cloud:
+        asyncio.run(run(AwsEc2Client(aws_cloud)))
+    assert aws.attempts["DescribeInstanceStatus"] == len(told) >= 3
+    running = [one for one in told if one["status"] == "running"]
+    assert aws.attempts["GetMetricData"] == len(running) >= 2

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.workers.seed_parts import Averages, RecordedClient, a_worker, repository_of
 from wca.errors import StartError, ValidationError
 from wca.workers import (
+    CMLWorker,
     CMLWorkerRepository,
     CMLWorkerStatus,
     JobFinishedError,
@@ -115,6 +116,31 @@ def test_a_worker_that_idles_is_not_active_and_one_that_works_is():
     busy = Run(RecordedClient(averages=Averages(60.0, 80.0)))
     assert idle.state.last_activity_at is None
     assert busy.state.last_activity_at == busy.state.last_transition_at
+
+
+def test_times_say_when_a_worker_was_last_at_work_and_when_its_status_became_another():
+    def polled(state, client):
+        return Run(client, CMLWorker(state)).state
+
+    idle, busy = (RecordedClient(averages=Averages(cpu, 40.0)) for cpu in (0.4, 60.0))
+    begun = polled(a_worker().state, idle)
+    works = polled(begun, busy)
+    rests = polled(works, idle)
+    stopped = polled(rests, RecordedClient(state="stopped"))
+    assert begun.last_activity_at is None
+    assert begun.last_transition_at < works.last_activity_at < stopped.last_transition_at
+    assert works.last_activity_at == rests.last_activity_at == stopped.last_activity_at
+    assert begun.last_transition_at == works.last_transition_at == rests.last_transition_at
+
+
+def test_what_is_measured_is_stored_in_the_worker():
+    worker = a_worker()
+    worker.update_telemetry(None, None, active_labs_count=2)
+    run = Run(RecordedClient(averages=Averages(60.0, 40.0)), worker)
+    assert (run.state.cpu_utilization, run.state.memory_utilization) == (60.0, 40.0)
+    assert run.state.active_labs_count == 2
+    told = datetime.fromisoformat(run.data[0]["timestamp"])
+    assert timedelta(0) <= told - run.state.last_activity_at < timedelta(minutes=1)
 
 
 def test_a_worker_with_labs_is_active():

@@ -310,3 +310,24 @@ def test_a_scheduler_of_tasks_that_runs_already_is_left_running():
 def test_an_interval_is_positive():
     with pytest.raises(ValidationError, match="poll_interval 0: write seconds"):
         monitoring(None, RecordedClient(), poll_interval=0)
+
+
+@pytest.mark.parametrize(("given", "seconds"), [({}, 300), ({"poll_interval": 60}, 60)])
+def test_workers_are_polled_every_five_minutes_unless_another_interval_is_given(given, seconds):
+    async def run():
+        bus = BackgroundTasksBus()
+        tasks = BackgroundTaskScheduler(bus)
+        scheduler = WorkerMonitoringScheduler(
+            worker_repository=await repository_of(a_worker()),
+            aws_client=RecordedClient(),
+            notification_handler=WorkerNotificationHandler(),
+            background_task_bus=bus,
+            background_task_scheduler=tasks,
+            **given,
+        )
+        await scheduler.start_async()
+        intervals = [task.interval for task in tasks.list_tasks()]
+        await scheduler.stop_async()
+        return intervals
+
+    assert asyncio.run(run()) == [seconds]

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import json
 import logging
-import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,6 @@ import pytest
 
 from tests import services
 from tests.workers.seed_parts import RecordedClient, a_worker, monitoring, repository_of, until
-from wca.workers.cml import task_scheduler
 
 ROOT = Path(__file__).parents[2]
 REGIONS = {"w1": "eu-west-1", "w2": "us-east-1"}
@@ -70,12 +70,21 @@ class Redis:
         self.process.wait()
 
     def jobs(self):
-        """What is stored, unpickled."""
+        """What is stored, by the ids of tasks."""
         import redis
 
         with contextlib.closing(redis.Redis(port=self.port, db=1)) as client:
-            stored = client.hgetall("wca.workers.jobs")
-        return {name.decode(): pickle.loads(state) for name, state in stored.items()}
+            stored = client.hgetall("wca:tasks:jobs")
+        return {name.decode(): json.loads(text) for name, text in stored.items()}
+
+    @contextlib.contextmanager
+    def silent(self):
+        """It takes connections, and answers nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture
@@ -111,6 +120,7 @@ def test_after_a_crash_tasks_are_recovered_and_caught_up_once(server, caplog):
     )
     with process:
         assert {process.stdout.readline().strip() for _ in REGIONS} == set(REGIONS)
+        asyncio.run(until(lambda: len(server.jobs()) == len(REGIONS)))  # the store follows
         process.kill()
     time.sleep(2)  # a run of each is missed
 
@@ -148,11 +158,9 @@ def test_a_stop_leaves_tasks_in_the_store_and_they_are_numbers_and_texts(server)
     jobs = server.jobs()
     assert set(jobs) == {"worker-metrics-/eu-west-1", "worker-metrics-/us-east-1"}
     job = jobs["worker-metrics-/eu-west-1"]
-    assert job["func"] == "wca.workers.cml.executor:run_by_name"
-    assert job["args"] == ()
-    assert job["kwargs"] == {
+    assert job["seconds"] == 60
+    assert json.loads(job["data"]) == {
         "name": "ShardMetricsCollectionJob",
-        "interval": 60,
         "data": {"account": "", "region": "eu-west-1", "worker_ids": ["w1"]},
     }
 
@@ -170,14 +178,11 @@ def test_a_restart_with_another_interval_uses_it(server):
 
     for interval in (60, 30):
         asyncio.run(run(interval))
-        assert {job["kwargs"]["interval"] for job in server.jobs().values()} == {interval}
+        assert {job["seconds"] for job in server.jobs().values()} == {interval}
 
 
-def test_monitoring_outlives_a_redis_that_ends_and_comes_back_empty(server, monkeypatch, caplog):
-    monkeypatch.setattr(task_scheduler, "_MEND_INTERVAL", 0.1)
-
+def test_monitoring_outlives_a_redis_that_ends_and_comes_back_empty(server, caplog):
     async def run():
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         client = RecordedClient()
         repository = await repository_of(*workers())
         scheduler = monitoring(
@@ -188,12 +193,34 @@ def test_monitoring_outlives_a_redis_that_ends_and_comes_back_empty(server, monk
         server.kill()
         await repository.add_async(a_worker("w3", "eu-west-2"))
         await scheduler.stop_monitoring_worker_async("w2")
-        await until(lambda: "cannot be used now, and is tried again" in caplog.text)
-        await asyncio.to_thread(server.start)
+        await until(lambda: "jobs are kept when it works again" in caplog.text)
         count = len(client.polls_of("i-w1"))
         await until(lambda: len(client.polls_of("i-w1")) > count and client.polls_of("i-w3"))
+        await asyncio.to_thread(server.start)
+        await until(lambda: "jobs are kept again" in caplog.messages)
         await scheduler.stop_async()
 
     asyncio.run(run())
     assert set(server.jobs()) == {"worker-metrics-/eu-west-1", "worker-metrics-/eu-west-2"}
-    assert "Task worker-metrics-/eu-west-1 was not in Redis at" in caplog.text
+    assert f"background_job_store cannot use redis://127.0.0.1:{server.port}/1" in caplog.text
+
+
+def test_the_loop_never_waits_for_a_redis_that_answers_no_more(server):
+    """Each question would take seconds: were it asked on the loop, polls would come to nothing."""
+
+    async def run():
+        client = RecordedClient()
+        repository = await repository_of(*workers())
+        scheduler = monitoring(
+            repository, client, poll_interval=0.05, job_store=store_at(server.port)
+        )
+        await scheduler.start_async()
+        with server.silent():
+            count = len(client.asked)
+            await repository.add_async(a_worker("w3", "eu-west-2"))
+            await scheduler.stop_monitoring_worker_async("w2")
+            await until(lambda: len(client.asked) > count + 100)
+        await scheduler.stop_async()
+
+    asyncio.run(run())
+    assert set(server.jobs()) == {"worker-metrics-/eu-west-1", "worker-metrics-/eu-west-2"}

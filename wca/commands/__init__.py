@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "release": "end what `wca hold` began",
     "undo": "give back by hand what an agent has changed",
     "why": "tell what was done to a task, why, and what is in force",
+    "top": "look at tasks in a terminal, live, of this machine or of a running agent",
     "doctor": "tell what this machine offers, and what a configuration lacks here",
     "print-config": "print a configuration file with every field, secrets masked",
     "components": "list what a configuration file can name, or tell all about one of it",

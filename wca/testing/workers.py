@@ -180,7 +180,7 @@ class JobStoreContract:
 
     def test_jobs_are_given_back_as_they_were(self) -> None:
         """Whatever their key is called."""
-        jobs = [Job(key, 60.0, 6.5, 1_700_000_000.25) for key in _ODD]
+        jobs = [Job(key, 60.0, 6.5, 1_700_000_000.25, data=100 * key) for key in _ODD]
         with self.opened() as store:
             store.save(jobs)
             assert _ordered(store) == sorted(jobs, key=lambda job: job.key)

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from wca.workers.ec2_client import FIVE_MIN_AGO, AwsEc2Client
     from wca.workers.history.remote_write import RemoteWriteHistory
     from wca.workers.history.sql import PostgresHistory, SqliteHistory
+    from wca.workers.job_stores.memory import MemoryJobStore
+    from wca.workers.job_stores.mongo import MongoJobStore
+    from wca.workers.job_stores.redis import RedisJobStore
+    from wca.workers.job_stores.sqlite import SqliteJobStore
     from wca.workers.leases.redis import RedisLease
     from wca.workers.leases.sqlite import SqliteLease
     from wca.workers.notifiers.alertmanager import AlertmanagerNotifier
@@ -58,8 +62,6 @@ if TYPE_CHECKING:
     from wca.workers.runner import WorkerMonitoringRunner
     from wca.workers.schedule.api import Job, JobStore, Schedule
     from wca.workers.schedule.aps import ApsSchedule
-    from wca.workers.schedule.servers import MongoJobStore, RedisJobStore
-    from wca.workers.schedule.stores import MemoryJobStore, SqliteJobStore
     from wca.workers.sources.ec2_tags import Ec2TagWorkers
     from wca.workers.sources.sql import SqlWorkers
     from wca.workers.sources.static import StaticWorkers
@@ -166,8 +168,8 @@ _PLACES: dict[str, str] = {
     "JobFinishedError": "wca.workers.cml.background",
     "JobStore": "wca.workers.schedule.api",
     "LogNotifier": "wca.workers.notifiers.log",
-    "MemoryJobStore": "wca.workers.schedule.stores",
-    "MongoJobStore": "wca.workers.schedule.servers",
+    "MemoryJobStore": "wca.workers.job_stores.memory",
+    "MongoJobStore": "wca.workers.job_stores.mongo",
     "MongoWorkerStore": "wca.workers.stores.mongo",
     "MonitoringHandle": "wca.workers.cml.monitoring_scheduler",
     "NoDataRule": "wca.workers.rules.no_data",
@@ -177,7 +179,7 @@ _PLACES: dict[str, str] = {
     "PostgresWorkerStore": "wca.workers.stores.sql",
     "RecurrentBackgroundJob": "wca.workers.cml.background",
     "RecurrentTaskDescriptor": "wca.workers.cml.background",
-    "RedisJobStore": "wca.workers.schedule.servers",
+    "RedisJobStore": "wca.workers.job_stores.redis",
     "RedisLease": "wca.workers.leases.redis",
     "RedisWorkerStore": "wca.workers.stores.redis",
     "Remediation": "wca.workers.remediation",
@@ -189,7 +191,7 @@ _PLACES: dict[str, str] = {
     "SlackNotifier": "wca.workers.notifiers.slack",
     "SqlWorkers": "wca.workers.sources.sql",
     "SqliteHistory": "wca.workers.history.sql",
-    "SqliteJobStore": "wca.workers.schedule.stores",
+    "SqliteJobStore": "wca.workers.job_stores.sqlite",
     "SqliteLease": "wca.workers.leases.sqlite",
     "SqliteWorkerStore": "wca.workers.stores.sql",
     "StateChangeRule": "wca.workers.rules.state_change",

@@ -1,7 +1,7 @@
 """What is asked about one instance, in the words of the first worker monitoring."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -11,8 +11,9 @@ from wca.workers.api import CloudError
 from wca.workers.aws.apis import DESCRIBE_INSTANCES
 from wca.workers.aws.cloud import AwsCloud
 from wca.workers.aws.errors import AwsError, place
+from wca.workers.aws.metrics import Answer
 from wca.workers.aws.windows import Window, window_of
-from wca.workers.model import MetricQuery, Shard, Status
+from wca.workers.model import MetricQuery, Shard, Status, StatusAnswer
 
 __all__ = [
     "FIFTEEN_MIN_AGO",
@@ -53,9 +54,10 @@ class NoSuchInstanceError(CloudError):
 
 
 class AwsEc2Client:
-    """Asks about one instance at a time; a fleet is asked through AwsCloud, in batches.
+    """Asks about one instance, or about many in batches of the size that AWS takes.
 
-    Blocking: a coroutine calls it on a thread (``asyncio.to_thread``). Thread-safe.
+    Blocking: a coroutine calls it on a thread (``asyncio.to_thread``). Thread-safe. What is asked
+    about many has for each instance an answer, or the error because of which there is none.
 
     Args:
         cloud: what asks AWS; when left out, with the agent's own credentials.
@@ -93,20 +95,31 @@ class AwsEc2Client:
             NoSuchInstanceError: EC2 does not know it.
             CloudError: EC2 cannot be asked.
         """
+        found = self.get_status_checks_of_instances(aws_region, [instance_id])[instance_id]
+        if isinstance(found, CloudError):
+            raise found
         shard = Shard(self._account, aws_region)
-        answer = self._cloud.status(shard, [instance_id])
-        status = answer.by_id.get(instance_id)
-        if not isinstance(status, Status):
-            told = "; ".join(answer.problems) or f"{place(shard)}: no instance {instance_id}"
-            if status is not None:
-                raise NoSuchInstanceError(told, lasting=True)
-            raise CloudError(told)
-        return {
-            "instance_state": status.state.value,
-            "instance_status_check": status.checks.instance or "unknown",
-            "ec2_system_status_check": status.checks.system or "unknown",
-            "monitoring_state": self._monitoring_state(shard, instance_id),
-        }
+        return {**found, "monitoring_state": self._monitoring_state(shard, instance_id)}
+
+    def get_status_checks_of_instances(
+        self, aws_region: str, instance_ids: Sequence[str]
+    ) -> dict[str, dict[str, str] | CloudError]:
+        """State and status checks of many, by id: one call for a hundred instances.
+
+        Args:
+            aws_region: where they are.
+            instance_ids: which.
+
+        Returns:
+            What ``get_instance_status_checks`` returns or raises for each; ``monitoring_state`` is
+            always ``unknown``, since it would have to be asked for beside.
+
+        Raises:
+            CloudError: EC2 cannot be asked at all.
+        """
+        shard = Shard(self._account, aws_region)
+        answer = self._cloud.status(shard, instance_ids)
+        return {id_: _checks_of(shard, id_, answer) for id_ in instance_ids}
 
     def get_instance_resources_utilization(
         self,
@@ -125,26 +138,40 @@ class AwsEc2Client:
             CloudError: CloudWatch cannot be asked: nothing is known, which is not the same as no
                 data.
         """
+        found = self.get_resources_utilization_of_instances(
+            aws_region, [instance_id], relative_start_time
+        )[instance_id]
+        if isinstance(found, CloudError):
+            raise found
+        return found
+
+    def get_resources_utilization_of_instances(
+        self,
+        aws_region: str,
+        instance_ids: Sequence[str],
+        relative_start_time: timedelta = FIVE_MIN_AGO,
+    ) -> dict[str, ResourcesUtilization | CloudError]:
+        """Averages of many, by id: two calls for five hundred instances, one of each metric.
+
+        Args:
+            aws_region: where they are.
+            instance_ids: which.
+            relative_start_time: how long a time is averaged; at least one period.
+
+        Returns:
+            What ``get_instance_resources_utilization`` returns or raises for each.
+        """
         shard = Shard(self._account, aws_region)
         window = window_of(self._now(), _PERIOD, relative_start_time.total_seconds(), self._settle)
-        return ResourcesUtilization(
-            avg_cpu_utilization=self._average(shard, instance_id, _CPU, window),
-            avg_memory_utilization=self._average(shard, instance_id, _MEMORY, window),
-        )
+        cpu = self._averages(shard, instance_ids, _CPU, window)
+        memory = self._averages(shard, instance_ids, _MEMORY, window)
+        return {id_: _utilization(cpu[id_], memory[id_]) for id_ in instance_ids}
 
-    def _average(
-        self, shard: Shard, instance_id: str, query: MetricQuery, window: Window
-    ) -> float | None:
-        answers, _ = self._cloud.metrics.answers(shard, [instance_id], query, window)
-        series = answers.get(instance_id)
-        if series is None:
-            return None
-        if isinstance(series, AwsError):
-            raise series
-        if not series.known:
-            raise CloudError(f"{place(shard)}: CloudWatch could not tell {query.metric}")
-        values = [value for at, value in series.points if window.start <= at < window.end]
-        return sum(values) / len(values) if values else None
+    def _averages(
+        self, shard: Shard, ids: Sequence[str], query: MetricQuery, window: Window
+    ) -> dict[str, float | CloudError | None]:
+        answers, _ = self._cloud.metrics.answers(shard, list(dict.fromkeys(ids)), query, window)
+        return {id_: _average(answers.get(id_), shard, query, window) for id_ in ids}
 
     def _monitoring_state(self, shard: Shard, instance_id: str) -> str:
         """Which DescribeInstanceStatus does not tell."""
@@ -153,3 +180,37 @@ class AwsEc2Client:
             for instance in reservation.get("Instances", ()):
                 return str(instance.get("Monitoring", {}).get("State", "unknown"))
         return "unknown"
+
+
+def _checks_of(shard: Shard, id_: str, answer: StatusAnswer) -> dict[str, str] | CloudError:
+    status = answer.by_id.get(id_)
+    if isinstance(status, Status):
+        return {
+            "instance_state": status.state.value,
+            "instance_status_check": status.checks.instance or "unknown",
+            "ec2_system_status_check": status.checks.system or "unknown",
+            "monitoring_state": "unknown",
+        }
+    own = "; ".join(problem for problem in answer.problems if id_ in problem)
+    if status is not None:
+        return NoSuchInstanceError(own or f"{place(shard)}: no instance {id_}", lasting=True)
+    return CloudError(own or "; ".join(answer.problems) or f"{place(shard)}: no instance {id_}")
+
+
+def _average(
+    series: Answer | None, shard: Shard, query: MetricQuery, window: Window
+) -> float | CloudError | None:
+    if series is None or isinstance(series, AwsError):
+        return series
+    if not series.known:
+        return CloudError(f"{place(shard)}: CloudWatch could not tell {query.metric}")
+    values = [value for at, value in series.points if window.start <= at < window.end]
+    return sum(values) / len(values) if values else None
+
+
+def _utilization(
+    cpu: float | CloudError | None, memory: float | CloudError | None
+) -> ResourcesUtilization | CloudError:
+    if isinstance(cpu, CloudError):
+        return cpu
+    return memory if isinstance(memory, CloudError) else ResourcesUtilization(cpu, memory)

@@ -3,8 +3,8 @@
 import asyncio
 import sys
 
+from wca.workers.job_stores.sqlite import SqliteJobStore
 from wca.workers.schedule.aps import ApsSchedule
-from wca.workers.schedule.stores import SqliteJobStore
 
 
 async def main(path, seconds):

@@ -7,9 +7,11 @@ import pytest
 
 from wca.errors import StartError, ValidationError
 from wca.testing import JobStoreContract
+from wca.workers.job_stores.memory import MemoryJobStore
+from wca.workers.job_stores.mongo import MongoJobStore
+from wca.workers.job_stores.redis import RedisJobStore
+from wca.workers.job_stores.sqlite import SqliteJobStore
 from wca.workers.schedule.api import Job
-from wca.workers.schedule.servers import MongoJobStore, RedisJobStore
-from wca.workers.schedule.stores import MemoryJobStore, SqliteJobStore
 
 
 class TestMemoryJobStoreContract(JobStoreContract):
@@ -43,7 +45,13 @@ def test_redis_holds_json(redis_server):
     store.close()
     with redis_server.client() as client:
         (text,) = client.hvals("mine:jobs")
-    assert json.loads(text) == {"key": "prod/eu-west-1", "seconds": 60, "jitter": 6, "due": 5}
+    assert json.loads(text) == {
+        "key": "prod/eu-west-1",
+        "seconds": 60,
+        "jitter": 6,
+        "due": 5,
+        "data": "",
+    }
 
 
 def test_what_somebody_else_wrote_is_left_out_and_never_executed(redis_server, caplog):
@@ -66,6 +74,24 @@ def test_a_store_of_a_newer_wca_is_refused(tmp_path):
     connection.close()
     with pytest.raises(StartError, match="the data of jobs is of version 99, written by a newer"):
         store.start()
+
+
+def test_a_file_of_the_version_before_is_brought_up_to_date_and_keeps_its_jobs(tmp_path):
+    path = str(tmp_path / "jobs")
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE wca_schema (part VARCHAR PRIMARY KEY, version INTEGER)")
+        connection.execute("INSERT INTO wca_schema VALUES ('jobs', 1)")
+        connection.execute(
+            "CREATE TABLE wca_jobs (key TEXT PRIMARY KEY, seconds DOUBLE NOT NULL, "
+            "jitter DOUBLE NOT NULL, due DOUBLE NOT NULL)"
+        )
+        connection.execute("INSERT INTO wca_jobs VALUES ('a', 60, 6, 5)")
+    connection.close()
+    store = SqliteJobStore(path)
+    assert list(store.load()) == [Job("a", 60.0, 6.0, 5.0)]
+    store.save([Job("a", 60.0, 6.0, 5.0, data="more")])
+    assert list(store.load()) == [Job("a", 60.0, 6.0, 5.0, data="more")]
+    store.close()
 
 
 def test_a_mongodb_that_is_away_is_named_without_its_password(caplog):

@@ -6,10 +6,12 @@ import pymongo
 import pytest
 
 from tests.workers.keeping.mongo import mongo_server
+from tests.workers.seed_parts import kept_over_a_restart
 from wca.errors import StartError
 from wca.testing import JobStoreContract, WorkerStoreContract
 from wca.testing.worker_stores import a_state
-from wca.workers.schedule.servers import MongoJobStore
+from wca.workers.job_stores.mongo import MongoJobStore
+from wca.workers.schedule.api import Job
 from wca.workers.stores.mongo import MongoWorkerStore
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -66,4 +68,22 @@ def test_jobs_and_states_share_a_database(url):
     store.save([a_state()])
     assert list(jobs.load()) == []
     store.close()
+    jobs.close()
+
+
+def test_tasks_of_the_seed_are_kept_over_a_restart_beside_the_jobs_of_a_runner(url):
+    jobs = MongoJobStore(url)
+    jobs.save([Job("prod/eu-west-1", 60.0, 6.0, 5.0)])
+    server, _, database = url.removeprefix("mongodb://").partition("/")
+    host, _, port = server.partition(":")
+    assert kept_over_a_restart({"mongo_uri": url})
+    assert kept_over_a_restart(
+        {
+            "mongo_host": host,
+            "mongo_port": int(port),
+            "mongo_database": database,
+            "mongo_collection": "others",
+        }
+    )
+    assert [job.key for job in jobs.load()] == ["prod/eu-west-1"]
     jobs.close()

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from wca.testing import FakeClock
+from wca.workers.job_stores.memory import MemoryJobStore
+from wca.workers.job_stores.redis import RedisJobStore
+from wca.workers.job_stores.sqlite import SqliteJobStore
 from wca.workers.schedule.api import Job
 from wca.workers.schedule.aps import ApsSchedule
-from wca.workers.schedule.servers import RedisJobStore
-from wca.workers.schedule.stores import MemoryJobStore, SqliteJobStore
 
 ROOT = Path(__file__).parents[3]
 DAY = 86_400.0
@@ -217,6 +218,32 @@ def test_what_was_missed_is_caught_up_once_in_the_old_rhythm():
     assert times == {"a": pytest.approx(begun + 11 * DAY, abs=0.01)}
 
 
+def test_what_is_kept_with_a_key_is_there_after_a_restart_and_changes_no_time():
+    store, later = MemoryJobStore(), time.time() + 1000
+    store.save([Job("a", DAY, 0.0, later, data="old")])
+
+    async def run(data):
+        async with running(Fired(), store) as schedule:
+            before = [job.data for job in schedule.jobs()]
+            schedule.every("a", DAY, 0.0, data=data)
+        return before
+
+    assert [asyncio.run(run(data)) for data in ("new", "newer")] == [["old"], ["new"]]
+    assert list(store.load()) == [Job("a", DAY, 0.0, pytest.approx(later), data="newer")]
+
+
+def test_a_store_can_be_read_before_the_loop_is_needed():
+    async def check():
+        fired = Fired()
+        schedule = ApsSchedule(kept(Job("a", DAY, 0.0, time.time() - 5)))
+        await asyncio.to_thread(schedule.load)
+        schedule.begin(fired)
+        await fired.until(lambda keys: keys == ["a"])
+        await schedule.stop(5.0)
+
+    asyncio.run(check())
+
+
 def test_another_interval_begins_anew():
     fired, times = restarted(
         kept(Job("a", DAY, 0.0, time.time() + 1000)),
@@ -336,3 +363,40 @@ def lines_until_killed(path, *keys):
     process.wait()
     process.stdout.close()
     return sorted(lines)
+
+
+def test_a_run_that_is_waited_for_may_cancel_its_key():
+    async def check():
+        store, begun = MemoryJobStore(), asyncio.Event()
+        schedule = ApsSchedule(store)
+
+        async def fire(key):
+            begun.set()
+            await asyncio.sleep(0.1)
+            schedule.cancel(key)
+
+        schedule.begin(fire)
+        schedule.every("a", DAY, 0.0)
+        await begun.wait()
+        await schedule.stop(5.0)
+        assert due(store) == {}
+        assert schedule.failures == 0
+
+    asyncio.run(check())
+
+
+def test_a_run_that_waits_for_all_that_runs_does_not_wait_for_itself():
+    async def check():
+        schedule, ended = ApsSchedule(), asyncio.Event()
+
+        async def fire(key):
+            await schedule.wait(60.0)
+            ended.set()
+
+        schedule.begin(fire)
+        schedule.every("a", DAY, 0.0)
+        async with asyncio.timeout(LONG):
+            await ended.wait()
+        await schedule.stop(5.0)
+
+    asyncio.run(check())

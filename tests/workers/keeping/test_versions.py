@@ -12,10 +12,11 @@ from wca.testing.worker_stores import a_state
 from wca.workers.connections.schema import Schema
 from wca.workers.connections.sql import SqliteDatabase
 from wca.workers.history.sql import SqliteHistory
+from wca.workers.job_stores.mongo import MongoJobStore
+from wca.workers.job_stores.redis import RedisJobStore
+from wca.workers.job_stores.sqlite import SqliteJobStore
 from wca.workers.leases.redis import RedisLease
 from wca.workers.schedule.aps import ApsSchedule
-from wca.workers.schedule.servers import MongoJobStore, RedisJobStore
-from wca.workers.schedule.stores import SqliteJobStore
 from wca.workers.stores.mongo import MongoWorkerStore
 from wca.workers.stores.redis import RedisWorkerStore
 from wca.workers.stores.sql import PostgresWorkerStore, SqliteWorkerStore

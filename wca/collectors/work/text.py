@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from wca.linux.parse import Malformed
 
-__all__ = ["Series", "find_series"]
+__all__ = ["Series", "find_series", "is_text", "parse_sample"]
 
 _NAME = rb"[A-Za-z_:][\w:.]*"
 _TEXT = rb'"(?:[^"\\]|\\.)*"'
@@ -64,19 +64,19 @@ def find_series(page: bytes, names: Collection[str]) -> list[Series]:
             series = _series(line, wanted)
             if series is not None:
                 found.append(series)
-    if not found and not _is_text(page):
+    if not found and not is_text(page):
         raise Malformed("it is no text of Prometheus")
     return found
 
 
-def _is_text(page: bytes) -> bool:
-    """Whether the first line that is not blank is a comment or a sample."""
+def is_text(page: bytes) -> bool:
+    """Whether it is such a text: its first line that is not blank is a comment or a sample."""
     first = next((line for line in page.split(b"\n") if line.strip()), None)
-    return first is None or first.lstrip().startswith(b"#") or _parse(first) is not None
+    return first is None or first.lstrip().startswith(b"#") or parse_sample(first) is not None
 
 
 def _series(line: bytes, wanted: Collection[bytes]) -> Series | None:
-    parsed = _parse(line)
+    parsed = parse_sample(line)
     if parsed is not None:
         return parsed if parsed.name.encode() in wanted else None
     begin = _BEGIN.match(line)
@@ -86,7 +86,7 @@ def _series(line: bytes, wanted: Collection[bytes]) -> Series | None:
     return None
 
 
-def _parse(line: bytes) -> Series | None:
+def parse_sample(line: bytes) -> Series | None:
     """A line as a sample; None: it is none."""
     begin = _BEGIN.match(line)
     if begin is None:

@@ -13,7 +13,7 @@ from wca.workers.aws.metric_data import Series, Wanted, read_points
 from wca.workers.aws.windows import Window, reading_of, window_of
 from wca.workers.model import Measured, MetricQuery, Reading, Shard, Verdict
 
-__all__ = ["MetricReader"]
+__all__ = ["Answer", "MetricReader"]
 
 log = logging.getLogger(__name__)
 

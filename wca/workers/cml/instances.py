@@ -1,9 +1,9 @@
-"""What the job asks AWS: the methods of ``AwsEc2Client`` that it calls."""
+"""What jobs ask AWS: the methods of ``AwsEc2Client`` that they call."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["InstanceClient", "Utilization"]
+__all__ = ["InstanceClient", "InstancesClient", "Utilization"]
 
 
 class Utilization(Protocol):
@@ -31,3 +31,22 @@ class InstanceClient(Protocol):
         self, aws_region: str, instance_id: str, relative_start_time: Any = ...
     ) -> Utilization:
         """Averages since ``relative_start_time``."""
+
+
+@runtime_checkable
+class InstancesClient(Protocol):
+    """Asks about many instances at once; a client that can do that is asked so about a shard.
+
+    Blocking as well. Of each instance there is an answer, or the error that asking about it alone
+    would raise.
+    """
+
+    def get_status_checks_of_instances(
+        self, aws_region: str, instance_ids: Sequence[str]
+    ) -> Mapping[str, Mapping[str, Any] | Exception]:
+        """States and checks by the ids of instances."""
+
+    def get_resources_utilization_of_instances(
+        self, aws_region: str, instance_ids: Sequence[str], relative_start_time: Any = ...
+    ) -> Mapping[str, Utilization | Exception]:
+        """Averages since ``relative_start_time``, by the ids of instances."""

@@ -1,7 +1,7 @@
 """The job that asks about one worker: the five steps of the seed."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,11 +11,11 @@ from wca.workers.cml.background import (
     RecurrentBackgroundJob,
     backgroundjob,
 )
-from wca.workers.cml.instances import InstanceClient, Utilization
-from wca.workers.cml.questions import ask_status, ask_utilization
+from wca.workers.cml.instances import InstanceClient
+from wca.workers.cml.questions import Found, ShardAnswers, ask
 from wca.workers.cml.repository import CMLWorkerRepository
-from wca.workers.cml.services import ServiceProvider
-from wca.workers.cml.status import CMLWorkerStatus, map_ec2_state_to_cml_status
+from wca.workers.cml.services import ServiceProvider, client_and_workers
+from wca.workers.cml.status import CMLWorkerStatus
 from wca.workers.cml.tracing import Span, span
 from wca.workers.cml.words import percent
 from wca.workers.cml.worker import CMLWorker
@@ -56,6 +56,7 @@ class WorkerMetricsCollectionJob(RecurrentBackgroundJob):
         self.worker_id = worker_id
         self.aws_ec2_client: InstanceClient | None = None
         self.worker_repository: CMLWorkerRepository | None = None
+        self._answers: ShardAnswers | None = None
         self._observers: list[Observer] = []
 
     def configure(self, service_provider: ServiceProvider | None = None, **kwargs: Any) -> None:
@@ -63,14 +64,11 @@ class WorkerMetricsCollectionJob(RecurrentBackgroundJob):
 
         Args:
             service_provider: has an ``AwsEc2Client`` and a ``CMLWorkerRepository``.
-            kwargs: ``aws_ec2_client`` and ``worker_repository``; they go before the container.
+            kwargs: ``aws_ec2_client`` and ``worker_repository``, which go before the container;
+                ``answers``, what AWS said just now about the shard of the worker.
         """
-        client, workers = kwargs.get("aws_ec2_client"), kwargs.get("worker_repository")
-        if service_provider is not None:
-            from wca.workers.ec2_client import AwsEc2Client
-
-            client = client or service_provider.get_required_service(AwsEc2Client)
-            workers = workers or service_provider.get_required_service(CMLWorkerRepository)
+        self._answers = kwargs.get("answers", self._answers)
+        client, workers = client_and_workers(service_provider, kwargs)
         self.aws_ec2_client = client or self.aws_ec2_client
         self.worker_repository = workers or self.worker_repository
 
@@ -110,16 +108,14 @@ class WorkerMetricsCollectionJob(RecurrentBackgroundJob):
             return
         current.set_attribute("aws_instance_id", worker.state.aws_instance_id)
         current.set_attribute("aws_region", worker.state.aws_region)
-        checks = await ask_status(client, worker.state)
-        status = map_ec2_state_to_cml_status(checks["instance_state"])
-        current.set_attribute("ec2_instance_state", str(checks["instance_state"]))
-        used = None
-        if status is CMLWorkerStatus.RUNNING:
-            used = await ask_utilization(client, worker.state)
-        # Read again: while AWS was asked, others may have changed it.
-        worker = await self._load(workers)
-        await self._keep(workers, worker, status, checks, used, current)
-        self._tell(_metrics_data(worker, checks, used))
+        found = self._answers.of(worker.state) if self._answers is not None else None
+        if found is None:
+            found = await ask(client, worker.state)
+            # Read again: while AWS was asked, others may have changed it.
+            worker = await self._load(workers)
+        current.set_attribute("ec2_instance_state", str(found.checks["instance_state"]))
+        await self._keep(workers, worker, found, current)
+        self._tell(_metrics_data(worker, found))
 
     def _dependencies(self) -> tuple[InstanceClient, CMLWorkerRepository]:
         if self.aws_ec2_client is None or self.worker_repository is None:
@@ -143,13 +139,11 @@ class WorkerMetricsCollectionJob(RecurrentBackgroundJob):
         self,
         workers: CMLWorkerRepository,
         worker: CMLWorker,
-        status: CMLWorkerStatus,
-        checks: Mapping[str, Any],
-        used: Utilization | None,
+        found: Found,
         current: Span,
     ) -> None:
         """Update the worker, and save it if anything is another."""
-        now = datetime.now(UTC)
+        now, status, used, checks = datetime.now(UTC), found.status, found.used, found.checks
         cpu = used.avg_cpu_utilization if used is not None else None
         memory = used.avg_memory_utilization if used is not None else None
         unasked = used is None and status is CMLWorkerStatus.RUNNING  # nothing is known, not: none
@@ -186,10 +180,8 @@ class WorkerMetricsCollectionJob(RecurrentBackgroundJob):
                 )
 
 
-def _metrics_data(
-    worker: CMLWorker, checks: Mapping[str, Any], used: Utilization | None
-) -> dict[str, Any]:
-    state = worker.state
+def _metrics_data(worker: CMLWorker, found: Found) -> dict[str, Any]:
+    state, used = worker.state, found.used
     metrics = None
     if used is not None:
         metrics = {
@@ -201,7 +193,7 @@ def _metrics_data(
         "worker_name": state.name,
         "timestamp": datetime.now(UTC).isoformat(),
         "status": state.status.value,
-        "status_checks": dict(checks),
+        "status_checks": dict(found.checks),
         "instance_id": state.aws_instance_id,
         "region": state.aws_region,
         "metrics": metrics,

@@ -1,10 +1,12 @@
 """Where jobs get what they work with."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from wca.errors import StartError
+from wca.workers.cml.repository import CMLWorkerRepository
 
-__all__ = ["ServiceCollection", "ServiceProvider"]
+__all__ = ["ServiceCollection", "ServiceProvider", "client_and_workers"]
 
 
 class ServiceProvider(Protocol):
@@ -39,3 +41,22 @@ class ServiceCollection:
             raise StartError(
                 f"There is no service {name}: add it with add_singleton({name}, ...)."
             ) from None
+
+
+def client_and_workers(
+    service_provider: ServiceProvider | None, given: Mapping[str, Any]
+) -> tuple[Any, CMLWorkerRepository | None]:
+    """The client of AWS and the repository that a job works with; None: there is none.
+
+    Args:
+        service_provider: has an ``AwsEc2Client`` and a ``CMLWorkerRepository``; None: there is no
+            container.
+        given: ``aws_ec2_client`` and ``worker_repository``; they go before the container.
+    """
+    client, workers = given.get("aws_ec2_client"), given.get("worker_repository")
+    if service_provider is not None:
+        from wca.workers.ec2_client import AwsEc2Client
+
+        client = client or service_provider.get_required_service(AwsEc2Client)
+        workers = workers or service_provider.get_required_service(CMLWorkerRepository)
+    return client, workers

@@ -59,7 +59,8 @@ class Settings(ApplicationSettings):
         worker_monitoring_enabled: whether anything is monitored.
         worker_metrics_poll_interval: seconds between two polls of a worker.
         worker_notification_webhooks: addresses that are told of violations; secrets, in no message.
-        background_job_store: where tasks are kept: a Redis, or empty for memory; in no message.
+        background_job_store: where tasks are kept, as ``JobStoreOptions`` says: an SQLite file, a
+            Redis, a MongoDB, or empty for memory; in no message.
 
     Raises:
         ValidationError: a value cannot be used.

@@ -4,8 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wca.errors import PLUGIN_ERRORS, StartError, ValidationError
 from wca.workers.cml.background import (
@@ -15,19 +14,13 @@ from wca.workers.cml.background import (
 )
 from wca.workers.cml.job_store import JobStoreOptions
 from wca.workers.cml.services import ServiceProvider
+from wca.workers.cml.stored_tasks import data_of, tasks_of
 from wca.workers.cml.task_bus import BackgroundTasksBus
-
-if TYPE_CHECKING:
-    from wca.workers.cml.executor import TaskExecutor
-    from wca.workers.cml.stored_tasks import StoredTasks
+from wca.workers.schedule.aps import ApsSchedule
 
 __all__ = ["BackgroundTaskScheduler"]
 
 log = logging.getLogger(__name__)
-
-_INSTALL = "the package apscheduler is missing: install wca[workers]"
-#: Seconds after which the store is compared with what is wanted.
-_MEND_INTERVAL = 10.0
 
 
 @dataclass(frozen=True)
@@ -38,21 +31,12 @@ class _Type:
     dependencies: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class _Started:
-    """What there is between a start and a stop."""
-
-    scheduler: Any
-    executor: "TaskExecutor"
-    tasks: "StoredTasks"
-    mending: asyncio.Task[None]
-
-
 class BackgroundTaskScheduler:
     """Runs jobs at their intervals, on the event loop it was started on.
 
     A task that was due while nothing ran is run once, at once. One task never runs twice at a time.
-    Two processes must not share a store: both would run its tasks.
+    The store follows beside the loop: while it cannot be reached tasks run on, and what it lacks is
+    written when it can. Two processes must not share a store: both would run its tasks.
 
     Args:
         background_task_bus: where tasks come from.
@@ -76,12 +60,13 @@ class BackgroundTaskScheduler:
         self._services = service_provider
         self._stop_timeout = stop_timeout
         self._types: dict[str, _Type] = {}
-        self._now: _Started | None = None
+        self._tasks: dict[str, RecurrentTaskDescriptor] = {}
+        self._schedule: ApsSchedule | None = None
 
     @property
     def running(self) -> bool:
         """Whether it is started."""
-        return self._now is not None
+        return self._schedule is not None
 
     def register_task_type(self, job: type[RecurrentBackgroundJob], **dependencies: Any) -> None:
         """Let tasks with the name of this class be run by it.
@@ -108,65 +93,42 @@ class BackgroundTaskScheduler:
         """Begin to run tasks: those of the store, and those of the bus.
 
         Raises:
-            StartError: a package is missing, or the store does not answer.
+            StartError: a package is missing, or what is in the store is of a newer version.
         """
-        if self._now is not None:
+        if self._schedule is not None:
             return
-        try:
-            from apscheduler.schedulers.asyncio import AsyncIOScheduler
-
-            from wca.workers.cml.executor import TaskExecutor
-            from wca.workers.cml.stored_tasks import StoredTasks
-        except ImportError:
-            raise StartError(_INSTALL) from None
-        store = await asyncio.to_thread(self._options.open)
-        executor = TaskExecutor(self._run)
-        scheduler = AsyncIOScheduler(
-            jobstores={"default": store},
-            executors={"default": executor},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone=UTC,
-        )
-        scheduler.start()
-        tasks = StoredTasks(scheduler, self._options.where)
-        self._now = _Started(scheduler, executor, tasks, asyncio.create_task(_mend(tasks)))
+        schedule = ApsSchedule(self._options.make())
+        await asyncio.to_thread(schedule.load)
+        schedule.begin(self._run)
+        self._schedule = schedule
+        self._tasks = tasks_of(schedule.jobs())
         self._bus.subscribe(self.enqueue_task)
         log.info("Background tasks are kept in %s", self._options.where)
 
     async def stop_async(self) -> None:
         """Wait for jobs that run, then end; tasks stay in a store that outlives the process."""
-        now = self._now
-        if now is None:
+        if self._schedule is None:
             return
         self._bus.unsubscribe(self.enqueue_task)
-        now.mending.cancel()
-        now.scheduler.pause()
-        late = await now.executor.wait(self._stop_timeout)
-        if late:
-            log.warning(
-                "%d background jobs did not end within %g seconds and were cancelled",
-                late,
-                self._stop_timeout,
-            )
-        now.scheduler.shutdown(wait=False)
-        await asyncio.sleep(0)  # APScheduler does it in the next turn of the loop
-        self._now = None
+        await self._schedule.stop(self._stop_timeout)
+        self._schedule = None
+        self._tasks = {}
 
     async def wait_async(self) -> None:
         """Wait for jobs that run now."""
-        if self._now is not None:
-            await self._now.executor.wait(self._stop_timeout)
+        if self._schedule is not None:
+            await self._schedule.wait(self._stop_timeout)
 
     def enqueue_task(self, task: RecurrentTaskDescriptor) -> None:
         """Schedule a task, in place of one with the same id.
 
-        A new one runs at once; one that has the same interval as before keeps its time. While the
-        store cannot be written, that is tried again.
+        A new one runs at once; one that has the same interval as before keeps its time.
 
         Raises:
             StartError: the scheduler is not started.
         """
-        self._started().tasks.put(task)
+        self._started().every(task.id, task.interval, jitter=0.0, data=data_of(task))
+        self._tasks[task.id] = task
 
     def stop_task(self, task_id: str) -> bool:
         """Remove a task; whether there was one. A run of it goes on to its end.
@@ -174,7 +136,8 @@ class BackgroundTaskScheduler:
         Raises:
             StartError: the scheduler is not started.
         """
-        return self._started().tasks.remove(task_id)
+        self._started().cancel(task_id)
+        return self._tasks.pop(task_id, None) is not None
 
     def list_tasks(self) -> list[RecurrentTaskDescriptor]:
         """All tasks that are scheduled.
@@ -182,22 +145,25 @@ class BackgroundTaskScheduler:
         Raises:
             StartError: the scheduler is not started.
         """
-        return self._started().tasks.all()
+        self._started()
+        return list(self._tasks.values())
 
-    def _started(self) -> _Started:
-        if self._now is None:
+    def _started(self) -> ApsSchedule:
+        if self._schedule is None:
             raise StartError("the background task scheduler is not started: await start_async()")
-        return self._now
+        return self._schedule
 
-    async def _run(self, task_id: str, kwargs: Mapping[str, Any]) -> None:
+    async def _run(self, task_id: str) -> None:
         """Build a job anew, give it what it needs, and run it once."""
-        name = str(kwargs["name"])
-        known = self._types.get(name)
+        task = self._tasks.get(task_id)
+        if task is None:  # the store had it, and it is no task
+            return
+        known = self._types.get(task.name)
         if known is None:
-            log.warning("Task %s is skipped: no task type %s is registered", task_id, name)
+            log.warning("Task %s is skipped: no task type %s is registered", task_id, task.name)
             return
         try:
-            if await self._has_finished(task_id, known, kwargs["data"]):
+            if await self._has_finished(task_id, known, task.data):
                 self.stop_task(task_id)
         except PLUGIN_ERRORS as error:
             log.error(  # noqa: TRY400 - one sentence
@@ -214,9 +180,3 @@ class BackgroundTaskScheduler:
             log.info("Task %s is removed: %s", task_id, finished)
             return True
         return False
-
-
-async def _mend(tasks: "StoredTasks") -> None:
-    while True:
-        await asyncio.sleep(_MEND_INTERVAL)
-        tasks.mend()

@@ -1,1 +1,1 @@
-"""When shards are polled, and how that survives a restart."""
+"""When shards are polled."""

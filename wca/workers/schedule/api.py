@@ -75,12 +75,14 @@ class Job:
         seconds: from one time to the next.
         jitter: as in a schedule.
         due: when it is next; Unix time in seconds.
+        data: what whoever scheduled it wants to know after a restart.
     """
 
     key: str
     seconds: float
     jitter: float
     due: float
+    data: str = ""
 
 
 class JobStore(ABC):

@@ -4,16 +4,17 @@ import asyncio
 import logging
 import math
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from wca.clock import Clock, SystemClock
 from wca.config.types import Injected
 from wca.errors import StartError
+from wca.workers.job_stores.memory import MemoryJobStore
 from wca.workers.schedule.api import Job, JobStore, Schedule
 from wca.workers.schedule.keeper import JobKeeper
-from wca.workers.schedule.stores import MemoryJobStore
 
 __all__ = ["ApsSchedule"]
 
@@ -53,10 +54,21 @@ class ApsSchedule(Schedule):
         self.skipped = 0
         self._keeper = JobKeeper(store or MemoryJobStore())
         self._clock = clock or SystemClock()
+        self._loaded: Sequence[Job] | None = None
         self._jobs: dict[str, Job] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._scheduler: Any = None
         self._fire: Callable[[str], Awaitable[None]] | None = None
+
+    def load(self) -> None:
+        """Read what an earlier run has left; where this is not called ``begin`` does it.
+
+        Blocking, so that a loop on which others wait calls it on a thread.
+
+        Raises:
+            StartError: a package is missing, or the store is of a newer version.
+        """
+        self._loaded = self._keeper.load()
 
     def begin(self, fire: Callable[[str], Awaitable[None]]) -> None:
         """Recover what an earlier run has left, and begin; see ``Schedule``.
@@ -69,7 +81,9 @@ class ApsSchedule(Schedule):
             from apscheduler.schedulers.asyncio import AsyncIOScheduler
         except ImportError:
             raise StartError(_NO_APSCHEDULER) from None
-        kept = self._keeper.load()
+        if self._loaded is None:
+            self.load()
+        kept, self._loaded = self._loaded or (), None
         self._fire = fire
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
@@ -81,8 +95,18 @@ class ApsSchedule(Schedule):
         for job in kept:
             self._add(_recovered(job, self._clock.now()))
 
-    def every(self, key: str, seconds: float, jitter: float) -> None:
-        """Add or keep a key; see ``Schedule``."""
+    def every(self, key: str, seconds: float, jitter: float, data: str = "") -> None:
+        """Add or keep a key; see ``Schedule``.
+
+        Args:
+            key: see ``Schedule``.
+            seconds: see ``Schedule``.
+            jitter: see ``Schedule``.
+            data: kept with the key, see ``jobs``.
+
+        Raises:
+            ValueError: a number makes no sense.
+        """
         if not (seconds > 0 and math.isfinite(seconds)):
             raise ValueError(f"{key}: seconds must be above 0, got {seconds}")
         if not (jitter >= 0 and math.isfinite(jitter)):
@@ -90,7 +114,9 @@ class ApsSchedule(Schedule):
         known = self._jobs.get(key)
         if known is None or (known.seconds, known.jitter) != (seconds, jitter):
             due = self._clock.now() + _phase(key) * jitter
-            self._add(Job(key, seconds, jitter, due))
+            self._add(Job(key, seconds, jitter, due, data))
+        elif known.data != data:
+            self._put(replace(known, data=data))
 
     def cancel(self, key: str) -> None:
         """Remove a key, if it is there."""
@@ -102,6 +128,10 @@ class ApsSchedule(Schedule):
         """All keys, in order."""
         return sorted(self._jobs)
 
+    def jobs(self) -> list[Job]:
+        """What is kept of all keys, in their order."""
+        return [self._jobs[key] for key in self.keys()]
+
     def trigger(self, key: str) -> None:
         """Make a key due now; see ``Schedule``."""
         if key not in self._jobs:
@@ -110,20 +140,36 @@ class ApsSchedule(Schedule):
 
     async def stop(self, timeout: float) -> None:
         """Begin nothing more, wait for what runs, then cancel it; see ``Schedule``."""
-        scheduler, self._scheduler = self._scheduler, None
-        if scheduler is None:
+        if self._scheduler is None:
             return
-        scheduler.pause()
-        if self._running:
-            await asyncio.wait(self._running, timeout=timeout)
-        for task in self._running:
-            task.cancel()
-        if self._running:
-            await asyncio.wait(self._running)
+        self._scheduler.pause()
+        await asyncio.sleep(0)  # what was handed out a moment ago begins, and is waited for
+        await self.wait(timeout)
+        scheduler, self._scheduler = self._scheduler, None
+        if scheduler is None:  # stopped by somebody else meanwhile
+            return
         scheduler.shutdown(wait=False)
         await asyncio.sleep(0)  # APScheduler shuts down in the next round of the loop
         self._jobs.clear()
         await asyncio.to_thread(self._keeper.close, timeout)
+
+    async def wait(self, timeout: float) -> None:
+        """Wait for what runs, except for what calls this, then cancel it.
+
+        Args:
+            timeout: seconds to wait.
+        """
+        running = self._running - {asyncio.current_task()}
+        if not running:
+            return
+        _, late = await asyncio.wait(running, timeout=timeout)
+        for task in late:
+            task.cancel()
+        if late:
+            log.warning(
+                "%d runs did not end within %g seconds and are cancelled", len(late), timeout
+            )
+            await asyncio.wait(late)
 
     def _add(self, job: Job) -> None:
         # A job of APScheduler's own store in memory: only this object's jobs are ever called.
@@ -139,6 +185,9 @@ class ApsSchedule(Schedule):
             next_run_time=_time(job.due),
             replace_existing=True,
         )
+        self._put(job)
+
+    def _put(self, job: Job) -> None:
         self._jobs[job.key] = job
         self._keeper.keep(job)
 
@@ -150,6 +199,8 @@ class ApsSchedule(Schedule):
         self.runs += 1
         try:
             await self._fire(key)
+        except asyncio.CancelledError:
+            return  # by ``wait``, which has told of it: APScheduler would log where it was
         except Exception as error:
             self.failures += 1
             why = str(error) or type(error).__name__
@@ -169,9 +220,7 @@ class ApsSchedule(Schedule):
         """Keep when a key is due next."""
         job, scheduled = self._jobs.get(key), self._scheduler.get_job(key)
         if job is not None and scheduled is not None:
-            due = scheduled.next_run_time.timestamp()
-            self._jobs[key] = Job(key, job.seconds, job.jitter, due)
-            self._keeper.keep(self._jobs[key])
+            self._put(replace(job, due=scheduled.next_run_time.timestamp()))
 
 
 def _phase(key: str) -> float:
@@ -186,6 +235,6 @@ def _time(seconds: float) -> datetime:
 def _recovered(job: Job, now: float) -> Job:
     """The job with the last of the times that were missed: it is caught up once, in its rhythm."""
     if job.due > now + job.seconds + job.jitter:  # kept while the clock was wrong
-        return Job(job.key, job.seconds, job.jitter, now + _phase(job.key) * job.jitter)
+        return replace(job, due=now + _phase(job.key) * job.jitter)
     missed = max(0, math.floor((now - job.due) / job.seconds))
-    return Job(job.key, job.seconds, job.jitter, job.due + missed * job.seconds)
+    return replace(job, due=job.due + missed * job.seconds)

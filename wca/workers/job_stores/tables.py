@@ -1,6 +1,6 @@
 """The table of jobs."""
 
-from sqlalchemy import Column, Double, MetaData, Table, Text
+from sqlalchemy import Column, Connection, Double, MetaData, Table, Text, text
 
 from wca.workers.connections.schema import Schema
 
@@ -14,5 +14,12 @@ JOBS = Table(
     Column("seconds", Double, nullable=False),
     Column("jitter", Double, nullable=False),
     Column("due", Double, nullable=False),
+    Column("data", Text, nullable=False, server_default=""),
 )
-SCHEMA = Schema("jobs", 1, _TABLES)
+
+
+def _add_data(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE wca_jobs ADD COLUMN data TEXT NOT NULL DEFAULT ''"))
+
+
+SCHEMA = Schema("jobs", 2, _TABLES, {1: _add_data})

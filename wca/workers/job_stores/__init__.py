@@ -1,0 +1,1 @@
+"""Where jobs of a schedule survive a restart."""
