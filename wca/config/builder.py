@@ -57,6 +57,8 @@ class Builder:
         problems: where problems go.
         machine: where constraints on the machine go.
         environ: the environment that ``!Env`` reads.
+        same: earlier components that stand for some of this document, by the identity of its nodes:
+            all is looked at as if there were none, and then they are taken instead of new ones.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Builder:
         problems: Problems,
         machine: Machine,
         environ: AbcMapping[str, str],
+        same: AbcMapping[int, "Built"] | None = None,
     ) -> None:
         self.components: dict[int, Built] = {}
         self.finished: list[Built] = []
@@ -74,6 +77,7 @@ class Builder:
         self._environ = environ
         self._arguments = Arguments(registry, problems, machine)
         self._values: dict[int, Any] = {}
+        self._same = same or {}
 
     @property
     def warnings(self) -> list[str]:
@@ -195,6 +199,8 @@ class Builder:
             self._problems.add(built.node.mark, built.path, message)
 
     def _construct(self, component: Component, arguments: dict[str, Any], built: Built) -> Any:
+        if id(built.node) in self._same:
+            return self._same[id(built.node)].instance
         try:
             instance = component.cls(**arguments)
         except KeyboardInterrupt:

@@ -46,6 +46,18 @@ INTERNAL_METRICS: tuple[MetricMetadata, ...] = (
         "hash",
         source="configuration file",
     ),
+    _internal(
+        "wca_config_last_reload_successful",
+        _G,
+        _N,
+        "1 when the agent does what its configuration said when it was last told to look, else 0.",
+    ),
+    _internal(
+        "wca_config_last_reload_success",
+        _G,
+        MetricUnit.TIMESTAMP,
+        "Unix time at which the agent began to do what its configuration says.",
+    ),
     _internal("wca_tasks", _G, _N, "Tasks measured in this iteration."),
     _internal(
         "wca_node_list_age_seconds",

@@ -16,12 +16,15 @@ from wca.logger import LogCounter
 from wca.naming import named
 from wca.nodes import Node, Task
 from wca.planning.scales import Scales
+from wca.runners.assembly import stages_of_measuring
 from wca.runners.discover import Discover
 from wca.runners.engine import Engine
+from wca.runners.internal import Internal
 from wca.runners.labelling import TaskLabelling
 from wca.runners.measurement import MeasurementRunner
 from wca.runners.measuring import Measuring
 from wca.runners.stages import Sample, Stage, Store, run_iteration
+from wca.runners.state_line import Reloaded
 from wca.storage import Storage
 from wca.storage.outlet import Outlet
 from wca.storage.weight import Weight
@@ -151,8 +154,10 @@ class Rehearsal:
 
     def _made(self, counts: LogCounter) -> list[Stage]:
         engine, runner = self._engine, self._runner
-        measuring = runner.stages_of_measuring(
-            engine, self._measuring, counts, lambda: None, limited=False
+        reloaded = Reloaded(self._clock.now)
+        internal = Internal(engine, runner.node, self._measuring, counts, None, reloaded)
+        measuring = stages_of_measuring(
+            runner, engine, self._measuring, internal, lambda: None, limited=False
         )
         return [*measuring, Store(self._outlet(runner.metrics_storage, "metrics_storage"))]
 

@@ -30,7 +30,9 @@ class Storage(ABC):
     ``merged`` are numbers that only grow, of samples that were not passed on; ``failing`` is a
     sentence that says why what was taken cannot be delivered now, or None; ``storages`` lists
     those that this one passes metrics on to; ``ledger`` is a ``wca.storage.ledger.Ledger`` of a
-    storage that goes on delivering after ``store`` has returned.
+    storage that goes on delivering after ``store`` has returned; ``holds`` is a set of names of
+    what only one storage can have, such as the path of a file: when the configuration changes, who
+    has it is closed before the next one starts.
     """
 
     #: Whether ``store`` waits for anything; see above.

@@ -1,6 +1,7 @@
 """What all storages that talk to a network have in common: nothing lost, nobody blocked."""
 
 import logging
+import os
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -133,6 +134,7 @@ class NetworkStorage(Storage):
             jitter,
         )
         self._backlog = _backlog(queue, spool, self._kind, history=history)
+        self._spool = frozenset(() if spool is None else (os.path.realpath(spool["path"]),))
         self._sender = Sender(
             target,
             self._backlog,
@@ -163,6 +165,11 @@ class NetworkStorage(Storage):
     def damaged_spools(self) -> int | None:
         """Files of the spool that were damaged and put aside since start; None: there is none."""
         return getattr(self._backlog, "damaged", None)
+
+    @property
+    def holds(self) -> frozenset[str]:
+        """The file of the spool, which only one storage can have open."""
+        return self._spool
 
     def check(self) -> list[str]:
         """What would keep the spool from being used on this machine."""
