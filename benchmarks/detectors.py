@@ -107,7 +107,8 @@ def _measure(detector: AnomalyDetector, size: int, rounds: int) -> tuple[float, 
     entries = [one for one in CATALOGUE.values() if one.granularity is MetricGranularity.TASK]
     chosen = [one for one in entries if not one.levels][:_METRICS]
     chosen += [CATALOGUE[name] for name in (*_READ, *(rule["metric"] for rule in _RULES))]
-    views = Views(a_platform(), [one.name for one in entries if one.levels], dict)
+    nested = frozenset(one.name for one in entries if one.levels)
+    views = Views(a_platform(), lambda: nested, dict)
     shown, asked = [], []
     for second in range(rounds + _BEFORE):
         numbers = {

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -33,6 +35,13 @@ class Manager:
     def until(self, line):
         while line not in self.next():
             pass
+
+    def status(self, words):
+        """The next line that says so."""
+        while True:
+            for line in self.next():
+                if line.startswith("STATUS=") and words in line:
+                    return line.removeprefix("STATUS=")
 
     def silent(self):
         """Whether nothing has come; what has is taken."""
@@ -71,6 +80,11 @@ def test_each_state_is_one_message(listen, address):
     assert manager.next() == ["WATCHDOG=1"]
     supervisor.status("it is\nstuck")
     assert manager.next() == ["STATUS=it is stuck"]
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    supervisor.reloading()
+    reloading, since, status = manager.next()
+    assert (reloading, status) == ("RELOADING=1", "STATUS=reloading")
+    assert before <= int(since.removeprefix("MONOTONIC_USEC=")) <= before + SECONDS * 1_000_000
     supervisor.stopping()
     assert manager.next() == ["STOPPING=1", "STATUS=ending"]
 
@@ -167,7 +181,7 @@ def test_the_agent_says_that_it_has_started_lives_and_ends(started):
     process, manager = started(config)
     assert manager.next() == ["READY=1", "STATUS=measuring"]
     for _ in range(3):
-        assert manager.next() == ["WATCHDOG=1"]
+        manager.until("WATCHDOG=1")
     process.send_signal(signal.SIGTERM)
     manager.until("STOPPING=1")
     assert process.wait(SECONDS) == 0
@@ -181,3 +195,33 @@ def test_a_runner_that_does_not_report_is_ready_at_once(started, tmp_path):
     config = "runner: !Waiting\n"
     _, manager = started(config, "-r", "waiting:Waiting", plugins=tmp_path)
     assert manager.next() == ["READY=1", "STATUS=Waiting runs"]
+
+
+FAILING = """
+runner: !MeasurementRunner
+  node: !StaticNode {tasks: []}
+  interval: 100ms
+  metrics_storage: !HTTPStorage {http_endpoint: http://127.0.0.1:1/, queue: {first_retry: 10ms}}
+"""
+
+
+def test_the_line_of_the_agent_says_what_it_does_and_what_fails(started):
+    _, manager = started(FAILING)
+    line = manager.status("failing")
+    assert re.fullmatch(r"measuring 0 tasks in \d+ ms; failing: metrics_storage", line)
+
+
+def test_a_reload_begins_and_ends_whether_the_file_is_good_or_not(started, tmp_path):
+    config = "runner: !MeasurementRunner {node: !StaticNode {tasks: []}, interval: 100ms}\n"
+    process, manager = started(config)
+    manager.until("READY=1")
+    for text, words in ((config.replace("100ms", "200ms"), "new"), ("runner: 5\n", "not be taken")):
+        write_config(tmp_path, text)
+        process.send_signal(signal.SIGHUP)
+        manager.until("RELOADING=1")
+        ready = []
+        while "READY=1" not in ready:
+            ready = manager.next()
+        assert words in ready[1]
+    assert "see the log" in manager.status("not be taken over")
+    manager.until("WATCHDOG=1")

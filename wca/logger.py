@@ -12,6 +12,7 @@ __all__ = [
     "DEFAULT_LEVELS",
     "TRACE",
     "LogCounter",
+    "LogLevels",
     "check_level",
     "configure_logging",
     "parse_levels",
@@ -99,6 +100,46 @@ class _ColourFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         colour = _COLOURS.get(record.levelname, 0)
         return f"\x1b[{colour}m{super().format(record)}\x1b[0m"
+
+
+class LogLevels:
+    """What a configuration says, then the command line, then somebody who wants to see more.
+
+    Args:
+        given: by the command line, module to level; these stay whatever a configuration says.
+    """
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = dict(given)
+        self._configured: Mapping[str, str] = {}
+        #: Whether there are lines for whoever looks for a defect, whatever was said otherwise.
+        self.more = False
+        self._levels = self._wanted()
+        configure_logging(self._levels)
+
+    def use(self, configured: Mapping[str, str]) -> None:
+        """Take those of a configuration, module to level; those of the one before are over."""
+        self._configured = dict(configured)
+        self._apply()
+
+    def show_more(self, *, more: bool) -> None:
+        """Log all that is there, or not any more."""
+        self.more = more
+        self._apply()
+
+    def _wanted(self) -> dict[str, str]:
+        levels = {**DEFAULT_LEVELS, **self._configured, **self._given}
+        if not self.more:
+            return levels
+        theirs = {name: levels[name] for name in levels if name.split(".")[0] != DEFAULT_MODULE}
+        return {**theirs, DEFAULT_MODULE: "DEBUG"}
+
+    def _apply(self) -> None:
+        before, self._levels = self._levels, self._wanted()
+        for name in before.keys() - self._levels.keys():
+            logging.getLogger(name).setLevel(logging.NOTSET if name else logging.WARNING)
+        for name, level in self._levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 class LogCounter(logging.Handler):

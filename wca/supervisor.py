@@ -6,6 +6,7 @@ Source: sd_notify(3), sd_watchdog_enabled(3).
 import logging
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 __all__ = ["Supervisor"]
@@ -44,6 +45,12 @@ class Supervisor:
         """The agent has started; what it does, in a few words."""
         self._status = status
         self._tell("READY=1", f"STATUS={status}")
+
+    def reloading(self) -> None:
+        """The agent looks at its configuration again; ``ready`` says that this is over."""
+        microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._status = "reloading"
+        self._tell("RELOADING=1", f"MONOTONIC_USEC={microseconds}", "STATUS=reloading")
 
     def status(self, status: str) -> None:
         """What it does now, in a few words; told when they are others."""

@@ -55,6 +55,10 @@ class Telemetry:
         self._total[function] = self._total.get(function, 0.0) + seconds
         self._count[function] = self._count.get(function, 0) + 1
 
+    def last(self, function: str) -> float | None:
+        """Seconds of the last duration; None before the first."""
+        return self._last.get(function)
+
     def count(self, counter: str, by: int = 1) -> None:
         """Add to a counter; adding zero makes it visible before the first event."""
         with self._lock:
@@ -64,6 +68,23 @@ class Telemetry:
         """These may fail: their failures are told while there are none yet."""
         with self._lock:
             self._failures = dict.fromkeys(components, 0) | self._failures
+
+    def forget(self, components: Iterable[str]) -> None:
+        """These are gone: nothing is told of them any more."""
+        with self._lock:
+            for name in components:
+                for known in (self._last, self._total, self._count):
+                    known.pop(name, None)
+                for told in (self._healthy, self._failures, self._reasons):
+                    told.pop(name, None)
+                self._failed_now.discard(name)
+                self._recovering.discard(name)
+
+    @property
+    def failing(self) -> list[str]:
+        """The components whose last attempt failed."""
+        with self._lock:
+            return sorted(name for name, healthy in self._healthy.items() if not healthy)
 
     def begin_round(self) -> None:
         """A new iteration begins: what only succeeded in the last one works again."""

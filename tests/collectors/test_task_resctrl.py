@@ -595,6 +595,16 @@ def test_groups_of_a_former_run_that_nobody_uses_are_removed_and_no_others(machi
     assert machine.resctrl.place(100) == ROOT
 
 
+def test_whoever_only_looks_whether_a_task_can_be_measured_removes_nothing(machine):
+    machine.task("/gone", 100)
+    killed(machine, "/gone")
+    machine.resctrl.end(100)
+    machine.task("/job", 101)
+    machine.attach("/job").close()
+    machine.collector.close()
+    assert machine.resctrl.groups() == {ours("gone")}
+
+
 @pytest.mark.parametrize("machine", [{"num_rmids": 3}], indirect=True)
 def test_an_empty_group_of_a_former_run_makes_room_at_once_when_there_is_none(machine):
     for path, thread in (("/gone", 100), ("/later", 101)):

@@ -209,6 +209,7 @@ class TestSystemd:
         parser.read(self.FILE)
         service = parser["Service"]
         assert service["Type"] == "notify"
+        assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
         for name in ("AmbientCapabilities", "CapabilityBoundingSet"):
             assert service[name].split() == ["CAP_PERFMON", "CAP_SYS_PTRACE"]
 

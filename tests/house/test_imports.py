@@ -15,6 +15,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("wca.main",),
     ("wca.commands", "wca.environment"),
     ("wca.components",),
+    ("wca.planning",),
     (
         "wca.runners",
         "wca.status",

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 #: Commands that run no agent.
-LOOKING = ("check", "replay", "detect", "train")
+LOOKING = ("check", "plan", "replay", "detect", "train")
 
 
 def command(*arguments):

@@ -114,3 +114,35 @@ def test_what_closes_when_the_time_is_over_has_no_time_rather_than_less():
         lifecycle.start(Part(name, journal, clock, takes=2.0), name)
     lifecycle.close(1.0)
     assert journal[2:] == ["close b in 1.0", "close a in 0.0"]
+
+
+def test_what_is_asked_for_again_stays_and_the_rest_is_closed():
+    journal = []
+    lifecycle = Lifecycle(FakeClock())
+    one, other = Part("one", journal), Part("other", journal)
+    for part in (one, other):
+        lifecycle.start(part, part.name)
+    lifecycle.renew(lambda part: part is one)
+    lifecycle.start(Part("new", journal), "new")
+    lifecycle.start(one, "one")
+    lifecycle.close_unused(1.0)
+    assert not lifecycle.works(other)
+    assert lifecycle.works(one)
+    assert journal == ["start one", "start other", "start new", "close other in 1.0"]
+    lifecycle.close(1.0)  # in reverse of the order in which they were asked for last
+    assert journal[4:] == ["close one in 1.0", "close new in 1.0"]
+
+
+def test_a_group_is_used_and_ended_together():
+    journal = []
+    lifecycle = Lifecycle(FakeClock())
+    with lifecycle.group("both"):
+        lifecycle.start(Part("a", journal), "a")
+        lifecycle.before_close("b", lambda _timeout: journal.append("flush b"))
+    lifecycle.renew(lambda _part: False)
+    lifecycle.use_group("both")
+    lifecycle.close_unused(1.0)
+    assert journal == ["start a"]
+    lifecycle.end_group("both")
+    assert journal == ["start a", "flush b", "close a in 0.8"]
+    assert not lifecycle.open

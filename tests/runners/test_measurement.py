@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import platform
 import socket
 from collections import Counter
 from typing import ClassVar
@@ -622,3 +623,23 @@ def test_a_collector_of_no_known_scope_is_refused():
     hook.scope = "Node"
     with pytest.raises(ValidationError, match="write 'task' or 'node'"):
         MeasurementRunner(node=Tasks(), collectors=[hook])
+
+
+def test_the_agent_says_which_it_is_and_by_which_configuration_it_runs(tree):
+    storage = RecordingStorage()
+    runner = MeasurementRunner(
+        node=Tasks(), metrics_storage=storage, kernel=tree.kernel, clock=FakeClock()
+    )
+    runner.configured_by("0123456789abcdef")
+    runner.stop_after(1)
+    assert runner.run() == 0
+    (batch,) = storage.batches
+    assert value(batch, "wca_config_info", hash="0123456789abcdef") == 1
+    python = platform.python_version()
+    assert value(batch, "wca_build_info", version=__version__, python=python) == 1
+
+
+def test_a_runner_that_is_built_in_python_names_no_configuration(tree):
+    (batch,) = run(Tasks(), kernel=tree.kernel)
+    assert named(batch, "wca_config_info") == []
+    assert len(named(batch, "wca_build_info")) == 1

@@ -152,7 +152,8 @@ def test_rule_2_pressure_is_in_seconds_cache_in_bytes_and_quotients_have_their_p
 def test_rule_3_every_counter_ends_in_total_and_nothing_else_does(samples, families):
     for name, entry in NAMES.items():
         assert name.endswith("_total") == (entry.type == "counter"), name
-        assert not name.endswith(("_sum", "_count", "_bucket", "_created", "_info")), name
+        assert not name.endswith(("_sum", "_count", "_bucket", "_created")), name
+        assert name.endswith("_info") == (name in ("wca_build_info", "wca_config_info")), name
     for family in families.values():
         for sample in family.samples:
             assert sample.name.endswith("_total") == (family.type == "counter"), sample
@@ -371,7 +372,7 @@ def test_rule_8_there_are_no_histograms_that_could_be_wrong(agent, names):
     for text in (agent.text[names], agent.openmetrics[names]):
         types = set(re.findall(r"^# TYPE \S+ (\w+)$", text, re.MULTILINE))
         assert "gauge" in types
-        assert types <= {"counter", "gauge", "unknown"}
+        assert types <= {"counter", "gauge", "info", "unknown"}
         assert not re.search(r'[{,](le|quantile)="', text)
 
 
@@ -403,7 +404,11 @@ def test_rule_9_types_units_and_the_content_type(agent):
     text = agent.openmetrics["prometheus"]
     families = list(openmetrics.text_string_to_metric_families(text))
     types = {family.name: family.type for family in families}
-    assert set(types.values()) == {"counter", "gauge"}
+    assert set(types.values()) == {"counter", "gauge", "info"}
+    assert {name for name, type_ in types.items() if type_ == "info"} == {
+        "wca_build",
+        "wca_config",
+    }
     units = {family.name: family.unit for family in families}
     assert units["task_cpu_usage_seconds"] == "seconds"
     assert units["task_mem_usage_bytes"] == "bytes"

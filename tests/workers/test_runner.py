@@ -16,6 +16,7 @@ from wca.http import HttpServer
 from wca.storage import Storage
 from wca.supervisor import Supervisor
 from wca.testing.fleet import FakeCloud, FakeLeases, FakeWorkers
+from wca.version import __version__
 from wca.workers.api import Notifier, TryLaterError
 from wca.workers.history.sql import SqliteHistory
 from wca.workers.job_stores.sqlite import SqliteJobStore
@@ -156,6 +157,7 @@ def test_metrics_of_the_fleet_and_of_its_monitoring_are_exported(site):
     assert value("wca_worker_leases", shard="/us-east-1") == 1
     assert value("wca_workers_listed") > 1e9
     assert value("wca_information") == 1
+    assert value("wca_build_info", version=__version__) == 1
 
 
 def test_a_restart_fires_no_alert_again_and_resolves_what_is_over(site):

@@ -151,6 +151,9 @@ class Collector(ABC):
     #: Whether its numbers of a task with containers are sums over these: then it attaches anew when
     #: a task gets its first container.
     sums_containers: ClassVar[bool] = False
+    #: What reading changes on the machine, as a sentence; empty: nothing, but for perf events that
+    #: are counted meanwhile. Such a collector is left out where nothing may change.
+    changes: ClassVar[str] = ""
     #: Names in the metric catalogue, for documents and tests; not needed at run time.
     emits: ClassVar[tuple[str, ...]] = ()
     #: Seconds between two readings; None: the runner's interval.

@@ -47,6 +47,7 @@ class TaskResctrlCollector(Collector):
     """
 
     blocking = True
+    changes = "it makes a monitoring group for each task"
     emits = (
         "task_llc_occupancy_bytes",
         "task_mem_bandwidth_bytes",
@@ -118,7 +119,7 @@ class TaskResctrlCollector(Collector):
         groups, lock = self._groups, self._lock
         self._groups = self._lock = None
         try:
-            if groups is not None:
+            if groups is not None and groups.used:
                 groups.sweep()
         finally:
             if lock is not None:

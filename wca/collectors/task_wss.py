@@ -54,6 +54,9 @@ class TaskWssCollector(Collector):
     """
 
     blocking = True
+    changes = (
+        "it takes the marks of use from the pages of tasks, by which the kernel reclaims memory"
+    )
     per_container = False  # the search goes by the memory traffic of the task as a whole
     emits = (
         "task_wss_referenced_bytes",

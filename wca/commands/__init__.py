@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "why": "tell what was done to a task, why, and what is in force",
     "top": "look at tasks in a terminal, live, of this machine or of a running agent",
     "doctor": "tell what this machine offers, and what a configuration lacks here",
+    "plan": "tell what a configuration will cost here: series, bytes, descriptors, CPU, memory",
     "print-config": "print a configuration file with every field, secrets masked",
     "components": "list what a configuration file can name, or tell all about one of it",
     "sample": "print a component with all its fields as YAML to begin with",

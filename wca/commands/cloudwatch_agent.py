@@ -203,8 +203,10 @@ def runner_of(
     configure_logging({everything: "ERROR", "wca": "ERROR", **_levels(args.log_levels)})
     options = _measurable(options, outside if args.scope == _AUTO else None)
     text = configuration_of(options)
-    runner = load_text(text, load_registry([]), name="wca cloudwatch-agent").runner
+    loaded = load_text(text, load_registry([]), name="wca cloudwatch-agent")
+    runner = loaded.runner
     assert isinstance(runner, MeasurementRunner)  # noqa: S101 - the text says so
+    runner.configured_by(loaded.fingerprint())
     return runner
 
 

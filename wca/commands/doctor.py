@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from wca.commands.options import add_register_option
 from wca.components import load_registry
@@ -60,8 +60,16 @@ def _report(machine: Iterable[Finding], needed: Iterable[Finding]) -> str:
     lines += [line for one in machine for line in _lines(one)]
     if needed := list(needed):
         lines += ["", "The configuration"]
-        lines += [line for one in needed for line in _lines(one)]
+        lines += [line for one in _alike_together(needed) for line in _lines(one)]
     return "\n".join(lines)
+
+
+def _alike_together(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for all of which the same is said."""
+    subjects: dict[Finding, list[str]] = {}
+    for one in findings:
+        subjects.setdefault(replace(one, subject=""), []).append(one.subject)
+    return [replace(one, subject=", ".join(names)) for one, names in subjects.items()]
 
 
 def _lines(one: Finding) -> Iterable[str]:

@@ -5,16 +5,17 @@ import logging
 import os
 from collections.abc import Callable
 
+from wca.commands.configurations import Configurations
+from wca.commands.operator_signals import OperatorSignals
 from wca.commands.options import add_config_options, add_run_options, positive
 from wca.components import load_registry
-from wca.config import load_config
 from wca.environment import supervisor
 from wca.errors import StartError, UsageError, ValidationError
 from wca.gc_tuning import raise_gc_threshold
 from wca.linux.files import raise_descriptor_limit
-from wca.logger import DEFAULT_LEVELS, configure_logging, parse_levels
+from wca.logger import LogLevels, parse_levels
 from wca.runners import Runner
-from wca.runners.api import Described, ExpectsExit, Limited, Reports
+from wca.runners.api import Described, ExpectsExit, Limited, Reloads, Reports
 from wca.version import __version__
 
 __all__ = ["add_arguments", "run", "run_file"]
@@ -56,22 +57,41 @@ def run_file(args: argparse.Namespace, prepare: Callable[[Runner], None]) -> int
         args: of ``add_config_options`` and ``add_run_options``.
         prepare: is given the runner before it runs.
     """
-    levels = _levels(args.log_levels)
-    configure_logging({**DEFAULT_LEVELS, **levels})
+    levels = LogLevels(_levels(args.log_levels))
     if os.geteuid() == 0 and not args.root:
         raise UsageError(
             "wca does not run as root by itself: add --root if you want it to (perf and resctrl "
             "need it), or run it as another user"
         )
-    config = load_config(args.config, load_registry(args.register), here=True)
-    configure_logging({**DEFAULT_LEVELS, **config.loggers, **levels})
-    prepare(config.runner)
-    if isinstance(config.runner, Described):
-        config.runner.described_in(os.path.abspath(args.config))
-    raise_gc_threshold()
-    raise_descriptor_limit()  # every task keeps about ten kernel files open
-    log.info("wca %s starts %s, process %d", __version__, args.config, os.getpid())
-    return _run(config.runner)
+    path = os.path.abspath(args.config)
+
+    def prepare_described(runner: Runner) -> None:
+        prepare(runner)
+        if isinstance(runner, Described):
+            runner.described_in(path)
+
+    with OperatorSignals(levels) as signals:
+        registry = load_registry(args.register)
+        configurations = Configurations(args.config, registry, levels, prepare_described)
+        raise_gc_threshold()
+        raise_descriptor_limit()  # every task keeps about ten kernel files open
+        log.info("wca %s starts %s, process %d", __version__, args.config, os.getpid())
+        signals.obey(_reloading(configurations))
+        return _run(configurations.runner)
+
+
+def _reloading(configurations: Configurations) -> Callable[[], None]:
+    """What is done for SIGHUP."""
+    runner = configurations.runner
+    if isinstance(runner, Reloads):
+        runner.reload_from(configurations)
+        return runner.reload
+    name = type(runner).__name__
+
+    def say() -> None:
+        log.warning("%s cannot change its configuration while it runs: restart it", name)
+
+    return say
 
 
 def _run(runner: Runner) -> int:

@@ -34,6 +34,7 @@ class Built:
         secrets: the names among them whose values are never shown.
         secret_keys: name of a field that is a mapping to those of its keys.
         defaults: what the file does not give it, by parameter name; FACTORY for what is made anew.
+        arguments: what its constructor is given of the fields, converted.
         instance: the object; MISSING when it could not be built.
     """
 
@@ -44,6 +45,7 @@ class Built:
     secrets: frozenset[str] = frozenset()
     secret_keys: AbcMapping[str, frozenset[str]] = field(default_factory=dict)
     defaults: AbcMapping[str, Any] = field(default_factory=dict)
+    arguments: AbcMapping[str, Any] = field(default_factory=dict)
     instance: Any = MISSING
 
 
@@ -55,6 +57,8 @@ class Builder:
         problems: where problems go.
         machine: where constraints on the machine go.
         environ: the environment that ``!Env`` reads.
+        same: earlier components that stand for some of this document, by the identity of its nodes:
+            all is looked at as if there were none, and then they are taken instead of new ones.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Builder:
         problems: Problems,
         machine: Machine,
         environ: AbcMapping[str, str],
+        same: AbcMapping[int, "Built"] | None = None,
     ) -> None:
         self.components: dict[int, Built] = {}
         self.finished: list[Built] = []
@@ -72,6 +77,7 @@ class Builder:
         self._environ = environ
         self._arguments = Arguments(registry, problems, machine)
         self._values: dict[int, Any] = {}
+        self._same = same or {}
 
     @property
     def warnings(self) -> list[str]:
@@ -154,7 +160,7 @@ class Builder:
             for name, one in signature.parameters.items()
             if name not in built.fields
         }
-        arguments = {
+        arguments = built.arguments = {
             name: self._argument(component, parameters[name], entry, built)
             for name, entry in built.fields.items()
         }
@@ -193,6 +199,8 @@ class Builder:
             self._problems.add(built.node.mark, built.path, message)
 
     def _construct(self, component: Component, arguments: dict[str, Any], built: Built) -> Any:
+        if id(built.node) in self._same:
+            return self._same[id(built.node)].instance
         try:
             instance = component.cls(**arguments)
         except KeyboardInterrupt:

@@ -11,11 +11,13 @@ from wca.abilities import ability, ability_problems
 from wca.config import nodes
 from wca.config.builder import Builder, Built
 from wca.config.convert import MISSING
+from wca.config.fingerprint import fingerprint
 from wca.config.machine import Machine
 from wca.config.problems import Problems
 from wca.config.reader import Reader
 from wca.config.registry import Registry
 from wca.config.secrets import hidden_texts, scrub
+from wca.config.structure import Document, same_parts, structure_of
 from wca.config.suggest import nearest
 from wca.config.tree import format_tree
 from wca.config.words import describe
@@ -23,7 +25,7 @@ from wca.errors import PLUGIN_ERRORS, ConfigLoadError, ValidationError
 from wca.logger import check_level
 from wca.security import read_config
 
-__all__ = ["Loaded", "load_component", "load_config", "load_text"]
+__all__ = ["Loaded", "load_again", "load_component", "load_config", "load_text"]
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,9 @@ class Loaded:
         not_checked: constraints on the machine that were not checked here.
         tree: the components as text, secrets masked.
         effective: makes the same with the fields that the file leaves out.
+        fingerprint: makes a hash of the same, however it is written; of secrets only whether they
+            are there.
+        document: what it was built of; parts of it may stand for those of the next one.
     """
 
     runner: Any
@@ -52,6 +57,8 @@ class Loaded:
     not_checked: tuple[str, ...]
     tree: str
     effective: Callable[[], str]
+    fingerprint: Callable[[], str]
+    document: Document
 
 
 def load_config(
@@ -60,6 +67,7 @@ def load_config(
     *,
     here: bool = False,
     environ: Mapping[str, str] | None = None,
+    before: Loaded | None = None,
 ) -> Loaded:
     """Build everything that a file describes; start nothing.
 
@@ -69,6 +77,8 @@ def load_config(
         here: whether to check, too, what must hold on the machine that runs the agent: owner and
             permissions of the file, readable paths, the environment, the components' ``check()``.
         environ: what ``!Env`` reads; the environment of the process when None.
+        before: of a file that was loaded earlier: its components stand for those that are the same.
+            They may be in use, so that their ``check()`` is not called again.
 
     Raises:
         ConfigLoadError: with all problems of the file.
@@ -82,7 +92,28 @@ def load_config(
     root = reader.file(path)
     if not here:
         reader.not_checked.append(f"{path}: only its owner may be able to write it")
-    return _load(root, path, reader, problems, registry, environ, here=here)
+    same = None if before is None else _Same(before.document)
+    return _load(root, path, reader, problems, registry, environ, here=here, same=same)
+
+
+def load_again(
+    loaded: Loaded, usable: Callable[[Any], bool], registry: Registry | None = None
+) -> Loaded:
+    """Build once more what a file described earlier, whatever is in the file now.
+
+    Args:
+        loaded: what it described.
+        usable: which of its components still work: they are taken as they are.
+        registry: that it was loaded with.
+
+    Raises:
+        ConfigLoadError: it cannot be built any more.
+    """
+    problems = Problems()
+    reader = Reader(read_config, problems)
+    same = _Same(loaded.document, usable)
+    root = loaded.document.root
+    return _load(root, "", reader, problems, registry, None, here=False, same=same)
 
 
 def load_text(
@@ -92,6 +123,7 @@ def load_text(
     name: str = "<text>",
     here: bool = False,
     environ: Mapping[str, str] | None = None,
+    before: Loaded | None = None,
 ) -> Loaded:
     """The same as ``load_config`` for a text that is not in a file; ``name`` stands for its path.
 
@@ -101,7 +133,8 @@ def load_text(
     problems = Problems()
     reader = Reader(partial(read_config, check_owner=here), problems)
     root = reader.text(text.encode() if isinstance(text, str) else text, name)
-    return _load(root, name, reader, problems, registry, environ, here=here)
+    same = None if before is None else _Same(before.document)
+    return _load(root, name, reader, problems, registry, environ, here=here, same=same)
 
 
 def load_component(
@@ -151,16 +184,20 @@ def _load(
     environ: Mapping[str, str] | None,
     *,
     here: bool,
+    same: "_Same | None" = None,
 ) -> Loaded:
     machine = Machine(problems, here=here)
     environ = os.environ if environ is None else environ
-    builder = Builder(registry or Registry(), problems, machine, environ)
+    registry = registry or Registry()
+    structure = structure_of(root, environ)
+    known = {} if same is None or root is None else same.parts(root, structure, registry)
+    builder = Builder(registry, problems, machine, environ, known)
     top = _top(root, name, problems, _TOP, _WRITE_RUNNER)
     runner = _runner(top.get("runner"), builder, problems)
     loggers = _loggers(top.get("loggers"), builder, problems)
     built = [one for one in builder.finished if one.instance is not MISSING]
     if here:
-        _check_components(built, problems)
+        _check_components([one for one in built if id(one.node) not in known], problems)
     problems.raise_if_any()
     for warning in (*reader.warnings, *builder.warnings):
         log.warning("%s", warning)
@@ -171,11 +208,43 @@ def _load(
         not_checked=tuple(dict.fromkeys((*reader.not_checked, *machine.not_checked))),
         tree="" if root is None else format_tree(root, builder.components),
         effective=partial(_effective, root, builder.components),
+        fingerprint=partial(_fingerprint, root, builder.components),
+        document=Document(root, builder.components, structure),
     )
+
+
+@dataclass(frozen=True)
+class _Same:
+    """Where components come from that are the same as before.
+
+    Args:
+        before: the earlier document.
+        usable: which of its components may be taken.
+    """
+
+    before: Document
+    usable: Callable[[Any], bool] = lambda _component: True
+
+    def parts(
+        self, root: nodes.Node, structure: Mapping[int, int], registry: Registry
+    ) -> dict[int, Built]:
+        """The earlier components by the identity of the nodes that they stand for."""
+
+        def hands_over(tag: str) -> bool | None:
+            try:
+                return bool(getattr(registry.find(tag.removeprefix("!")).cls, "hands_over", False))
+            except ConfigLoadError:
+                return None
+
+        return same_parts(self.before, root, structure, hands_over, self.usable)
 
 
 def _effective(root: nodes.Node | None, components: Mapping[int, Built]) -> str:
     return "" if root is None else format_tree(root, components, defaults=True)
+
+
+def _fingerprint(root: nodes.Node | None, components: Mapping[int, Built]) -> str:
+    return "" if root is None else fingerprint(root, components)
 
 
 def _top(

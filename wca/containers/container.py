@@ -115,6 +115,11 @@ class Container:
             self._divide(collectors)
         self._probes.attach(collectors, paused)
 
+    def forget(self, names: Collection[str]) -> None:
+        """Let the next ``attach`` open the probes of these collectors anew."""
+        self._divided -= set(names)
+        self._probes.forget(names)
+
     def _divide(self, collectors: Mapping[str, Collector]) -> None:
         """Let collectors that sum over containers begin anew once there are some."""
         summing = {name for name, one in collectors.items() if one.sums_containers}

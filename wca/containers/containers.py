@@ -62,7 +62,8 @@ class Containers:
         self._now = now
         self._whole = whole
         self._on_end = on_end
-        self._patience = patience
+        #: Seconds to wait, see above.
+        self.patience = patience
         self._containers: dict[str, Container] = {}
         self._leaving: list[Container] = []
         self._said: set[str] = set()
@@ -123,7 +124,7 @@ class Containers:
         """
         going = [self._containers[one] for one in task_ids if one in self._containers]
         done: SimpleQueue[None] = SimpleQueue()
-        asked, end = sum(one.ask(done) for one in going), time.monotonic() + self._patience
+        asked, end = sum(one.ask(done) for one in going), time.monotonic() + self.patience
         with contextlib.suppress(Empty):
             for _ in range(asked):
                 done.get(timeout=max(0.0, end - time.monotonic()))
@@ -161,6 +162,13 @@ class Containers:
         for container in self:
             self._attach(container)
         self._note_unavailable()
+
+    def forget(self, names: Collection[str]) -> None:
+        """Close the probes of these collectors; others may have their names from now on."""
+        self._wholes.difference_update(names)
+        self._said.difference_update(names)
+        for container in self:
+            container.forget(names)
 
     def close(self) -> None:
         """Close all containers; safe twice."""

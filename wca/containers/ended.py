@@ -21,8 +21,14 @@ class EndedTasks:
     """
 
     def __init__(self, measured: Collection[str] = ()) -> None:
-        known = {total: 0 for total, name in _TOTALS if name in measured}
-        self._totals: Measurements = {"platform_ended_tasks": 0, **known}
+        self._totals: Measurements = {"platform_ended_tasks": 0}
+        self.expect(measured)
+
+    def expect(self, measured: Collection[str]) -> None:
+        """These are measured from now on: what is not counted yet is 0."""
+        for total, name in _TOTALS:
+            if name in measured:
+                self._totals.setdefault(total, 0)
 
     def add_task(self, last: Measurements) -> None:
         """One more task has ended.

@@ -54,6 +54,11 @@ class Machine:
         self._collectors, self._paused = dict(collectors), frozenset(paused)
         self.attach()
 
+    def forget(self, names: Collection[str]) -> None:
+        """Close the probes of these collectors; others may have their names from now on."""
+        self._said.difference_update(names)
+        self._probes.forget(names)
+
     def attach(self) -> None:
         """Open the probes that are not open yet; what is not available is said once."""
         self._probes.attach(self._collectors, self._paused)

@@ -68,6 +68,12 @@ _NODE = Dashboard(
                 Panel("Time of an iteration", "<wca_iteration_duration_seconds>"),
                 Panel("Parts that fail", "1 - <wca_healthy>"),
                 Panel("Deadlines that were missed", f"rate(<wca_overruns>{_RATE})", unit="ops"),
+                Panel(
+                    "Agents by version",
+                    "count by (version, python) (<wca_build_info>)",
+                    "{{version}}, Python {{python}}",
+                ),
+                Panel("Agents by configuration", "count by (hash) (<wca_config_info>)", "{{hash}}"),
             ),
         ),
     ),

@@ -10,7 +10,7 @@ from wca.config.loader import Loaded
 from wca.containers.container import Target
 from wca.doctor.findings import Finding
 from wca.doctor.processes import process_refusal
-from wca.doctor.rights import capability_remedy
+from wca.doctor.rights import capability_remedy, rights_findings
 from wca.errors import PLUGIN_ERRORS, NotAvailable, TargetGone, TaskSynchronizationException
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
@@ -18,7 +18,7 @@ from wca.nodes import Node, Task
 from wca.runners.engine import ReadsKernel
 from wca.runners.selection import WHERE_PRESENT
 
-__all__ = ["configuration_findings"]
+__all__ = ["collector_findings", "configuration_findings"]
 
 #: Tasks on which collectors are tried.
 _MOST_TASKS = 50
@@ -39,13 +39,33 @@ def configuration_findings(loaded: Loaded, kernel: Kernel) -> list[Finding]:
     if isinstance(node, Node):
         finding, tasks = _tasks(node, kernel)
         findings.append(finding)
+    findings += [finding for _, finding in collector_findings(loaded, tasks, kernel)]
+    findings += rights_findings(loaded, kernel)
+    return findings or [_nothing_to_try(loaded)]
+
+
+def collector_findings(
+    loaded: Loaded, tasks: Sequence[Task], kernel: Kernel
+) -> list[tuple[Collector, Finding]]:
+    """Attach each collector of a configuration to what it would measure.
+
+    Args:
+        loaded: as of ``configuration_findings``.
+        tasks: of the node.
+        kernel: of this machine.
+    """
     targets = _targets(tasks[:_MOST_TASKS], kernel)
-    collectors = getattr(loaded.runner, "collectors", ())
-    for one in collectors:
+    found = []
+    for one in getattr(loaded.runner, "collectors", ()):
         finding = _tried(one, targets, kernel)
         wanted = one in loaded.components or finding.subject not in WHERE_PRESENT
-        findings.append(finding if wanted else _welcome(finding))
-    return findings
+        found.append((one, finding if wanted else _welcome(finding)))
+    return found
+
+
+def _nothing_to_try(loaded: Loaded) -> Finding:
+    name = type(loaded.runner).__name__
+    return Finding.there(name, "the file is good; it has neither node nor collectors to try")
 
 
 def _welcome(finding: Finding) -> Finding:
@@ -105,7 +125,7 @@ def _attached(
         return Finding.there(name, "not tried: there is no task now")
     if not reasons:
         return Finding.there(name, "measures the machine" if whole[0] is kernel else "measures")
-    of = "" if whole[0] is kernel else f"of {len(reasons)} of {len(whole)} tasks nothing: "
+    of = "" if not good else f"of {len(reasons)} of {len(whole)} tasks nothing: "
     return Finding(name, good > 0, of + reasons[0], capability_remedy(reasons[0]))
 
 

@@ -78,12 +78,20 @@ class HttpServer:
         self.url: str | None = None
         self._routes: Sequence[Route] = ()
         self._listener: Listener | None = None
+        self._protected: _Protected | None = None
         self._limits = limits or Limits()
         self._hashes = _read_hashes(self.users)
 
+    @property
+    def holds(self) -> frozenset[str]:
+        """The address, on which only one server can listen."""
+        return frozenset((self.address,))
+
     def show(self, routes: Sequence[Route]) -> None:
-        """Say what to show; before ``start``."""
+        """Say what to show; also while it runs, for the requests that come after this."""
         self._routes = routes
+        if self._protected is not None:
+            self._protected.show(routes)
 
     def check(self) -> list[str]:
         """What keeps certificates and token from being used on this machine."""
@@ -117,7 +125,7 @@ class HttpServer:
         bound, number = listener.open()
         if not is_loopback(bound):
             protected.allow_all_names()
-        self._listener = listener
+        self._listener, self._protected = listener, protected
         scheme = "http" if self.tls_cert is None else "https"
         self.url = f"{scheme}://{f'[{bound}]' if ':' in bound else bound}:{number}"
         log.info("pages are shown at %s", self.url)
@@ -184,24 +192,29 @@ class _Protected:
         authenticator: "Authenticator | None",
         names: LocalNames,
     ) -> None:
+        self._authenticator = authenticator
+        self._names: LocalNames | None = names
+        self.show(routes)
+
+    def show(self, routes: Sequence[Route]) -> None:
+        """Show these from now on."""
         from wca.http.router import Router
 
         self._router = Router(routes)
-        self._authenticator = authenticator
-        self._names: LocalNames | None = names
 
     def allow_all_names(self) -> None:
         """Others reach the server as well, by names that are not known here."""
         self._names = None
 
     def respond(self, request: Request) -> Response | Stream:
-        if self._router.is_public(request.path):
-            return self._router.respond(request)
+        router = self._router
+        if router.is_public(request.path):
+            return router.respond(request)
         if self._authenticator is None:
             if self._names is None or self._names.include(request.headers.get("host")):
-                return self._router.respond(request)
+                return router.respond(request)
             return Response(_MISDIRECTED, status=421)
         if self._authenticator.allows(request.headers.get("authorization", "")):
-            return self._router.respond(request)
+            return router.respond(request)
         challenge = {"WWW-Authenticate": self._authenticator.challenge}
         return Response(b"say who you are\n", status=401, headers=challenge)

@@ -28,6 +28,36 @@ INTERNAL_METRICS: tuple[MetricMetadata, ...] = (
         _N,
         "1, with the version of the agent and the facts of the machine as labels.",
     ),
+    _internal(
+        "wca_build_info",
+        _G,
+        _N,
+        "1, with the version of the agent and that of the Python that runs it as labels.",
+        "version",
+        "python",
+    ),
+    _internal(
+        "wca_config_info",
+        _G,
+        _N,
+        "1, with a hash of the configuration as label: two agents have the same one when their "
+        "files mean the same, defaults and all; secrets and values of the environment are not in "
+        "it.",
+        "hash",
+        source="configuration file",
+    ),
+    _internal(
+        "wca_config_last_reload_successful",
+        _G,
+        _N,
+        "1 when the agent does what its configuration said when it was last told to look, else 0.",
+    ),
+    _internal(
+        "wca_config_last_reload_success",
+        _G,
+        MetricUnit.TIMESTAMP,
+        "Unix time at which the agent began to do what its configuration says.",
+    ),
     _internal("wca_tasks", _G, _N, "Tasks measured in this iteration."),
     _internal(
         "wca_node_list_age_seconds",

@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from wca.allocations.actions import Actions
@@ -107,6 +108,9 @@ class AllocationRunner(MeasurementRunner):
         files: for tests: what the kernel's files are written through.
     """
 
+    _STORAGES = ("metrics_storage", "anomalies_storage", "allocations_storage")
+    _DEFAULTED = (*_STORAGES, "allocator", "allocation_configuration", "envelope")
+
     @takes_fields_of(MeasurementRunner)
     def __init__(
         self,
@@ -146,17 +150,20 @@ class AllocationRunner(MeasurementRunner):
             raise ValidationError(
                 "remove_all_resctrl_groups removes what at_start: adopt keeps: leave one out"
             )
-        self.allocator = NOPAllocator() if allocator is None else allocator
+        self.allocator = self._default(NOPAllocator(), allocator)
         UsableAllocator().check(self.allocator)
-        self.allocation_configuration = allocation_configuration or AllocationConfiguration()
+        self.allocation_configuration = self._default(
+            AllocationConfiguration(), allocation_configuration
+        )
         for problem in self._value_problems():
             raise ValidationError(f"allocator: {problem}")
         self.act = act
-        given = options.get("metrics_storage") is not None  # else one standard output
-        shared = LogStorage() if given else self.metrics_storage
-        self.anomalies_storage = shared if anomalies_storage is None else anomalies_storage
-        self.allocations_storage = shared if allocations_storage is None else allocations_storage
-        self.envelope = envelope or Envelope()
+        # One standard output for all that is left out.
+        shared = self.has_made(self.metrics_storage)
+        made: Storage = self.metrics_storage if shared else LogStorage()
+        self.anomalies_storage = self._default(made, anomalies_storage)
+        self.allocations_storage = self._default(made, allocations_storage)
+        self.envelope = self._default(Envelope(), envelope)
         self.all_or_nothing = all_or_nothing
         self.hold = hold
         self.journal = journal
@@ -203,23 +210,27 @@ class AllocationRunner(MeasurementRunner):
         ]
         return [f"{place}: {problem}" for place, problem in found if problem]
 
-    def all_storages(self) -> list[Storage]:
-        """Where anything goes."""
-        return [*super().all_storages(), self.anomalies_storage, self.allocations_storage]
+    def refuses(self, successor: Any) -> str:
+        """Why another runner cannot follow this one while it runs; empty: it can."""
+        refusal = super().refuses(successor)
+        if not refusal and self.act and successor.act and successor.journal != self.journal:
+            refusal = (
+                "journal cannot be changed while the agent acts: what it has changed is in "
+                f"{self.journal}: restart the agent"
+            )
+        return refusal
 
     def facts(self) -> dict[str, Any]:
         """What the status page says of this runner, called on any thread."""
         held = Hold(self.hold).reason() if self.act else None
         return {**super().facts(), "acts": self.act, **({"hold": held} if held else {})}
 
-    def run(self) -> int:
-        """As MeasurementRunner does; 1 where something that was changed is still in force then."""
-        self._acted = None
-        code = super().run()
+    def outcome(self) -> int:
+        """1 where something that was changed is still in force after the run, else 0."""
         left = "" if self._acted is None else self._acted.left()
         if left:
             log.error(left)
-        return code or int(bool(left))
+        return int(bool(left))
 
     def stages_after_export(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Store the metrics, ask, store the anomalies, do what may be done, store that."""
@@ -244,6 +255,86 @@ class AllocationRunner(MeasurementRunner):
 
     def _stages_of_allocation(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Asking, and doing."""
+        labels = self.common_labels(engine)
+        options = PluginOptions(
+            self.interval, labels, self.state, self.recording, self.recording_size
+        )
+        key = self._made_of()
+        engine.end_other("acting", key)  # gives back, while those are there who are told of it
+        asked = start_plugin(engine, self.allocator, options)
+        records = start_records(engine, self.records, self.records_size)
+        audit = self._audit(engine, records)
+        acting = engine.keep("acting", key, lambda: self._acting(engine))
+        self._acted = acting.lease
+
+        def stages() -> list[Stage]:
+            in_force = acting.in_force
+            detect = asked.stage(views_of(engine, measuring, in_force.of), records)
+            allocate = Allocate(
+                detect,
+                acting.performer,
+                acting.lease,
+                acting.groups,
+                in_force,
+                engine.telemetry,
+                labels,
+                asked.name,
+                audit=audit,
+                metrics_apart=self.anomalies_storage is not self.allocations_storage,
+            )
+            acting.told = allocate.close
+            return [detect, allocate]
+
+        apart = self.anomalies_storage is self.allocations_storage
+        return list(engine.keep("allocation", (asked, audit, acting, apart), stages))
+
+    def _made_of(self) -> tuple[object, ...]:
+        """All that acting depends on: where it changes, what is in force is given back."""
+        return (
+            self.allocator,
+            self.act,
+            self.allocation_configuration,
+            self.envelope,
+            self.all_or_nothing,
+            self.hold,
+            self.journal,
+            self.lease,
+            self.foreign_writes,
+            self.at_start,
+            self.rdt_cache_control_required,
+            self.rdt_mb_control_required,
+            self.remove_all_resctrl_groups,
+        )
+
+    def _rdt_options(self) -> RdtOptions:
+        config = self.allocation_configuration
+        return RdtOptions(
+            self.act,
+            self.rdt_cache_control_required,
+            self.rdt_mb_control_required,
+            self.remove_all_resctrl_groups,
+            config.default_rdt_l3,
+            config.default_rdt_mb,
+        )
+
+    def _audit(self, engine: Engine, records: Sink | None) -> Audit:
+        events = self.kubernetes_events
+        if events is not None:
+            engine.lifecycle.start(events, "kubernetes_events")
+
+        def make() -> Audit:
+            others: dict[str, LossySink] = {}
+            if self.system_journal:
+                journal = SystemJournal(self._files.root)
+                engine.lifecycle.on_close("system_journal", journal.close)
+                others["system_journal"] = journal
+            if events is not None:
+                others["kubernetes_events"] = events
+            return Audit(records, others)
+
+        return engine.keep("audit", (records, self.system_journal, events), make)
+
+    def _acting(self, engine: Engine) -> "_Acting":
         config, nodes = self.allocation_configuration, engine.platform.node_cpus
         machine = Machine(
             engine.platform.cpus,
@@ -258,55 +349,13 @@ class AllocationRunner(MeasurementRunner):
         groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
         files, mounted = find_resctrl_files(self._files)
         rdt = Rdt(groups, files, mounted, self._rdt_options().root_rows)
-        performer, lease = self._acting(engine, groups, files, rdt)
-        labels = self.common_labels(engine)
-        options = PluginOptions(
-            self.interval, labels, self.state, self.recording, self.recording_size
-        )
-        asked = start_plugin(engine, self.allocator, options)
-        records = start_records(engine, self.records, self.records_size)
         in_force = InForce(reading(groups, rdt), engine.clock.monotonic)
-        detect = asked.stage(views_of(engine, measuring, in_force.of), records)
-        allocate = Allocate(
-            detect,
-            performer,
-            lease,
-            groups,
-            in_force,
-            engine.telemetry,
-            labels,
-            asked.name,
-            audit=self._audit(engine, records),
-            metrics_apart=self.anomalies_storage is not self.allocations_storage,
-        )
+        acting = _Acting(groups, in_force, *self._performing(engine, groups, files, rdt))
         # A storage that hangs at the end must not take the time for it.
-        engine.lifecycle.before_close("allocations", allocate.close)
-        return [detect, allocate]
+        engine.lifecycle.before_close("allocations", acting.close)
+        return acting
 
-    def _rdt_options(self) -> RdtOptions:
-        config = self.allocation_configuration
-        return RdtOptions(
-            self.act,
-            self.rdt_cache_control_required,
-            self.rdt_mb_control_required,
-            self.remove_all_resctrl_groups,
-            config.default_rdt_l3,
-            config.default_rdt_mb,
-        )
-
-    def _audit(self, engine: Engine, records: Sink | None) -> Audit:
-        others: dict[str, LossySink] = {}
-        if self.system_journal:
-            journal = SystemJournal(self._files.root)
-            engine.lifecycle.on_close("system_journal", journal.close)
-            others["system_journal"] = journal
-        events = self.kubernetes_events
-        if events is not None:
-            engine.lifecycle.start(events, "kubernetes_events")
-            others["kubernetes_events"] = events
-        return Audit(records, others)
-
-    def _acting(
+    def _performing(
         self, engine: Engine, groups: Groups, files: RdtFiles, rdt: Rdt
     ) -> tuple[Performer, Lease]:
         for problem in self._rdt_options().problems(self._files):
@@ -324,11 +373,12 @@ class AllocationRunner(MeasurementRunner):
             return now() + self.lease
 
         gate = Gate(files, journal, name, expires, SLOW)
-        lease = self._acted = Lease(journal, files, gate, hold, expires, now, self.at_start)
+        lease = Lease(journal, files, gate, hold, expires, now, self.at_start)
         if self.act:
             engine.lifecycle.start(Claim(control_roots(("cgroup", "cgroup2"))), "claim")
         engine.lifecycle.start(lease, "allocations")
-        if self.act and self.remove_all_resctrl_groups and not lease.held:
+        # Once: by now a group may be one of those that the run measures with.
+        if engine.first and self.act and self.remove_all_resctrl_groups and not lease.held:
             remove_all_groups(files)
         actions = Actions(groups, files, lambda: swap_enabled(engine.kernel))
         history = open_history(self.journal if self.act else None, engine.clock)
@@ -347,6 +397,31 @@ class AllocationRunner(MeasurementRunner):
         if self.act:
             attempts = Attempts(files, ClosedAfterWriting(root), root, SLOW)
         return Arbiter(files, journal, gate, Ownership(self.foreign_writes), attempts)
+
+
+class _Acting:
+    """What does what it may, and has what is in force.
+
+    Args:
+        groups: of the tasks.
+        in_force: what is in force.
+        performer: does it.
+        lease: how long that lasts.
+    """
+
+    def __init__(
+        self, groups: Groups, in_force: InForce, performer: Performer, lease: Lease
+    ) -> None:
+        self.groups = groups
+        self.in_force = in_force
+        self.performer = performer
+        self.lease = lease
+        #: Gives everything back, and tells of it those who listen now.
+        self.told: Callable[[float], None] = lease.close
+
+    def close(self, timeout: float) -> None:
+        """Give everything back, within so many seconds; safe twice."""
+        self.told(timeout)
 
 
 def _check_lease(lease: float, interval: float) -> None:

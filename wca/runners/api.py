@@ -1,11 +1,25 @@
 """The contract of a runner: the root of a configuration."""
 
 from abc import ABC, abstractmethod
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from wca.supervisor import Supervisor
 
-__all__ = ["Described", "ExpectsExit", "Limited", "Recorded", "Reports", "Runner"]
+if TYPE_CHECKING:
+    from wca.config.loader import Loaded
+
+__all__ = [
+    "Configurations",
+    "Configured",
+    "Described",
+    "ExpectsExit",
+    "Limited",
+    "Recorded",
+    "Reloads",
+    "Reports",
+    "Runner",
+]
 
 
 class Runner(ABC):
@@ -13,7 +27,9 @@ class Runner(ABC):
 
     Optional abilities: ``stop_after(iterations)``, without which ``--once`` and ``--iterations``
     are refused, ``record_to(path)``, which ``wca record`` needs, ``expect_exit()``,
-    ``described_in(path)`` and ``report_to(supervisor)``; see the protocols below.
+    ``described_in(path)``, ``configured_by(fingerprint)``, ``report_to(supervisor)``, and
+    ``reload_from(configurations)`` with ``reload()``, without which a changed file needs a restart;
+    see the protocols below.
     """
 
     @abstractmethod
@@ -65,3 +81,49 @@ class Reports(Protocol):
 
     def report_to(self, supervisor: Supervisor) -> None:
         """Tell this one during the next ``run``; of a runner without this it is ready at once."""
+
+
+@runtime_checkable
+class Configured(Protocol):
+    """A runner that tells by which configuration it runs."""
+
+    def configured_by(self, fingerprint: str) -> None:
+        """The hash of the configuration, see ``wca.config.loader.Loaded``, before ``run``."""
+
+
+class Configurations(Protocol):
+    """Where the configurations of a run come from."""
+
+    def next(self) -> "Loaded":
+        """What the file describes now; components that are the same are those of before.
+
+        Raises:
+            ConfigLoadError: with all problems of the file.
+        """
+
+    def again(self, works: Callable[[object], bool]) -> "Loaded":
+        """What the run does now, once more.
+
+        Args:
+            works: which of its components can be taken as they are.
+
+        Raises:
+            ConfigLoadError: it cannot be built any more.
+        """
+
+    def settle(self, loaded: "Loaded") -> None:
+        """This is what the run does from now on."""
+
+
+@runtime_checkable
+class Reloads(Protocol):
+    """A runner that can go over to another configuration while it runs."""
+
+    def reload_from(self, configurations: Configurations) -> None:
+        """Take the next configuration from here; called before ``run``."""
+
+    def reload(self) -> None:
+        """Go over to the next configuration, if it is a good one; called from another thread.
+
+        Returns when that is done; a configuration that cannot be taken over is logged.
+        """

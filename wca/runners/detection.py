@@ -44,6 +44,8 @@ class DetectionRunner(MeasurementRunner):
             each task as a whole. With ``both`` it has those of the containers besides.
     """
 
+    _STORAGES = _DEFAULTED = ("metrics_storage", "anomalies_storage")
+
     @takes_fields_of(MeasurementRunner)
     def __init__(
         self,
@@ -63,10 +65,10 @@ class DetectionRunner(MeasurementRunner):
                 "containers: write both"
             )
         self.detector = detector
-        if anomalies_storage is None:  # one standard output, where both are left out
-            given = options.get("metrics_storage") is not None
-            anomalies_storage = LogStorage() if given else self.metrics_storage
-        self.anomalies_storage = anomalies_storage
+        # One standard output, where both are left out.
+        shared = self.has_made(self.metrics_storage)
+        made: Storage = self.metrics_storage if shared else LogStorage()
+        self.anomalies_storage = self._default(made, anomalies_storage)
         self.records = records
         self.records_size = records_size
         self.state = state
@@ -80,10 +82,6 @@ class DetectionRunner(MeasurementRunner):
             *(f"records: {problem}" for problem in records),
             *(f"state: {problem}" for problem in state),
         ]
-
-    def all_storages(self) -> list[Storage]:
-        """Where anything goes."""
-        return [*super().all_storages(), self.anomalies_storage]
 
     def stages_after_export(self, engine: Engine, measuring: Measuring) -> list[Stage]:
         """Store the metrics, ask the detector, store the anomalies."""
@@ -104,4 +102,8 @@ class DetectionRunner(MeasurementRunner):
         )
         asked = start_plugin(engine, self.detector, options)
         records = start_records(engine, self.records, self.records_size)
-        return asked.stage(views_of(engine, measuring), records)
+        return engine.keep(
+            "detection",
+            (asked, records),
+            lambda: asked.stage(views_of(engine, measuring), records),
+        )

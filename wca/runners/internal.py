@@ -10,6 +10,7 @@ from wca.runners.engine import Engine
 from wca.runners.governor import Governor
 from wca.runners.measuring import Measuring
 from wca.runners.stages import Sample
+from wca.runners.state_line import Reloaded
 from wca.runners.zeros import with_zeros
 
 __all__ = ["Internal"]
@@ -24,6 +25,7 @@ class Internal:
         measuring: what measures.
         log_counts: warnings and errors logged.
         governor: keeps to the budget, where there is one.
+        reloaded: knows what became of changes of the configuration.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class Internal:
         measuring: Measuring,
         log_counts: LogCounter,
         governor: Governor | None,
+        reloaded: Reloaded,
     ) -> None:
         self._engine = engine
         self._node = node
         self._measuring = measuring
         self._log_counts = log_counts
         self._governor = governor
+        self._reloaded = reloaded
 
     def __call__(self, sample: Sample) -> Measurements:
         """The measurements of this iteration."""
@@ -47,6 +51,7 @@ class Internal:
         # until something is read anew.
         late = max(0.0, engine.clock.now() - sample.timestamp)
         values: Measurements = {
+            **engine.identity(),
             "wca_up": sample.timestamp,
             "wca_tasks": len(sample.tasks),
             "wca_cpu_seconds": time.process_time(),
@@ -54,6 +59,7 @@ class Internal:
             **self._measuring.states.measurements(engine.clock.monotonic() - late),
             **(self._governor.measurements() if self._governor else {}),
             **engine.books.measurements(),
+            **self._reloaded.measurements(),
         }
         optional = {
             "wca_memory_usage_bytes": engine.resident_bytes(),

@@ -56,6 +56,17 @@ class Job:
         """Do it once more before the next deadline; called from any thread."""
         self._requested = True
 
+    def every(self, period: float, now: float) -> None:
+        """Do it in another period from now on, where it is another one.
+
+        Args:
+            period: seconds.
+            now: monotonic time.
+        """
+        if period != self._period:
+            self._period = period
+            self.start(now)
+
     def start(self, now: float) -> None:
         """Set the first deadline."""
         self._schedule = None if self._period is None else Schedule(self._period, now)
@@ -143,7 +154,7 @@ class Watchdog:
         clock: time.
         telemetry: where it is reported.
         supervisor: gets a sign of life as long as the loop does not stand still.
-        doing: what the supervisor is told then.
+        doing: gives what the supervisor is told then.
     """
 
     def __init__(
@@ -153,21 +164,25 @@ class Watchdog:
         clock: Clock,
         telemetry: Telemetry,
         supervisor: Supervisor | None = None,
-        doing: str = "measuring",
+        doing: Callable[[], str] = lambda: "measuring",
     ) -> None:
         self._doing = doing
         self._supervisor = supervisor or Supervisor()
         self._telemetry = telemetry
         self._loop = loop
-        self._limit = limit
-        patience = math.inf if self._supervisor.patience is None else self._supervisor.patience
-        #: Seconds between two looks.
-        self.pause = min(max(limit / 3, 0.05), patience / 2)
+        #: Seconds one job may take.
+        self.limit = limit
         self._clock = clock
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self._watched = threading.get_ident()
         self._reported: float | None = None
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two looks."""
+        patience = math.inf if self._supervisor.patience is None else self._supervisor.patience
+        return min(max(self.limit / 3, 0.05), patience / 2)
 
     def __enter__(self) -> "Watchdog":
         self._thread.start()
@@ -181,11 +196,11 @@ class Watchdog:
         """Report the loop when it begins to stand still, and when it goes on."""
         progress = self._loop.progress
         still = self._clock.monotonic() - progress
-        if self._loop.waiting or still <= self._limit:
+        if self._loop.waiting or still <= self.limit:
             if self._reported is not None and progress != self._reported:
                 self._reported = None
                 self._telemetry.success("loop")
-            self._supervisor.status(self._doing)
+            self._supervisor.status(self._doing())
             self._supervisor.alive()
         elif progress != self._reported:
             self._reported = progress

@@ -1,7 +1,6 @@
 """``MeasurementRunner``: discover tasks, read them and the machine, store the numbers, repeat."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from wca.abilities import ability
 from wca.clock import Clock, SystemClock
@@ -12,35 +11,26 @@ from wca.config.types import Duration, Injected, LabelName, Numeric, Path, Size
 from wca.http.server import HttpServer
 from wca.linux.files import Kernel
 from wca.logger import LogCounter
-from wca.metrics.derived import COUNTERS, WORK_COUNTERS
-from wca.naming import named
 from wca.nodes import Node
 from wca.nodes.labels import TaskLabelGenerator
-from wca.runners.api import Runner
-from wca.runners.collect import Collect
+from wca.runners.api import Configurations, Runner
+from wca.runners.assembly import Assembly
 from wca.runners.control import Control
-from wca.runners.derive import Derive
-from wca.runners.derive_work import DeriveWork
-from wca.runners.discover import Discover
 from wca.runners.engine import Engine
-from wca.runners.export import Export
-from wca.runners.governor import Budget, Governor, longest_stretch
-from wca.runners.internal import Internal
-from wca.runners.labelling import TaskLabelling
-from wca.runners.loop import Job, Loop, Watchdog
+from wca.runners.governor import Budget
 from wca.runners.measuring import Granularity, Measuring
-from wca.runners.selection import Options, UsableCollectors, select_collectors
-from wca.runners.serving import Health, serve, shows
-from wca.runners.stages import Sample, Stage, Store, run_iteration
+from wca.runners.reload import Reload, Succeeds
+from wca.runners.selection import Options, UsableCollectors, keep_made, select_collectors
+from wca.runners.stages import Stage, Store
+from wca.runners.state_line import Reloaded
 from wca.runners.stop import LIMIT, StopSignals
 from wca.storage import LogStorage, Storage
 from wca.storage.outputs import AppendedFile
 from wca.supervisor import Supervisor
 
-if TYPE_CHECKING:
-    from wca.status.pages import StatusPages
-
 __all__ = ["MeasurementRunner"]
+
+_T = TypeVar("_T")
 
 UncoreEvent = Annotated[str, UncoreEventName()]
 
@@ -55,8 +45,6 @@ SHUTDOWN = Duration(STOP_GRACE + CLOSE_GRACE, 600)
 LEAST_GRACE = 0.02
 #: Seconds for storages to take the last batches when the run ends by itself.
 CLOSE_TIMEOUT = 10.0
-#: Intervals without progress after which the loop counts as stuck, and the least time for that.
-STUCK_INTERVALS, STUCK_SECONDS = 3, 1.0
 
 
 class MeasurementRunner(Runner):
@@ -113,6 +101,13 @@ class MeasurementRunner(Runner):
         clock: for tests: time.
     """
 
+    #: The fields that are storages, in the order of their queues.
+    _STORAGES: ClassVar[tuple[str, ...]] = ("metrics_storage",)
+    #: Fields for which something stands in that the runner makes where they are left out.
+    _DEFAULTED: ClassVar[tuple[str, ...]] = ("metrics_storage",)
+    #: The parts of a runner outlive it where the next one has them, too.
+    hands_over: ClassVar[bool] = True
+
     def __init__(
         self,
         node: Node,
@@ -150,30 +145,30 @@ class MeasurementRunner(Runner):
         INTERVAL.check(interval)
         DISCOVERY_INTERVAL.check(discovery_interval)
         self.node = node
-        self.metrics_storage = LogStorage() if metrics_storage is None else metrics_storage
+        self._made: list[object] = []  # in place of what was left out
+        self.metrics_storage = self._default(LogStorage(), metrics_storage)
         self.interval, self.discovery_interval = interval, discovery_interval
         self.extra_labels = dict(extra_labels or {})
         self.task_label_generators = dict(task_label_generators or {})
         self.include_optional_labels = include_optional_labels
         self._listed = [*(collectors or ()), *(extra_collectors or ())]
-        self.collectors = select_collectors(
-            Options(
-                collectors=collectors,
-                extra_collectors=extra_collectors,
-                event_names=event_names,
-                perf_aggregate_cpus=perf_aggregate_cpus,
-                uncore_event_names=uncore_event_names,
-                enable_derived_metrics=enable_derived_metrics,
-                rdt_enabled=rdt_enabled,
-                gather_hw_mm_topology=gather_hw_mm_topology,
-                zoneinfo=zoneinfo,
-                vmstat=vmstat,
-                sched=sched,
-                wss_reset_cycles=wss_reset_cycles,
-                wss_stable_cycles=wss_stable_cycles,
-                wss_membw_threshold=wss_membw_threshold,
-            )
+        self.options = Options(
+            collectors=collectors,
+            extra_collectors=extra_collectors,
+            event_names=event_names,
+            perf_aggregate_cpus=perf_aggregate_cpus,
+            uncore_event_names=uncore_event_names,
+            enable_derived_metrics=enable_derived_metrics,
+            rdt_enabled=rdt_enabled,
+            gather_hw_mm_topology=gather_hw_mm_topology,
+            zoneinfo=zoneinfo,
+            vmstat=vmstat,
+            sched=sched,
+            wss_reset_cycles=wss_reset_cycles,
+            wss_stable_cycles=wss_stable_cycles,
+            wss_membw_threshold=wss_membw_threshold,
         )
+        self.collectors = select_collectors(self.options)
         self.enable_derived_metrics = enable_derived_metrics
         self.granularity = Granularity(granularity)
         self.budget, self.series_limit = budget, series_limit
@@ -209,6 +204,10 @@ class MeasurementRunner(Runner):
         """The program ends with the next ``run``: see ``StopSignals``."""
         self._control.exit_expected = True
 
+    def configured_by(self, fingerprint: str) -> None:
+        """Export this hash of the configuration, as ``wca_config_info``."""
+        self._control.fingerprint = fingerprint
+
     def described_in(self, path: str) -> None:
         """Say on the status page that this file describes the run."""
         self._control.configuration = path
@@ -216,6 +215,42 @@ class MeasurementRunner(Runner):
     def report_to(self, supervisor: Supervisor) -> None:
         """Tell this one that it has started, that it moves on, and that it ends."""
         self._control.supervisor = supervisor
+
+    def reload_from(self, configurations: Configurations) -> None:
+        """Take the next configuration from here, when ``reload`` is called."""
+        self._control.configurations = configurations
+
+    def reload(self) -> None:
+        """Go over to the next configuration; returns when that is done, or refused and logged."""
+        self._control.begun.wait()
+        if (reload := self._control.reload) is not None:
+            reload.request()
+
+    def refuses(self, successor: Any) -> str:
+        """Why another runner cannot follow this one while it runs; empty: it can."""
+        before, after = type(self).__name__, type(successor).__name__
+        if type(successor) is not type(self):
+            return f"runner: !{before} cannot become !{after} while it runs: restart the agent"
+        if successor.shutdown_timeout != self.shutdown_timeout:
+            return "shutdown_timeout cannot be changed while the agent runs: restart it"
+        return ""
+
+    def succeed(self, before: "MeasurementRunner") -> None:
+        """Follow another runner: take over what it has made itself and would be made alike."""
+        self.collectors = keep_made(
+            self.collectors, self.options, before.collectors, before.options
+        )
+        fields = [(getattr(self, name), getattr(before, name)) for name in self._DEFAULTED]
+        known = {
+            id(own): other for own, other in fields if self.has_made(own) and before.has_made(other)
+        }
+        for name in self._DEFAULTED:
+            setattr(self, name, known.get(id(getattr(self, name)), getattr(self, name)))
+        self._made += known.values()
+
+    def has_made(self, part: object) -> bool:
+        """Whether a part stands in place of what the configuration leaves out."""
+        return any(one is part for one in self._made)
 
     def stop(self, within: float | None = None) -> None:
         """End ``run`` from another thread, as SIGTERM does.
@@ -235,10 +270,11 @@ class MeasurementRunner(Runner):
             StartError: a part cannot start; what had started is closed again.
         """
         kernel = Kernel() if self._kernel is None else self._kernel
-        engine = Engine(kernel, self._clock)
+        control = self._control
+        engine = Engine(kernel, self._clock, control.fingerprint)
         signals = StopSignals(
-            self._control.stop,
-            exits=self._control.exit_expected,
+            control.stop,
+            exits=control.exit_expected,
             limit=self.shutdown_timeout + LIMIT - (STOP_GRACE + CLOSE_GRACE),
         )
         with signals, LogCounter() as counts:
@@ -247,8 +283,35 @@ class MeasurementRunner(Runner):
                     self._loop(engine, counts)
                 signals.say()
             finally:
+                last = self._end_reloads()
                 self._close(engine, signals)
+        return last.outcome()
+
+    def outcome(self) -> int:
+        """The exit code, once everything is closed."""
         return 0
+
+    def _loop(self, engine: Engine, counts: LogCounter) -> None:
+        control = self._control
+        reloaded = Reloaded(self._clock.now)
+        assembly = Assembly(engine, self._clock, control, counts, reloaded)
+        assembly.use(self)
+        if control.configurations is not None:
+            control.reload = Reload(
+                self, assembly, engine, control.configurations, control.supervisor, reloaded
+            )
+        control.begun.set()
+        assembly.run()
+
+    def _end_reloads(self) -> Succeeds:
+        """The runner that the run is of now."""
+        control = self._control
+        reload, control.reload = control.reload, None
+        control.begun.set()
+        if reload is None:
+            return self
+        reload.end()
+        return reload.runner
 
     def _close(self, engine: Engine, signals: StopSignals) -> None:
         """Close everything; what hangs is interrupted when a signal asks for the end."""
@@ -261,6 +324,15 @@ class MeasurementRunner(Runner):
             left = CLOSE_TIMEOUT if end is None else max(LEAST_GRACE, end - now)
             with signals.interruptible(min(left, grace)):
                 engine.lifecycle.close(left)
+
+    def open_storages(self, engine: Engine) -> None:
+        """Start the storages, each with its queue.
+
+        Raises:
+            StartError: one of them cannot start.
+        """
+        for name in self._STORAGES:
+            engine.outlet(getattr(self, name), name)
 
     def stages_after_export(
         self,
@@ -277,13 +349,17 @@ class MeasurementRunner(Runner):
         from wca.runners.recorder import Record, start_recorder  # few runs need them
         from wca.runners.views import views_of
 
-        labels, size = self.common_labels(engine), self.recording_size
-        recorder = start_recorder(self.recording, engine, self.interval, labels, size=size)
+        path, labels, size = self.recording, self.common_labels(engine), self.recording_size
+        recorder = engine.keep(
+            "recording",
+            (path, labels, self.interval, size),
+            lambda: start_recorder(path, engine, self.interval, labels, size=size),
+        )
         return [Record(views_of(engine, measuring), recorder), store]
 
     def all_storages(self) -> list[Storage]:
-        """Where anything goes; runners that store more add theirs."""
-        return [self.metrics_storage]
+        """Where anything goes."""
+        return [getattr(self, name) for name in self._STORAGES]
 
     def facts(self) -> dict[str, Any]:
         """What the status page says of this runner, called on any thread."""
@@ -291,99 +367,13 @@ class MeasurementRunner(Runner):
         facts = {"runner": type(self).__name__, "interval_seconds": self.interval}
         return facts if path is None else {**facts, "configuration": path}
 
+    def _default(self, made: _T, given: _T | None) -> _T:
+        """What is given, or else what was made in its place."""
+        if given is not None:
+            return given
+        self._made.append(made)
+        return made
+
     def common_labels(self, engine: Engine) -> dict[str, str]:
         """Labels of every metric that this runner stores."""
         return engine.common_labels(self.extra_labels, optional=self.include_optional_labels)
-
-    def _sample(self) -> Sample:
-        return Sample(self._clock.now(), monotonic=self._clock.monotonic())
-
-    def _loop(self, engine: Engine, log_counts: LogCounter) -> None:
-        telemetry = engine.telemetry
-        measuring = Measuring(engine, self.collectors, self.interval, self.granularity)
-        departed = Job(measuring.look, period=None)
-        measuring.start(self._waking(departed))
-        engine.start_all(named(self.task_label_generators.values()))
-        labelling = TaskLabelling(self.task_label_generators, telemetry)
-        discover = Job(
-            Discover(self.node, measuring.sync, labelling, telemetry), self.discovery_interval
-        )
-        engine.start_node(self.node, self._waking(discover))
-        pages = self._pages(engine, measuring)
-        stages = self._stages(engine, measuring, log_counts, discover.request)
-        stages += [page.stage for page in pages]
-        names = [*measuring.collectors, "loop", "containers", *(stage.name for stage in stages)]
-        telemetry.expect(names)
-        measure = Job(
-            lambda: run_iteration(stages, self._sample(), telemetry),
-            self.interval,
-            on_missed=lambda missed: telemetry.count("wca_overruns", missed),
-        )
-        control = self._control
-        loop = Loop([departed, discover, measure], self._clock, control.stop, control.wake)
-        limit = max(STUCK_INTERVALS * self.interval, STUCK_SECONDS)
-        health = Health(loop, limit, self._clock.monotonic)
-        serve(self.http, [*pages, *engine.storages], health, engine.lifecycle)
-        for page in pages:  # closed before the server, which would wait for who looks at it
-            engine.lifecycle.on_close("status", page.close)
-        control.supervisor.ready("measuring")
-        with Watchdog(loop, limit, self._clock, telemetry, control.supervisor):
-            loop.run(control.iterations)
-        control.supervisor.stopping()
-
-    def _stages(
-        self,
-        engine: Engine,
-        measuring: Measuring,
-        log_counts: LogCounter,
-        rediscover: Callable[[], None],
-    ) -> list[Stage]:
-        monotonic = self._clock.monotonic
-        governor = self._governor(engine, measuring)
-        stretch = longest_stretch(self.budget)
-
-        def counted_at() -> float:
-            return measuring.read_at(COUNTERS, monotonic())
-
-        def worked_at() -> float:
-            now = monotonic()
-            return min(measuring.read_at([name], now) for name in WORK_COUNTERS)
-
-        derive: list[Stage] = [Derive(counted_at, monotonic), DeriveWork(worked_at)]
-        export = Export(
-            self.common_labels(engine),
-            Internal(engine, self.node, measuring, log_counts, governor),
-            engine.information(),
-            engine.telemetry,
-            measuring.catalogue_with_ages(stretch, self.discovery_interval),
-            self.series_limit,
-        )
-        return [
-            Collect(measuring, engine.telemetry, monotonic, rediscover),
-            *(derive if self.enable_derived_metrics else []),
-            export,
-            *self.stages_after_export(engine, measuring),
-            *([governor] if governor else []),
-        ]
-
-    def _pages(self, engine: Engine, measuring: Measuring) -> "list[StatusPages]":
-        """The status page, where pages are shown at all."""
-        if not shows(self.http, self.all_storages()):
-            return []
-        from wca.status.start import status_pages  # agents without pages need none of it
-
-        return [status_pages(engine, measuring, self.facts, self.granularity)]
-
-    def _governor(self, engine: Engine, measuring: Measuring) -> Governor | None:
-        if not self.budget:
-            return None
-        return Governor(self.budget, measuring, engine.resident_bytes, self._clock.monotonic)
-
-    def _waking(self, job: Job) -> Callable[[], None]:
-        """What lets the loop do a job at once, from any thread."""
-
-        def wake() -> None:
-            job.request()
-            self._control.wake.set()
-
-        return wake

@@ -73,10 +73,13 @@ class Measuring:
         self._hierarchies = CgroupHierarchies(engine.kernel)
         self._departures = Departures()
         given, costs = named(collectors), Costs()
+        self._given = given
+        self._nested: frozenset[str] | None = None
+        self._runnables: list[tuple[Collector, Background]] = []
         self.paces = Paces(interval)
         self.collectors = {name: self._runnable(name, one, costs) for name, one in given.items()}
         self._threads = [one for one in self.collectors.values() if isinstance(one, Background)]
-        self.ended = EndedTasks({name for one in given.values() for name in one.emits})
+        self.ended = EndedTasks(_emitted(given.values()))
         self.machine = Machine(engine.kernel, engine.telemetry, self.paces, costs)
         self.tasks = self._containers(self._measured_as_a_whole, self.ended.add_task)
         self.parts = self._containers(lambda _part: True, self._part_ended)
@@ -88,9 +91,7 @@ class Measuring:
             engine.telemetry,
             costs,
         )
-        for one in given.values():
-            if isinstance(one, TakesMemoryTraffic):
-                one.use_memory_traffic(self._memory_traffic)
+        self._introduce(given.values())
 
     def start(self, on_departure: Callable[[], None]) -> None:
         """Start the collectors and open what measures the machine.
@@ -104,8 +105,35 @@ class Measuring:
         lifecycle = self._engine.lifecycle
         self._engine.start_all(self.collectors)
         self._departures.start(on_departure)
-        lifecycle.on_close("departures", self._departures.close)
-        lifecycle.on_close("probes", lambda _timeout: self._close())
+        lifecycle.on_close("departures", self._departures.close, self)
+        lifecycle.on_close("probes", lambda _timeout: self._close(), self)
+        self._use_collectors()
+
+    def change(
+        self, collectors: Iterable[Collector], interval: float, granularity: Granularity
+    ) -> None:
+        """Measure these from now on; what is measured already goes on as it is.
+
+        Probes of a collector that stays are neither read nor closed by this, so that its counters
+        go on from where they are. Parameters as above.
+
+        Raises:
+            StartError: a collector cannot start; another ``change`` is to follow.
+        """
+        before, given = self._given, named(collectors, self._given)
+        running, pace = dict(self.collectors), self.paces.of
+        paced = {name: pace(one.interval) for name, one in running.items()}
+        self.paces.base, self._granularity = interval, granularity
+        stays = {
+            name
+            for name, one in given.items()
+            if before.get(name) is one and pace(running[name].interval) is paced[name]
+        }
+        self._end(before.keys() - stays)
+        self._given, self._nested = given, None
+        self._run([name for name in given if name not in stays])
+        self._engine.start_all(self.collectors)
+        self._engine.lifecycle.use(self)
         self._use_collectors()
 
     @property
@@ -113,6 +141,14 @@ class Measuring:
         """The metric catalogue with what the collectors add to it, once they are started."""
         own = {entry.name: entry for one in self.collectors.values() for entry in one.metrics}
         return {**CATALOGUE, **own}
+
+    @property
+    def nested(self) -> frozenset[str]:
+        """Names of the metrics whose values are nested, once the collectors are started."""
+        if self._nested is None:
+            entries = self.catalogue.values()
+            self._nested = frozenset(entry.name for entry in entries if entry.levels)
+        return self._nested
 
     def catalogue_with_ages(
         self, stretch: int, discovery_interval: float
@@ -198,6 +234,42 @@ class Measuring:
             self.states.costs.forget(name)
         self._use_collectors()
 
+    def _end(self, names: Collection[str]) -> None:
+        """Close the probes of these collectors."""
+        if not names:
+            return
+        for one in (self.tasks, self.parts, self.machine):
+            one.forget(names)
+        for name in names:
+            self.states.costs.forget(name)
+            del self.collectors[name]
+        self.states.stopped -= set(names)
+        self._use_collectors()
+
+    def _run(self, names: Iterable[str]) -> None:
+        """Let these run among the others, in the order of all."""
+        known = self._engine.lifecycle.knows
+        self._runnables = [one for one in self._runnables if known(one[1])]
+        runnables = {id(one): runs for one, runs in self._runnables}
+        for name in names:
+            one = self._given[name]
+            self.collectors[name] = runnables.get(id(one)) or self._runnable(
+                name, one, self.states.costs
+            )
+        ordered = {name: self.collectors[name] for name in self._given}
+        self.collectors.clear()
+        self.collectors.update(ordered)
+        self._threads = [one for one in ordered.values() if isinstance(one, Background)]
+        self._introduce(self._given.values())
+        self.ended.expect(_emitted(self._given.values()))
+        self.tasks.patience = self.parts.patience = _patience(self.paces.base)
+
+    def _introduce(self, collectors: Iterable[Collector]) -> None:
+        """Give those what they need that need what another one measures."""
+        for one in collectors:
+            if isinstance(one, TakesMemoryTraffic):
+                one.use_memory_traffic(self._memory_traffic)
+
     def _use_collectors(self) -> None:
         stopped = self.states.stopped
         running = {name: one for name, one in self.collectors.items() if name not in stopped}
@@ -239,7 +311,9 @@ class Measuring:
         if not collector.blocking:
             return collector
         interval, telemetry = collector.interval, self._engine.telemetry
-        return Background(collector, name, telemetry, costs, lambda: self.paces.seconds(interval))
+        runs = Background(collector, name, telemetry, costs, lambda: self.paces.seconds(interval))
+        self._runnables.append((collector, runs))
+        return runs
 
     def _measured_as_a_whole(self, task: Task) -> bool:
         return self._granularity is not Granularity.CONTAINER or not task.subcgroups_paths
@@ -256,12 +330,21 @@ class Measuring:
             self._engine.clock.now,
             whole,
             on_end,
-            min(_PATIENCE_OF_INTERVAL * self.paces.base, _MOST_PATIENCE),
+            _patience(self.paces.base),
         )
 
     def _target(self, task: Task) -> Target:
         locate = self._hierarchies.locate
         return Target(task, locate(task.cgroup_path), self._engine.kernel, locate)
+
+
+def _emitted(collectors: Iterable[Collector]) -> set[str]:
+    return {name for one in collectors for name in one.emits}
+
+
+def _patience(interval: float) -> float:
+    """Seconds to wait for what threads read of a task that is about to go."""
+    return min(_PATIENCE_OF_INTERVAL * interval, _MOST_PATIENCE)
 
 
 def _metrics_of(collector: Collector) -> set[str]:

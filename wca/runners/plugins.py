@@ -83,15 +83,25 @@ def start_plugin(engine: Engine, plugin: Plugin, options: PluginOptions) -> Aske
     """
     ((name, _),) = named([plugin]).items()
     engine.lifecycle.start(plugin, name)
-    recorder, listeners = _listeners(engine, plugin, name, options)
-    asks: AskInTime | AskAside
-    if plugin.blocking:
-        asks = AskAside(plugin, name, options.interval, engine.telemetry, listeners)
-    else:
-        monotonic = engine.clock.monotonic
-        asks = AskInTime(plugin, name, options.interval, engine.telemetry, monotonic, listeners)
-    engine.lifecycle.start(asks, name)
-    return Asked(name, asks, options.labels, recorder)
+    key = plugin, options
+    engine.end_other("plugin", key)  # nobody is asked while those go who listen to the answers
+    keeper = _keeper(engine, plugin, options.state)
+    recorder = _recorder(engine, plugin, options)
+
+    def ask() -> Asked:
+        listeners: list[Listener] = [] if keeper is None else [keeper]
+        if recorder is not None:
+            listeners.append(Hears(recorder, name))
+        asks: AskInTime | AskAside
+        if plugin.blocking:
+            asks = AskAside(plugin, name, options.interval, engine.telemetry, listeners)
+        else:
+            monotonic = engine.clock.monotonic
+            asks = AskInTime(plugin, name, options.interval, engine.telemetry, monotonic, listeners)
+        engine.lifecycle.start(asks, name)
+        return Asked(name, asks, options.labels, recorder)
+
+    return engine.keep("plugin", key, ask)
 
 
 def start_records(engine: Engine, path: str | None, size: int) -> Sink | None:
@@ -108,28 +118,36 @@ def start_records(engine: Engine, path: str | None, size: int) -> Sink | None:
     shown = engine.decisions
     if path is None:
         return shown
-    records = Records(path, size, engine.telemetry)
-    engine.lifecycle.start(records, "records")
-    return records if shown is None else Sinks(records, shown)
+
+    def start() -> Sink:
+        records = Records(path, size, engine.telemetry)
+        engine.lifecycle.start(records, "records")
+        return records if shown is None else Sinks(records, shown)
+
+    return engine.keep("records", (path, size, shown), start)
 
 
-def _listeners(
-    engine: Engine, plugin: Plugin, name: str, options: PluginOptions
-) -> tuple[Recorder | None, list[Listener]]:
-    """Who keeps the state of the plugin, and who records what it sees and says."""
-    listeners: list[Listener] = []
-    if options.state is not None:
-        keeper = Keeper(options.state, plugin, engine.telemetry, engine.clock.monotonic)
+def _keeper(engine: Engine, plugin: Plugin, path: str | None) -> Keeper | None:
+    """Who keeps the state of the plugin."""
+    if path is None:
+        return None
+
+    def start() -> Keeper:
+        keeper = Keeper(path, plugin, engine.telemetry, engine.clock.monotonic)
         engine.lifecycle.start(keeper, "state")
-        listeners.append(keeper)
-    if options.recording is None:
-        return None, listeners
-    recorder = start_recorder(
-        options.recording,
-        engine,
-        options.interval,
-        options.labels,
-        plugin,
-        size=options.recording_size,
-    )
-    return recorder, [*listeners, Hears(recorder, name)]
+        return keeper
+
+    return engine.keep("state", (plugin, path), start)
+
+
+def _recorder(engine: Engine, plugin: Plugin, options: PluginOptions) -> Recorder | None:
+    """Who records what the plugin sees and says."""
+    path = options.recording
+    if path is None:
+        return None
+
+    def start() -> Recorder:
+        size = options.recording_size
+        return start_recorder(path, engine, options.interval, options.labels, plugin, size=size)
+
+    return engine.keep("recording", (plugin, options), start)

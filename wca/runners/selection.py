@@ -1,7 +1,8 @@
 """Which collectors a runner has: the default set, and what its options ask for."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from wca.collectors import Collector
@@ -24,13 +25,14 @@ __all__ = [
     "Options",
     "UsableCollectors",
     "default_collectors",
+    "keep_made",
     "select_collectors",
 ]
 
 #: Classes that belong to the default set where the machine has what they measure.
 WHERE_PRESENT = frozenset(("TaskResctrlCollector", "NodeMemoryHardwareCollector"))
 
-_Wanted = tuple[str, Callable[[], Collector]]
+_Wanted = tuple[str, partial[Any]]  # of a collector
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def select_collectors(options: Options) -> list[Collector]:
     """
     default = options.collectors is None
     usual = default_collectors() if options.collectors is None else []
-    given = [*(options.collectors or []), *(options.extra_collectors or [])]
+    given = _listed(options)
     UsableCollectors().check(given)
     asked = list(_asked_for(options))
     for option, collector in asked:
@@ -105,6 +107,43 @@ def select_collectors(options: Options) -> list[Collector]:
     if default:
         usual += _tried(options)
     return [one for one in usual if type(one) not in set(map(type, wanted))] + wanted
+
+
+def keep_made(
+    collectors: Sequence[Collector], options: Options, known: Sequence[Collector], before: Options
+) -> list[Collector]:
+    """The same collectors, but those that were made before where they would be made alike.
+
+    Args:
+        collectors: that the options select.
+        options: of which those were made that no list names.
+        known: collectors that were selected earlier.
+        before: the options of that time.
+    """
+    making, made = _makers(options), _makers(before)
+    alike = {cls for cls, make in making.items() if make == made.get(cls)}
+    given = [one for each in (options, before) for one in _listed(each)]
+
+    def kept(one: Collector) -> Collector:
+        cls = type(one)
+        if cls not in alike or any(one is each for each in given):
+            return one
+        others = [each for each in known if type(each) is cls]
+        return next((each for each in others if not any(each is one for one in given)), one)
+
+    return [kept(one) for one in collectors]
+
+
+def _makers(options: Options) -> dict[type, tuple[Any, ...]]:
+    """With what each collector is made that no list names, by its class."""
+    asked = (*_counters(options), *_files(options), *_required(options))
+    plain: list[Collector] = [*default_collectors(), *_tried(options)]
+    made: dict[Any, tuple[Any, ...]] = {type(one): () for one in plain}
+    return made | {make.func: (make.args, make.keywords) for _, make in asked}
+
+
+def _listed(options: Options) -> list[Collector]:
+    return [*(options.collectors or ()), *(options.extra_collectors or ())]
 
 
 def _asked_for(options: Options) -> Iterator[tuple[str, Collector]]:
@@ -127,12 +166,12 @@ def _counters(options: Options) -> Iterator[_Wanted]:
     if events:
         from wca.collectors.task_perf import TaskPerfCollector
 
-        yield "event_names", lambda: TaskPerfCollector(events, options.perf_aggregate_cpus)
+        yield "event_names", partial(TaskPerfCollector, events, options.perf_aggregate_cpus)
     if uncore:
         from wca.collectors.node_uncore import NodeUncoreCollector
 
         derived = options.enable_derived_metrics
-        yield "uncore_event_names", lambda: NodeUncoreCollector(uncore, derived)
+        yield "uncore_event_names", partial(NodeUncoreCollector, uncore, derived)
 
 
 def _files(options: Options) -> Iterator[_Wanted]:
@@ -143,22 +182,22 @@ def _files(options: Options) -> Iterator[_Wanted]:
             "wss_stable_cycles and wss_membw_threshold belong to wss_reset_cycles: write it as well"
         )
     if options.vmstat:
-        yield "vmstat", lambda: NodeVmstatCollector(keys=options.vmstat)
+        yield "vmstat", partial(NodeVmstatCollector, keys=options.vmstat)
     if options.zoneinfo:
         from wca.collectors.node_zoneinfo import NodeZoneinfoCollector
 
-        yield "zoneinfo", lambda: NodeZoneinfoCollector(keys=_pattern(options.zoneinfo))
+        yield "zoneinfo", partial(NodeZoneinfoCollector, keys=_pattern(options.zoneinfo))
     if options.sched:
         from wca.collectors.task_sched import TaskSchedCollector
         from wca.collectors.task_schedstat import TaskSchedstatCollector
 
-        yield "sched", lambda: TaskSchedCollector(_pattern(options.sched))
-        yield "sched", TaskSchedstatCollector
+        yield "sched", partial(TaskSchedCollector, _pattern(options.sched))
+        yield "sched", partial(TaskSchedstatCollector)
     if cycles is not None:
         from wca.collectors.task_wss import TaskWssCollector
 
         stable, threshold = options.wss_stable_cycles, options.wss_membw_threshold
-        yield "wss_reset_cycles", lambda: TaskWssCollector(cycles, stable, threshold)
+        yield "wss_reset_cycles", partial(TaskWssCollector, cycles, stable, threshold)
 
 
 def _required(options: Options) -> Iterator[_Wanted]:
@@ -166,14 +205,15 @@ def _required(options: Options) -> Iterator[_Wanted]:
     if options.rdt_enabled:
         from wca.collectors.task_resctrl import TaskResctrlCollector
 
-        yield "rdt_enabled", lambda: TaskResctrlCollector(required=True)
+        yield "rdt_enabled", partial(TaskResctrlCollector, required=True)
     if options.gather_hw_mm_topology:
         from wca.collectors.node_memory_hardware import NodeMemoryHardwareCollector
 
-        yield "gather_hw_mm_topology", lambda: NodeMemoryHardwareCollector(required=True)
+        yield "gather_hw_mm_topology", partial(NodeMemoryHardwareCollector, required=True)
         from wca.collectors.node_optane import NodeOptaneCollector
 
-        yield "gather_hw_mm_topology", NodeOptaneCollector  # most machines have no such modules
+        # Most machines have no such modules.
+        yield "gather_hw_mm_topology", partial(NodeOptaneCollector)
 
 
 def _tried(options: Options) -> Iterator[Collector]:

@@ -6,7 +6,7 @@ from wca.abilities import ability
 from wca.errors import PLUGIN_ERRORS, StartError
 from wca.http.api import Request, Response, Route
 from wca.http.server import HttpServer
-from wca.runners.lifecycle import Lifecycle
+from wca.runners.lifecycle import Lifecycle, with_inner
 from wca.runners.loop import Progress
 
 __all__ = ["Health", "serve", "shows"]
@@ -23,7 +23,8 @@ class Health:
 
     def __init__(self, loop: Progress, limit: float, monotonic: Callable[[], float]) -> None:
         self._loop = loop
-        self._limit = limit
+        #: Seconds that it may stand still.
+        self.limit = limit
         self._monotonic = monotonic
 
     def routes(self) -> list[Route]:
@@ -35,7 +36,7 @@ class Health:
 
     def _healthz(self, _request: Request) -> Response:
         still = self._monotonic() - self._loop.progress
-        if self._loop.waiting or still <= self._limit:
+        if self._loop.waiting or still <= self.limit:
             return Response(b"ok\n")
         sentence = f"the loop has stood still for {still:.1f} s; the agent's log says where\n"
         return Response(sentence.encode(), status=503)
@@ -48,20 +49,25 @@ class Health:
 
 def shows(server: HttpServer | None, components: Iterable[object]) -> bool:
     """Whether there will be a server: one is configured, or a component has pages to show."""
-    within = _with_inner(components, set())
+    within = with_inner(components)
     return server is not None or any(ability(one, "routes") is not None for one in within)
 
 
 def serve(
-    server: HttpServer | None, components: Iterable[object], health: Health, lifecycle: Lifecycle
+    server: HttpServer | None,
+    components: Iterable[object],
+    health: Health,
+    lifecycle: Lifecycle,
+    usual: HttpServer | None = None,
 ) -> None:
     """Start the server, if there is one or a component has pages to show.
 
     Args:
-        server: None: one with its defaults, where there is something to show.
+        server: None: the usual one, where there is something to show.
         components: whose pages are shown, with those that they pass metrics on to.
         health: its pages are shown as well.
         lifecycle: starts the server and closes it.
+        usual: None: a new one with its defaults.
 
     Raises:
         StartError: two components have the same page, or the server cannot start.
@@ -69,14 +75,14 @@ def serve(
     routes = list(_routes(components))
     if server is None and not routes:
         return
-    server = server or HttpServer()
+    server = server or usual or HttpServer()
     server.show(_distinct([*((None, route) for route in health.routes()), *routes]))
     lifecycle.start(server, "http")
 
 
 def _routes(components: Iterable[object]) -> Iterator[tuple[object, Route]]:
     """The pages of components and of those inside them, each with its owner."""
-    for component in _with_inner(components, set()):
+    for component in with_inner(components):
         routes = ability(component, "routes")
         if routes is None:
             continue
@@ -86,17 +92,6 @@ def _routes(components: Iterable[object]) -> Iterator[tuple[object, Route]]:
             raise StartError(f"{_name(component)} has no pages: {error}") from error
         for route in found:
             yield component, route
-
-
-def _with_inner(components: Iterable[object], seen: set[int]) -> Iterator[object]:
-    for component in components:
-        if id(component) in seen:
-            continue
-        seen.add(id(component))
-        yield component
-        inner = getattr(component, "storages", None)
-        if isinstance(inner, (list, tuple)):
-            yield from _with_inner(inner, seen)
 
 
 def _distinct(routes: Sequence[tuple[object, Route]]) -> list[Route]:

@@ -1,6 +1,6 @@
 """What plugins see of an interval."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ class Views:
 
     Args:
         platform: the facts of the machine.
-        nested: names of metrics whose values are nested.
+        nested: gives the names of metrics whose values are nested.
         read_at: gives the monotonic time at which metrics were read, of those that were not read in
             this interval, by name.
         allocations: gives what is in force for a task; None: nothing is controlled.
@@ -42,12 +42,12 @@ class Views:
     def __init__(
         self,
         platform: Platform,
-        nested: Collection[str],
+        nested: Callable[[], frozenset[str]],
         read_at: Callable[[], Mapping[str, float]],
         allocations: Callable[[TaskData], dict[Any, Any]] | None = None,
     ) -> None:
         self._platform = platform
-        self._nested = frozenset(nested)
+        self._nested = nested
         self._read_at = read_at
         self._allocations = allocations
 
@@ -108,7 +108,7 @@ class Views:
 
     def _copied(self, measurements: Measurements) -> Measurements:
         copied = measurements.copy()
-        for name in self._nested.intersection(copied):
+        for name in self._nested().intersection(copied):
             copied[name] = _copy(copied[name])
         return copied
 
@@ -125,9 +125,13 @@ def views_of(
         measuring: knows which metrics there are, and when they were read.
         allocations: gives what is in force for a task; None: nothing is controlled.
     """
-    nested = [entry.name for entry in measuring.catalogue.values() if entry.levels]
     monotonic = engine.clock.monotonic
-    return Views(engine.platform, nested, lambda: measuring.read_before(monotonic()), allocations)
+    return Views(
+        engine.platform,
+        lambda: measuring.nested,
+        lambda: measuring.read_before(monotonic()),
+        allocations,
+    )
 
 
 def _copy(value: Any) -> Any:

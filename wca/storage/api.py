@@ -22,13 +22,17 @@ class Storage(ABC):
     ``StartError`` with a sentence that says what to do; ``check()`` returns the problems that this
     machine would cause; ``flush(timeout)`` hands on what is held back, before any storage is
     closed; ``close(timeout)`` flushes and closes within ``timeout`` seconds, is safe
-    without ``start`` and safe twice.
+    without ``start`` and safe twice; ``weigh(metrics)`` returns the ``wca.storage.weight.Weight``
+    that a batch would have, for ``wca plan``: it encodes, needs no ``start`` and passes nothing on;
+    a storage that was asked for it is not used for anything else.
 
     Optional attributes, all of them read after every ``store``: ``rejected``, ``filtered`` and
     ``merged`` are numbers that only grow, of samples that were not passed on; ``failing`` is a
     sentence that says why what was taken cannot be delivered now, or None; ``storages`` lists
     those that this one passes metrics on to; ``ledger`` is a ``wca.storage.ledger.Ledger`` of a
-    storage that goes on delivering after ``store`` has returned.
+    storage that goes on delivering after ``store`` has returned; ``holds`` is a set of names of
+    what only one storage can have, such as the path of a file: when the configuration changes, who
+    has it is closed before the next one starts.
     """
 
     #: Whether ``store`` waits for anything; see above.

@@ -11,6 +11,7 @@ from wca.config.types import Injected, LabelName, Str
 from wca.errors import FailedDeliveryException, StartError, ValidationError
 from wca.metrics import Metric
 from wca.storage.api import Storage
+from wca.storage.cloudwatch_client.datum import Datum
 from wca.storage.cloudwatch_client.datums import Datums
 from wca.storage.cloudwatch_client.embedding import is_free, lines_of
 from wca.storage.cloudwatch_client.limits import check_namespace
@@ -19,6 +20,7 @@ from wca.storage.cloudwatch_client.sockets import TcpOutput, UdpOutput
 from wca.storage.encoding import Rejected
 from wca.storage.outputs import AppendedFile, Output, Stream
 from wca.storage.rejections import Rejections
+from wca.storage.weight import Weight
 
 __all__ = ["EmfStorage"]
 
@@ -97,16 +99,9 @@ class EmfStorage(Storage):
     def store(self, metrics: Sequence[Metric]) -> None:
         """Write a batch. Raises FailedDeliveryException."""
         with self._lock:
-            datums, rejected = self._datums.of(metrics, self._clock.now())
-            free = [one for one in datums if is_free(one)]
-            rejected += [
-                Rejected(metric, "its name is that of a dimension, or _aws")
-                for one in datums
-                if not is_free(one)
-                for metric in one.metrics
-            ]
+            free, rejected = self._free_datums(metrics)
             self._rejections.add(rejected)
-            lines = list(lines_of(self.namespace, free, self.resolution, self._most_bytes))
+            lines = self._lines(free)
             if not lines:
                 return
             try:
@@ -117,6 +112,13 @@ class EmfStorage(Storage):
                     f"cannot write to {self._output.name}: {reason}"
                 ) from error
 
+    def weigh(self, metrics: Sequence[Metric]) -> Weight:
+        """How much a batch would be; nothing is written."""
+        with self._lock:
+            free, _ = self._free_datums(metrics)
+            size = sum(map(len, self._lines(free)))
+        return Weight(sum(one.samples for one in free), size, "embedded metric format")
+
     def close(self, timeout: float = 5.0) -> None:
         """Close the output, after waiting so many seconds at most for a write under way."""
         if self._lock.acquire(timeout=max(0.0, timeout)):
@@ -124,6 +126,21 @@ class EmfStorage(Storage):
                 self._output.close()
             finally:
                 self._lock.release()
+
+    def _free_datums(self, metrics: Sequence[Metric]) -> tuple[list[Datum], list[Rejected]]:
+        """The data of a batch, and what has no place in a line."""
+        datums, rejected = self._datums.of(metrics, self._clock.now())
+        free = [one for one in datums if is_free(one)]
+        rejected += [
+            Rejected(metric, "its name is that of a dimension, or _aws")
+            for one in datums
+            if not is_free(one)
+            for metric in one.metrics
+        ]
+        return free, rejected
+
+    def _lines(self, datums: Sequence[Datum]) -> list[bytes]:
+        return list(lines_of(self.namespace, datums, self.resolution, self._most_bytes))
 
 
 def _output(output: str, stream: BinaryIO | None) -> Output:

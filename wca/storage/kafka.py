@@ -5,7 +5,9 @@ import importlib.util
 import logging
 import re
 import socket
+import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Required, TypedDict
 
 from wca.clock import Clock
@@ -15,6 +17,7 @@ from wca.metrics import Metric
 from wca.metrics.vocabulary import Names
 from wca.security import SSL
 from wca.storage.delivery.options import DeliveryMode, QueueOptions, SpoolOptions
+from wca.storage.delivery.parcel import Parcel
 from wca.storage.encoding import Encoder
 from wca.storage.encoding.cutting import SizeLimit
 from wca.storage.encoding.documents import SeriesDocuments
@@ -22,6 +25,7 @@ from wca.storage.encoding.messages import Messages
 from wca.storage.kafka_client.settings import producer_settings
 from wca.storage.kafka_client.target import KafkaTarget, kind_of
 from wca.storage.network import Encode, Encoding, NetworkStorage
+from wca.storage.weight import Weight
 
 __all__ = ["Compression", "KafkaStorage", "MessageEncoding", "SaslMechanism", "SaslOptions"]
 
@@ -32,6 +36,8 @@ log = logging.getLogger(__name__)
 QUEUED_TIMEOUT = 10.0
 #: Bytes of a message before compression, where the producer's bound is kafka-python's own.
 MAX_MESSAGE, DEFAULT_REQUEST = 900_000, 1_048_576
+#: How kafka-python compresses where its setting says nothing else.
+_GZIP_LEVEL, _GZIP_WINDOW = 9, 31
 
 
 class MessageEncoding(enum.StrEnum):
@@ -190,6 +196,19 @@ class KafkaStorage(NetworkStorage):
         for problem in self._missing():
             raise StartError(problem)
         super().start()
+
+    def weigh(self, metrics: Sequence[Metric]) -> Weight:
+        """How much a batch would be; of compressions only gzip is tried."""
+        weight = super().weigh(metrics)
+        if self.compression in (Compression.NONE, Compression.GZIP):
+            return weight
+        return replace(weight, form=f"{weight.form}, before compression")
+
+    def size_of(self, parcel: Parcel) -> int:
+        """Bytes of a record's value, as kafka-python compresses it."""
+        if self.compression is not Compression.GZIP:
+            return super().size_of(parcel)
+        return len(zlib.compress(parcel.body, _GZIP_LEVEL, _GZIP_WINDOW))
 
     def _missing(self) -> list[str]:
         module, package = _PACKAGES.get(self.compression, ("", ""))

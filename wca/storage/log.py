@@ -14,6 +14,7 @@ from wca.storage.api import Storage
 from wca.storage.encoding import Encoded, Encoder
 from wca.storage.outputs import AppendedFile, Output, ReplacedFile, Stream
 from wca.storage.rejections import Rejections
+from wca.storage.weight import Weight
 
 __all__ = ["LogStorage"]
 
@@ -105,10 +106,17 @@ class LogStorage(Storage):
             FailedDeliveryException: the file or pipe did not take it.
         """
         with self._lock:
-            translated = self._vocabulary.translate(metrics)
-            encoded = self._encoder.encode(translated, self._clock.now())
+            encoded = self._encode(metrics)
             self._rejections.add(encoded.rejected)
             self._write(encoded)
+
+    def weigh(self, metrics: Sequence[Metric]) -> Weight:
+        """How much a batch would be; nothing is written."""
+        with self._lock:
+            encoded = self._encode(metrics)
+            size = sum(map(len, self._chunks(encoded)))
+        form = "Prometheus text, the file replaced" if self.overwrite else "Prometheus text"
+        return Weight(len(encoded.heads), size, form)
 
     def close(self, timeout: float = 5.0) -> None:
         """Close the output.
@@ -123,12 +131,19 @@ class LogStorage(Storage):
             finally:
                 self._lock.release()
 
+    def _encode(self, metrics: Sequence[Metric]) -> Encoded:
+        return self._encoder.encode(self._vocabulary.translate(metrics), self._clock.now())
+
+    def _chunks(self, encoded: Encoded) -> Iterable[bytes]:
+        """What is written; nothing of an empty batch that would be appended."""
+        if self.overwrite:
+            return encoded.chunks()
+        return (*encoded.chunks(), b"\n") if encoded.heads else ()
+
     def _write(self, encoded: Encoded) -> None:
-        chunks: Iterable[bytes] = encoded.chunks()
-        if not self.overwrite:
-            if not encoded.heads:
-                return
-            chunks = (*chunks, b"\n")
+        chunks = self._chunks(encoded)
+        if not chunks:
+            return
         try:
             self._output.write(chunks)
         except OSError as error:

@@ -1,6 +1,7 @@
 """What all storages that talk to a network have in common: nothing lost, nobody blocked."""
 
 import logging
+import os
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ from wca.storage.delivery.sender import Sender
 from wca.storage.encoding import Rejected
 from wca.storage.ledger import Ledger
 from wca.storage.rejections import Rejections
+from wca.storage.weight import Weight
 
 __all__ = ["Encode", "Encoding", "NetworkStorage"]
 
@@ -118,6 +120,7 @@ class NetworkStorage(Storage):
         self._target = target
         self._encode = encode
         self._name = name
+        self._kind = kind or type(self).__name__
         self._timeout = timeout
         self._clock = clock or SystemClock()
         self._vocabulary = Vocabulary(names, task_labels)
@@ -130,7 +133,8 @@ class NetworkStorage(Storage):
             queue.get("longest_retry", LONGEST_RETRY),
             jitter,
         )
-        self._backlog = _backlog(queue, spool, kind or type(self).__name__, history=history)
+        self._backlog = _backlog(queue, spool, self._kind, history=history)
+        self._spool = frozenset(() if spool is None else (os.path.realpath(spool["path"]),))
         self._sender = Sender(
             target,
             self._backlog,
@@ -162,6 +166,11 @@ class NetworkStorage(Storage):
         """Files of the spool that were damaged and put aside since start; None: there is none."""
         return getattr(self._backlog, "damaged", None)
 
+    @property
+    def holds(self) -> frozenset[str]:
+        """The file of the spool, which only one storage can have open."""
+        return self._spool
+
     def check(self) -> list[str]:
         """What would keep the spool from being used on this machine."""
         problems = getattr(self._backlog, "problems", None)
@@ -190,6 +199,18 @@ class NetworkStorage(Storage):
                 self._deliver(parcels)
             elif parcels:
                 self._queue(parcels)
+
+    def weigh(self, metrics: Sequence[Metric]) -> Weight:
+        """How much a batch would be, in all messages; none is sent."""
+        with self._lock:
+            parcels = self._encode(self._vocabulary.translate(metrics), self._clock.now()).parcels
+        samples = sum(parcel.samples for parcel in parcels)
+        size = sum(self.size_of(parcel) for parcel in parcels)
+        return Weight(samples, size, self._kind, loads=getattr(self._target, "loads", ()))
+
+    def size_of(self, parcel: Parcel) -> int:
+        """Bytes of a message as it is sent; a client that compresses makes them fewer."""
+        return len(parcel.body)
 
     def close(self, timeout: float = 5.0) -> None:
         """Send what waits, for at most ``timeout`` seconds, then give everything back.

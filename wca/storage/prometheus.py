@@ -20,6 +20,7 @@ from wca.storage.encoding.negotiation import Format, choose_offer
 from wca.storage.encoding.openmetrics import OpenMetricsEncoder, openmetrics_chunks
 from wca.storage.encoding.prometheus import in_one_piece
 from wca.storage.rejections import Rejections
+from wca.storage.weight import Weight
 
 __all__ = ["PagePath", "PrometheusStorage"]
 
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 #: Three times the longest interval a runner can have.
 _MAX_AGE = 180.0
+#: What a server of pages imports when it starts.
+_LOADS = ("wca.http.connection", "wca.http.listener")
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,12 @@ class PrometheusStorage(Storage):
         # Here, so that the samples are counted while the loop counts those of this storage; no more
         # of them than it counts now, the rest with the next measurement.
         self.rejected = min(self._pages.rejected, self.rejected + len(metrics))
+
+    def weigh(self, metrics: Sequence[Metric]) -> Weight:
+        """How much one page would be, as text; it is not shown."""
+        page = self._pages.body(_Snapshot(metrics, self._clock.monotonic()), Format.TEXT)
+        samples = sum(line[:1] not in (b"", b"#") for line in page.splitlines())
+        return Weight(samples, len(page), f"page {self.path}", fetched=True, loads=_LOADS)
 
     def close(self, timeout: float = 5.0) -> None:  # noqa: ARG002 - the contract's parameter
         """Show nothing any more."""

@@ -131,6 +131,7 @@ class WorkerMonitoringRunner(Runner):
         self._stop = LoopStop()
         self._iterations: int | None = None
         self._exit_expected = False
+        self._fingerprint: str | None = None
         self._supervisor = Supervisor()
 
     def stop_after(self, iterations: int) -> None:
@@ -140,6 +141,10 @@ class WorkerMonitoringRunner(Runner):
     def expect_exit(self) -> None:
         """The program ends with the next ``run``: see ``StopSignals``."""
         self._exit_expected = True
+
+    def configured_by(self, fingerprint: str) -> None:
+        """Export this hash of the configuration, as ``wca_config_info``."""
+        self._fingerprint = fingerprint
 
     def report_to(self, supervisor: Supervisor) -> None:
         """Tell this one that it has started, that it moves on, and that it ends."""
@@ -155,7 +160,7 @@ class WorkerMonitoringRunner(Runner):
         Raises:
             StartError: a part cannot start; what had started is closed again.
         """
-        engine = Engine(Kernel(), self._clock)
+        engine = Engine(Kernel(), self._clock, self._fingerprint)
         limit = self.shutdown_timeout + _LATE
         signals = StopSignals(self._stop, exits=self._exit_expected, limit=max(limit, LIMIT))
         with signals, LogCounter() as counts:

@@ -52,6 +52,8 @@ class ResctrlGroups:
         self._sweep_at = monotonic() + _SWEEP
         self._retry_at = monotonic()
         self._shortage = ""
+        #: Whether a task was read: who only looks whether that can be done removes nothing.
+        self.used = False
 
     def register(self, name: str, owner: Owner) -> None:
         """Groups of this name are used from now on."""
@@ -111,6 +113,7 @@ class ResctrlGroups:
 
     def sweep_when_due(self) -> None:
         """Now and then remove the groups that a former run left behind."""
+        self.used = True
         if self._monotonic() >= self._sweep_at:
             self.sweep()
 

@@ -80,6 +80,7 @@ class CloudWatchTarget:
     """
 
     window = 1
+    loads = ("boto3",)
 
     def __init__(
         self, make_client: Callable[[], PutMetricData], retries: int | None, unsent: Unsent

@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, ClassVar
 
 from wca.abilities import ability
 from wca.clock import Clock, SystemClock
@@ -35,6 +35,8 @@ class CompositeStorage(Storage):
     """
 
     takes_batches = True
+    #: Whether a storage behind this one may outlive it, see ``leave``.
+    hands_over: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class CompositeStorage(Storage):
             raise ValidationError("storages is empty: write at least one storage")
         self.storages = list(storages)
         self._clock = clock or SystemClock()
+        self._left: Callable[[object], bool] = lambda _storage: False
         self._counts = {"rejected": 0, "filtered": 0, "merged": 0}
         self._counting = threading.Lock()
 
@@ -81,6 +84,20 @@ class CompositeStorage(Storage):
         ]
         return "; ".join(reasons) or None
 
+    def leave(self, to_others: Callable[[object], bool]) -> None:
+        """Neither start nor flush nor close some of the storages behind this one, at any depth.
+
+        For a storage that runs on when the configuration changes around it: it was started by
+        another one, or will be closed by another one.
+
+        Args:
+            to_others: says of a storage whether it is one of them, from now on.
+        """
+        self._left = to_others
+        for storage in self.storages:
+            if isinstance(storage, CompositeStorage):
+                storage.leave(to_others)
+
     def start(self) -> None:
         """Start the storages in their order; ``close`` closes them all, started or not.
 
@@ -89,7 +106,7 @@ class CompositeStorage(Storage):
         """
         for storage in self.storages:
             start = ability(storage, "start")
-            if start is not None:
+            if start is not None and not self._left(storage):
                 start()
 
     def flush(self, timeout: float = 5.0) -> None:
@@ -120,7 +137,7 @@ class CompositeStorage(Storage):
     def _end(self, storage: Storage, name: str, deadline: float, sharing: int = 1) -> None:
         """Call ``flush`` or ``close``; what it raises keeps none of the others from theirs."""
         method = ability(storage, name)
-        if method is None:
+        if method is None or self._left(storage):
             return
         try:
             method(max(0.0, deadline - self._clock.monotonic()) / sharing)

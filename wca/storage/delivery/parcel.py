@@ -93,6 +93,7 @@ class Target(Protocol):
 
     Optional ability, found by name: ``understands(kind)`` says whether it can send what a run with
     another configuration has left in the spool, as what it is. Without it such parcels are dropped.
+    Optional attribute: ``loads`` names the modules that ``open`` imports, for ``wca plan``.
     """
 
     @property

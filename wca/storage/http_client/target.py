@@ -71,6 +71,7 @@ class HttpTarget:
 
     #: How many messages ``send`` takes at once.
     window = 1
+    loads = ("wca.http_client.transport",)
 
     def __init__(
         self,

@@ -60,6 +60,7 @@ class KafkaTarget:
     """
 
     window = WINDOW
+    loads = ("wca.storage.kafka_client.producer",)
 
     def __init__(
         self,

@@ -102,6 +102,7 @@ class FleetExport:
         engine = self._engine
         return with_zeros(
             {
+                **engine.identity(),
                 "wca_up": engine.clock.now(),
                 "wca_cpu_seconds": time.process_time(),
                 "wca_memory_usage_bytes": engine.resident_bytes(),

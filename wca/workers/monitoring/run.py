@@ -118,7 +118,7 @@ class MonitoringRun:
                 self._clock,
                 self._engine.telemetry,
                 self._supervisor,
-                "watching",
+                lambda: "watching",
             ):
                 self._do(chores)
                 await self._stop.waited()
