@@ -108,7 +108,7 @@ class LeaseContract:
             assert other.holders() == {key: f"owner of {key}" for key in _ODD}
             one.release("a b", "owner of a b")
             assert "a b" not in other.holders()
-            self.pass_time(self.ttl * 1.2)
+            self.pass_time(self.ttl)
             assert other.hold("key", "other")
             assert one.holders() == {"key": "other"}
 
@@ -116,7 +116,7 @@ class LeaseContract:
         """And the one who slept is told so."""
         with self.two() as (one, other):
             assert one.hold("key", "one")
-            self.pass_time(self.ttl * 1.2)
+            self.pass_time(self.ttl)
             assert other.hold("key", "other")
             assert not one.hold("key", "one")
 

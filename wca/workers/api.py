@@ -284,14 +284,26 @@ class History(ABC):
         """What was found of a worker, in order of time; a history that only sends has nothing."""
 
 
+#: Share of its ttl for which a lease lasts.
+_LASTS = 0.75
+
+
 class Lease(ABC):
     """Who may poll a shard: of several agents one at a time. Called on threads of the executor.
 
     Attributes:
-        ttl: seconds after which a lease that is not renewed is free.
+        ttl: seconds within which a lease that is not renewed is another agent's.
     """
 
     ttl: float
+
+    @property
+    def lasts(self) -> float:
+        """Seconds for which a lease is held that is not renewed.
+
+        Less than the ttl: the others, who ask now and then, have it within that.
+        """
+        return _LASTS * self.ttl
 
     @abstractmethod
     def hold(self, key: str, owner: str) -> bool:

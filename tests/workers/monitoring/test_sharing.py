@@ -34,7 +34,7 @@ class Leases(Lease):
     def hold(self, key, owner):
         if self.holders().get(key, owner) != owner:
             return False
-        self.kept[key] = owner, self.clock.monotonic() + TTL
+        self.kept[key] = owner, self.clock.monotonic() + self.lasts
         return True
 
     def release(self, key, owner):
@@ -102,7 +102,7 @@ class World:
 
     def rounds(self, count):
         for _ in range(count):
-            self.clock.advance(TTL / 3)
+            self.clock.advance(TTL / 6)
             for agent in self.agents:
                 asyncio.run(agent.renew())
                 self.check()
@@ -129,7 +129,7 @@ def test_no_shard_is_held_twice_and_soon_each_agent_has_its_share(shards, steps)
         world.step(*step)
     if not world.agents:
         world.start()
-    world.rounds(9)
+    world.rounds(18)
     counts = [len(agent.has()) for agent in world.agents]
     assert sum(counts) == shards
     assert max(counts) <= ceil(shards / len(counts))
@@ -153,15 +153,13 @@ def test_agents_with_different_lists_leave_no_shard_alone_and_settle(lists):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 12), st.integers(2, 4), st.data())
-def test_the_shards_of_an_agent_that_dies_are_taken_within_their_time_and_a_third(
-    shards, count, data
-):
+def test_the_shards_of_an_agent_that_dies_are_taken_within_the_time_of_a_lease(shards, count, data):
     world = World(shards)
     for _ in range(count):
         world.start()
-    world.rounds(9)
+    world.rounds(18)
     world.agents.pop(data.draw(st.integers(0, count - 1)))
-    world.rounds(4)  # a lease is renewed three times in its time
+    world.rounds(6)  # a lease is asked for six times in its time
     assert {key for agent in world.agents for key in agent.has()} == set(world.keys)
 
 

@@ -53,7 +53,7 @@ class RedisLease(Lease):
 
     Args:
         url: such as ``redis://:password@host:6379/0``, or ``rediss://`` for TLS.
-        ttl: after which a lease that is not renewed is free.
+        ttl: within which a lease that is not renewed is another agent's.
         prefix: begins the names of the keys.
         timeout: to wait for a connection, and for each answer.
     """
@@ -76,7 +76,7 @@ class RedisLease(Lease):
 
     def hold(self, key: str, owner: str) -> bool:
         """Take or renew a lease; see ``Lease``."""
-        name, milliseconds = self._prefix + key, round(self.ttl * 1000)
+        name, milliseconds = self._prefix + key, round(self.lasts * 1000)
         with self._redis.client() as client:
             return bool(client.eval(_HOLD, 2, name, self._keys, owner, milliseconds))
 

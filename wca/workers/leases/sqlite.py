@@ -37,7 +37,7 @@ class SqliteLease(Lease):
     Args:
         path: of the file; it is made when it is missing, for the agent's user alone. It must be on
             a disk of this machine.
-        ttl: after which a lease that is not renewed is free.
+        ttl: within which a lease that is not renewed is another agent's.
         timeout: to wait for others that write.
         clock: time.
         boot: identifies this boot of the machine.
@@ -64,7 +64,7 @@ class SqliteLease(Lease):
         """Take or renew a lease; see ``Lease``."""
         # The time from before the wait for other writers: nothing is held longer than it says.
         now = self._clock.monotonic()
-        values = {"key": key, "owner": owner, "until": now + self.ttl, "now": now}
+        values = {"key": key, "owner": owner, "until": now + self.lasts, "now": now}
         return self._run(_HOLD, values)[0] == 1
 
     def release(self, key: str, owner: str) -> None:

@@ -13,8 +13,8 @@ __all__ = ["AGENT", "COMPONENT", "Leasing", "title_of"]
 COMPONENT = "lease"
 #: Begins the key of a lease that says that an agent lives; no shard has such a key.
 AGENT = "/agents/"
-#: How often in its lifetime a lease is renewed.
-_RENEWALS = 3
+#: How often in its ttl a lease is renewed, or asked for.
+_RENEWALS = 6
 
 
 class Leasing:
@@ -86,7 +86,7 @@ class Leasing:
         if ours:
             if not self.holds(key):
                 self._terms[key] = self.term(key) + 1
-            self._until[key] = asked + self._lease.ttl
+            self._until[key] = asked + self._lease.lasts
         else:
             self._until.pop(key, None)
         return ours
