@@ -50,7 +50,7 @@ def test_an_agents_tasks_anomalies_and_their_reasons_are_shown(place, tmp_path):
         text = top.wait_for("records\n")
         assert "too much CPU (cpus)" in text
         assert "anomaly: too much CPU" in text.split("records\n")[1]
-        assert "task_psi_cpu_some_seconds" in text
+        top.wait_for("task_psi_cpu_some_seconds")
         top.press("q")
         assert top.ended() == 0
         agent.end()

@@ -160,7 +160,8 @@ def test_stopped_by_ctrl_z_it_leaves_the_terminal_to_the_shell_and_comes_back(gr
         one.press("fg\n")
         one.wait(lambda text: measured(text) and "Stopped" not in text, "the table again")
         assert _modes(one) != before
-        one.press("q")
+        one.press("q")  # what is typed before the end is dropped with it
+        one.wait(lambda _: _modes(one) == before, "the shell again")
         one.press("echo code $?\n")
         one.wait_for("code 0")
         assert _modes(one) == before

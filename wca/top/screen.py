@@ -20,6 +20,8 @@ __all__ = ["Screen", "is_terminal"]
 #: Milliseconds after an escape in which what follows belongs to the same key: over a network the
 #: bytes of an arrow may come apart.
 _ESCAPE_DELAY = 100
+#: Bytes of a character at most, each of which is an error where they are none.
+_BYTES = 4
 #: Characters for keys, besides themselves.
 _NAMED: Mapping[str, str] = MappingProxyType(
     {"\n": "enter", "\r": "enter", "\x1b": "escape", "\x7f": "backspace", "\b": "backspace"}
@@ -131,13 +133,17 @@ class Screen:
         """The keys that were pressed: characters, or names such as ``down``."""
         import curses
 
-        window, pressed = self._shown(), []
-        with contextlib.suppress(curses.error):  # there is none left
-            while True:
+        window, pressed, misses = self._shown(), [], 0
+        while misses < _BYTES:
+            try:
                 key = window.get_wch()
-                name = self._keys.get(key) if isinstance(key, int) else _NAMED.get(key, key)
-                if name is not None:
-                    pressed.append(name)
+            except curses.error:  # there is none left, or a byte that is no character here
+                misses += 1
+                continue
+            misses = 0
+            name = self._keys.get(key) if isinstance(key, int) else _NAMED.get(key, key)
+            if name is not None:
+                pressed.append(name)
         return pressed
 
     @contextlib.contextmanager
