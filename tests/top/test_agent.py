@@ -43,7 +43,7 @@ def place(real_cgroups, tmp_path):
 def test_an_agents_tasks_anomalies_and_their_reasons_are_shown(place, tmp_path):
     config, url = place
     command = [*WCA, "--url", url, "--records", tmp_path / "records.jsonl", "--interval", "0.3"]
-    with Agent("-c", config) as agent, Terminal(command, lines=40, columns=100) as top:
+    with Agent("-c", config) as agent, Terminal(command, lines=90, columns=100) as top:
         text = top.wait_for("anomalies 1 ")
         assert "tasks 1 " in text
         top.press("\r")

@@ -219,8 +219,17 @@ def test_it_runs_on_terminals_of_all_kinds(top, term):
 def test_without_utf_8_nothing_else_is_sent(top):
     one = top(LC_ALL="C", term="vt100")
     one.wait(measured, "numbers")
-    one.press("/\u00e4")
-    one.press("\x1bq")
+    one.press("/")
+    one.wait_for("/_")
+    one.press("\u00e4")
+
+    def left(text):  # curses drops what comes in one go with bytes that are no character
+        if "/_" in text:
+            one.press("\x1b")
+        return "/_" not in text
+
+    one.wait(left, "the end of the filter")
+    one.press("q")
     one.ended()
     assert one.written.isascii()
 

@@ -70,11 +70,13 @@ class Cpu:
 
     Args:
         interval_seconds: of one interval.
-        share: of one core.
+        share: of one core, of all but pages.
+        page_seconds: each time that pages are fetched, all of them together; 0: there are none.
     """
 
     interval_seconds: float
     share: float
+    page_seconds: float
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from wca.storage.weight import Weight
 __all__ = ["make_plan"]
 
 #: Intervals with a part of the tasks, and with all, after a first one of each kind.
-_WITH_FEW, _WITH_ALL = 2, 3
+_WITH_FEW, _WITH_ALL = 3, 6
 _DAY = 86_400.0
 #: Descriptors of the server that shows pages: it listens, waits, and is woken.
 _OF_SERVER = 4
@@ -188,7 +188,8 @@ class _Planner:
     def _cpu(self) -> Cpu:
         seconds = max(0.0, self._at(self._base.cpu, self._full.cpu))
         asking = self._count.seconds / self._runner.discovery_interval
-        return Cpu(seconds, seconds / self._runner.interval + asking)
+        page = max(0.0, self._at(self._base.fetching, self._full.fetching))
+        return Cpu(seconds, seconds / self._runner.interval + asking, page)
 
     def _memory(self) -> int:
         """What is freed within an interval belongs to it; what further tasks keep is added."""

@@ -43,7 +43,8 @@ class Observation:
 
     Args:
         series: samples of one interval.
-        cpu: seconds of an interval.
+        cpu: seconds of an interval, without pages.
+        fetching: seconds of CPU for each page, all of them together.
         descriptors: open at the end.
         resident: bytes of memory at the end.
         settled: the same, after what was freed has been given back.
@@ -53,6 +54,7 @@ class Observation:
 
     series: int
     cpu: float
+    fetching: float
     descriptors: int
     resident: int
     settled: int
@@ -129,16 +131,18 @@ class Rehearsal:
         Discover(_Listed(tasks), self._measuring.sync, self._labelling, telemetry)()
         self._interval()
         self.scales.flush()  # counters have grown since then, where growth is what is sent
-        began = time.process_time()
+        began, fetching = time.process_time(), self.scales.fetching
         for _ in range(intervals):
             sample = self._interval()
-        cpu = (time.process_time() - began) / intervals
+        took = time.process_time() - began
+        fetching = self.scales.fetching - fetching
         self.scales.flush()
         resident = self._engine.resident_bytes() or 0
         give_back_memory()
         return Observation(
             series=len(sample.metrics),
-            cpu=cpu,
+            cpu=(took - fetching) / intervals,
+            fetching=fetching / intervals,
             descriptors=count_descriptors(),
             resident=resident,
             settled=self._engine.resident_bytes() or resident,

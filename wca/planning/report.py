@@ -77,7 +77,10 @@ def _output(one: Output) -> str:
 
 
 def _cpu(plan: Plan) -> str:
-    return f"{plan.cpu.share:.2%} of one core, {plan.cpu.interval_seconds * 1e3:.1f} ms an interval"
+    cpu = plan.cpu
+    words = f"{cpu.share:.2%} of one core, {cpu.interval_seconds * 1e3:.1f} ms an interval"
+    page = f"; {cpu.page_seconds * 1e3:.1f} ms more each time that the page is fetched"
+    return words + page if cpu.page_seconds else words
 
 
 def _lacking(one: Lacking) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import time
 from collections.abc import Sequence
 
 from wca.abilities import ability
@@ -39,6 +40,8 @@ class Weighed(Storage):
         self.weight: Weight | None = None
         #: Why a batch could not be encoded; empty: it could.
         self.problem = ""
+        #: Seconds of CPU for pages, which are made when somebody fetches them.
+        self.fetching = 0.0
         self._storage = storage
         self._clock = clock
         # The books that the storage keeps, and what it would count in those of the loop: there are
@@ -59,6 +62,7 @@ class Weighed(Storage):
             self.ledger.collect(len(metrics))
             self.ledger.deliver(len(metrics))
         weigh = ability(self._storage, "weigh")
+        began = time.process_time()
         try:
             if weigh is None:
                 self.weight = self._as_text(metrics)
@@ -68,6 +72,8 @@ class Weighed(Storage):
                 self._load(self.weight.loads)
         except PLUGIN_ERRORS as error:
             self.problem = f"{type(error).__name__}: {error}"
+        if self.weight is not None and self.weight.fetched:
+            self.fetching += time.process_time() - began
 
     @staticmethod
     def _load(modules: Sequence[str]) -> None:
@@ -98,6 +104,11 @@ class Scales:
     def weighed(self) -> list[Weighed]:
         """All of them, in the order of the configuration."""
         return list(self._known.values())
+
+    @property
+    def fetching(self) -> float:
+        """Seconds of CPU that pages have taken so far."""
+        return sum(one.fetching for one in self._known.values())
 
     def put_in(self, storage: Storage, name: str, window: float = 0.0) -> Storage:
         """What to use instead of a storage of a configuration that is never run.

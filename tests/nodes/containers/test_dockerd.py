@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -42,10 +43,20 @@ class TestContract(NodeContract):
         """It is stopped, and its socket goes on taking connections."""
         process = self.docker.daemon.process
         process.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + 10
+        while set(_states(process.pid)) != {"T"}:  # until then a thread may still answer
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         try:
             yield
         finally:
             process.send_signal(signal.SIGCONT)
+
+
+def _states(pid):
+    """Those of all threads of a process."""
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        yield stat.read_text().rpartition(")")[2].split()[0]
 
 
 def test_a_container_is_found_with_its_image_its_labels_and_its_limits(clean, node):
