@@ -1,14 +1,10 @@
 """How a run is told to end, and whom it tells how it is."""
 
 import threading
-from typing import TYPE_CHECKING
 
 from wca.runners.api import Configurations
 from wca.runners.stop import StopEvent
 from wca.supervisor import Supervisor
-
-if TYPE_CHECKING:
-    from wca.runners.reload import Reload
 
 __all__ = ["Control"]
 
@@ -27,7 +23,6 @@ class Control:
         supervisor: hears that the run has started, that it moves on, and that it ends.
         configurations: where the next configuration comes from; None: there is none.
         begun: set when the run can be told to go over to it, and when it has ended.
-        reload: tells it; None: it has not begun, has ended, or there is no other configuration.
     """
 
     def __init__(self) -> None:
@@ -41,4 +36,3 @@ class Control:
         self.supervisor = Supervisor()
         self.configurations: Configurations | None = None
         self.begun = threading.Event()
-        self.reload: Reload | None = None

@@ -178,6 +178,7 @@ class MeasurementRunner(Runner):
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
         self._control = Control()
+        self._reload: Reload | None = None  # while a run may be told to go over to another file
 
     def check(self) -> list[str]:
         """What keeps this machine from giving what the options ask for.
@@ -223,7 +224,7 @@ class MeasurementRunner(Runner):
     def reload(self) -> None:
         """Go over to the next configuration; returns when that is done, or refused and logged."""
         self._control.begun.wait()
-        if (reload := self._control.reload) is not None:
+        if (reload := self._reload) is not None:
             reload.request()
 
     def refuses(self, successor: Any) -> str:
@@ -297,7 +298,7 @@ class MeasurementRunner(Runner):
         assembly = Assembly(engine, self._clock, control, counts, reloaded)
         assembly.use(self)
         if control.configurations is not None:
-            control.reload = Reload(
+            self._reload = Reload(
                 self, assembly, engine, control.configurations, control.supervisor, reloaded
             )
         control.begun.set()
@@ -306,7 +307,7 @@ class MeasurementRunner(Runner):
     def _end_reloads(self) -> Succeeds:
         """The runner that the run is of now."""
         control = self._control
-        reload, control.reload = control.reload, None
+        reload, self._reload = self._reload, None
         control.begun.set()
         if reload is None:
             return self
