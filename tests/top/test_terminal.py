@@ -216,6 +216,14 @@ def test_it_runs_on_terminals_of_all_kinds(top, term):
     assert one.ended() == 0
 
 
+def test_the_size_is_that_of_the_terminal_whatever_the_environment_says(top):
+    one = top(LINES="10", COLUMNS="40")
+    one.wait(measured, "numbers")
+    assert "q end" in one.text.splitlines()[23]
+    one.press("q")
+    assert one.ended() == 0
+
+
 def test_without_utf_8_nothing_else_is_sent(top):
     one = top(LC_ALL="C", term="vt100")
     one.wait(measured, "numbers")

@@ -83,6 +83,7 @@ class Screen:
         curses.set_escdelay(_ESCAPE_DELAY)
         self._window = curses.initscr()
         try:
+            self.fit_terminal()  # whatever LINES and COLUMNS say, which may be another one's
             self._prepare(self._window)
         except BaseException:
             curses.endwin()
