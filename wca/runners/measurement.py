@@ -105,6 +105,8 @@ class MeasurementRunner(Runner):
     _STORAGES: ClassVar[tuple[str, ...]] = ("metrics_storage",)
     #: Fields for which something stands in that the runner makes where they are left out.
     _DEFAULTED: ClassVar[tuple[str, ...]] = ("metrics_storage",)
+    #: Set while a run may be told to go over to another file.
+    _reload: Reload | None = None
     #: The parts of a runner outlive it where the next one has them, too.
     hands_over: ClassVar[bool] = True
 
@@ -178,7 +180,6 @@ class MeasurementRunner(Runner):
         self._kernel = kernel
         self._clock = SystemClock() if clock is None else clock
         self._control = Control()
-        self._reload: Reload | None = None  # while a run may be told to go over to another file
 
     def check(self) -> list[str]:
         """What keeps this machine from giving what the options ask for.
