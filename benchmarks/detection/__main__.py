@@ -36,6 +36,7 @@ def _record(args: argparse.Namespace) -> int:
     options = Options(
         out=args.out,
         per_kind=args.episodes_per_kind,
+        controls=args.controls,
         quiet=args.quiet,
         seed=args.seed,
         seconds=args.seconds,
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     recording.set_defaults(run=_record)
     recording.add_argument("--out", type=Path, required=True, help="folder of the corpus")
     recording.add_argument("--episodes-per-kind", type=int, default=20)
+    recording.add_argument("--controls", type=int, help="of each kind without harm, if not as many")
     recording.add_argument("--quiet", type=int, default=4, help="of the victim alone, before")
     recording.add_argument("--seed", type=int, default=1, help="of the plan")
     recording.add_argument(

@@ -122,12 +122,29 @@ class Episode:
 
 
 def plan(
-    seed: int, times: Times, per_kind: int, kinds: Sequence[str] = tuple(KINDS), quiet: int = 0
+    seed: int,
+    times: Times,
+    per_kind: int,
+    kinds: Sequence[str] = tuple(KINDS),
+    quiet: int = 0,
+    controls: int | None = None,
 ) -> list[Episode]:
-    """All episodes in their order: first so many quiet ones, then rounds of all kinds."""
+    """All episodes in their order: first so many quiet ones, then rounds of all kinds.
+
+    Args:
+        seed: from which all else is drawn.
+        times: of each part, in seconds.
+        per_kind: episodes of each kind.
+        kinds: which kinds.
+        quiet: of the victim alone, before all others.
+        controls: episodes of each control, the first ones of the plan; None: as many as of the
+            others.
+    """
     first = [Episode(f"0000-{number:02d}", QUIET, (), (), (), (), None) for number in range(quiet)]
-    rounds = range(per_kind * len(kinds))
-    return first + [episode(seed, number, times, kinds) for number in rounds]
+    numbers = range(per_kind * len(kinds))
+    found = [(number // len(kinds), episode(seed, number, times, kinds)) for number in numbers]
+    most = per_kind if controls is None else controls
+    return first + [one for place, one in found if place < most or one.kind not in NULLS]
 
 
 def episode(seed: int, number: int, times: Times, kinds: Sequence[str] = tuple(KINDS)) -> Episode:

@@ -27,6 +27,7 @@ class Options:
     Args:
         out: folder of the corpus.
         per_kind: episodes of each kind.
+        controls: episodes of each control; None: as many.
         quiet: of the victim alone, before all others.
         seed: of the plan.
         seconds: after which no other episode is begun; None: when the plan is at its end.
@@ -42,6 +43,7 @@ class Options:
 
     out: Path
     per_kind: int = 20
+    controls: int | None = None
     quiet: int = 4
     seed: int = 1
     seconds: float | None = None
@@ -56,7 +58,7 @@ class Options:
 
     def episodes(self) -> list[Episode]:
         """All of them, in their order."""
-        return plan(self.seed, self.times, self.per_kind, self.kinds, self.quiet)
+        return plan(self.seed, self.times, self.per_kind, self.kinds, self.quiet, self.controls)
 
     def as_plan(self) -> dict[str, object]:
         """What has to be the same when a corpus goes on."""

@@ -50,6 +50,11 @@ class TestPlan:
         rounds = [kinds[at : at + size] for at in range(0, len(kinds), size)]
         assert all(sorted(one) == sorted(KINDS) for one in rounds)
 
+    def test_controls_may_be_fewer_and_are_then_the_first_ones(self):
+        whole, fewer = plan(1, TIMES, 3), plan(1, TIMES, 3, controls=1)
+        first = whole[: len(KINDS)]
+        assert fewer == first + [one for one in whole[len(KINDS) :] if one.kind not in NULLS]
+
     def test_rounds_differ_in_their_order_and_seeds_in_everything(self):
         rounds = {
             tuple(episode(1, number, TIMES).kind for number in range(at, at + len(KINDS)))
