@@ -47,8 +47,8 @@ class Place:
 
     @property
     def divided(self) -> bool:
-        """Whether each container has a part of it, see ``quotas``."""
-        return self.knob.type is AllocationType.QUOTA and self.version == 1 and bool(self.below)
+        """Whether its containers have parts of it, see ``quotas``."""
+        return self.knob.type is AllocationType.QUOTA and bool(self.below)
 
     def paths(self, folder: str) -> list[str]:
         """Of the files in one of the folders."""
@@ -130,7 +130,7 @@ class Groups:
                 place = self.place(task, type_)
                 texts = self.texts(place, place.folders[0])
                 found[type_] = (
-                    quota_of_all(texts, self.texts_below(place), self.machine)
+                    quota_of_all(texts, self.texts_below(place), place.knob, self.machine)
                     if place.divided
                     else place.knob.decode(texts, self.machine)
                 )

@@ -246,14 +246,16 @@ class Requests:
         machine, own = self._groups.machine, place.folders[0]
         found = {own: self._groups.texts(place, own), **self._groups.texts_below(place)}
         first = {one: _originals(place.paths(one), found[one], entries) for one in found}
-        shown, before = _quota(found, own, machine), _quota(first, own, machine)
+        shown, before = (_quota(one, place, machine) for one in (found, first))
         if value == before:
             aims = first
         elif value == shown:
             aims = found
         else:
             below = {one: texts for one, texts in first.items() if one != own}
-            whole, parts = parts_of_quota(value, first[own], below, machine)
+            whole, parts = parts_of_quota(
+                value, first[own], below, place.knob, machine, holds_below=place.version == 2
+            )
             aims = {own: whole, **parts}
         changes = self._changes(place, aims, entries)
         current = dict(zip(_paths(place, found), itertools.chain(*found.values()), strict=True))
@@ -294,8 +296,10 @@ def _paths(place: Place, folders: Iterable[str]) -> Iterable[str]:
     return itertools.chain.from_iterable(place.paths(folder) for folder in folders)
 
 
-def _quota(texts: Mapping[str, Texts], own: str, machine: Machine) -> float:
-    return quota_of_all(texts[own], {one: texts[one] for one in texts if one != own}, machine)
+def _quota(texts: Mapping[str, Texts], place: Place, machine: Machine) -> float:
+    own = place.folders[0]
+    below = {one: texts[one] for one in texts if one != own}
+    return quota_of_all(texts[own], below, place.knob, machine)
 
 
 def is_back(
