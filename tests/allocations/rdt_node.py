@@ -5,9 +5,10 @@ from wca.allocations.journal import Journal
 from wca.allocators import AllocationType
 from wca.detectors import TaskData
 from wca.linux.cgroups import CgroupHierarchies
+from wca.testing.control_files import ControlFiles
 from wca.testing.kernel import KernelTree
 from wca.testing.resctrl import ResctrlTree
-from wca.testing.schemata import ControlFiles, Resource
+from wca.testing.schemata import Resource
 
 __all__ = ["L3", "MB", "POINT", "RdtNode", "Resource"]
 

@@ -14,7 +14,7 @@ from wca.allocations.journal import Journal, recover
 from wca.allocations.resctrl.files import RdtFiles
 from wca.allocators import RDTAllocation
 from wca.linux.resctrl.values import Place
-from wca.testing.schemata import ControlFiles
+from wca.testing.control_files import ControlFiles
 
 CLOSIDS = 5
 REASONS = ("says something else about the group", "(CLOSIDs) are in use", "has a gap")

@@ -8,7 +8,7 @@ from wca.allocations.resctrl.control import read_control
 from wca.allocations.resctrl.opening import find_resctrl_files
 from wca.allocators import RDTAllocation as Rdt
 from wca.errors import NotAvailable
-from wca.testing.schemata import ControlFiles
+from wca.testing.control_files import ControlFiles
 
 OWN = "wca-task.batch"
 AMD = (

@@ -11,7 +11,7 @@ from wca.errors import StartError
 from wca.nodes import Task
 from wca.runners import AllocationRunner
 from wca.testing.clock import FakeClock
-from wca.testing.schemata import ControlFiles
+from wca.testing.control_files import ControlFiles
 from wca.testing.storage import RecordingStorage
 
 T = AllocationType

@@ -15,7 +15,8 @@ from wca.allocations.events import Events, is_event
 from wca.allocations.gate import ALL_OR_NONE, Gate
 from wca.allocations.groups import Groups
 from wca.allocations.ownership import ForeignWrite, Ownership
-from wca.allocations.requests import Refused, Request, Requests
+from wca.allocations.request import Refused, Request
+from wca.allocations.requests import Requests
 from wca.allocations.resctrl.files import RdtFiles
 from wca.allocations.resctrl.keeper import Keeper
 from wca.allocations.resctrl.rdt import Rdt

@@ -1,71 +1,31 @@
-"""One request of an allocator: what it means in files, and how much it is."""
+"""What a request of an allocator means in files, and how much it is."""
 
 import contextlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from wca.allocations.api import Entry
 from wca.allocations.changes import Change, Wanted
 from wca.allocations.contract import Files
 from wca.allocations.devices import with_device
 from wca.allocations.encoding import Machine, Texts, period_of
-from wca.allocations.envelope import Measure
 from wca.allocations.gate import reason_of
 from wca.allocations.groups import Groups, Place
 from wca.allocations.idle import AFTER_IDLE, WHILE_IDLE, weight_file
 from wca.allocations.knobs import Knob, knob_of
 from wca.allocations.measures import measures
 from wca.allocations.quotas import burst_within, parts_of_quota, quota_of_all
+from wca.allocations.request import Refused, Request, foreign_of, is_back
+from wca.allocations.resctrl.rdt import Rdt
 from wca.allocations.values import key_of
 from wca.allocators.api import AllocationType
 from wca.detectors.api import TaskData
-from wca.errors import NotAvailable, TargetGone, ValidationError, WcaError
+from wca.errors import NotAvailable, TargetGone, ValidationError
 from wca.linux.parse import Malformed
 
-if TYPE_CHECKING:
-    from wca.allocations.resctrl.rdt import Rdt
-
-__all__ = ["Refused", "Request", "Requests", "foreign_of", "is_back"]
-
-
-class Refused(WcaError):  # noqa: N818 - named for what the kernel or the value does
-    """A request that cannot be made, with the reason."""
-
-
-@dataclass
-class Request:
-    """What a request means.
-
-    Args:
-        wanted: the files that it changes.
-        current: what is in all of them now, by path.
-        before: the value in force; None: it cannot be told.
-        amount: how much is asked for.
-        now: how much is in force; None: it cannot be told.
-        back: whether it is what was there before the agent.
-        foreign: a file of it that somebody else has written since we did; empty: none.
-        measures: how much is asked for, as each type of which bounds hold for it.
-        after: the value that would be in force; None: the one that was asked for.
-        affects: group of resctrl in which others may be that feel it; None: there is none.
-    """
-
-    wanted: Wanted
-    current: dict[str, str] = field(default_factory=dict)
-    before: Any = None
-    amount: float = 0.0
-    now: float | None = None
-    back: bool = False
-    foreign: str = ""
-    measures: Sequence[Measure] = ()
-    after: Any = None
-    affects: str | None = None
-
-    @property
-    def changes(self) -> bool:
-        """Whether anything would be written."""
-        return any(self.current[one.path] != one.new for one in self.wanted.changes)
+__all__ = ["Requests"]
 
 
 class Requests:
@@ -77,7 +37,7 @@ class Requests:
         rdt: makes those for resctrl.
     """
 
-    def __init__(self, groups: Groups, files: Files, rdt: "Rdt") -> None:
+    def __init__(self, groups: Groups, files: Files, rdt: Rdt) -> None:
         self._groups = groups
         self._files = files
         self._rdt = rdt
@@ -302,16 +262,6 @@ def _quota(texts: Mapping[str, Texts], place: Place, machine: Machine) -> float:
     return quota_of_all(texts[own], below, place.knob, machine)
 
 
-def is_back(
-    changes: Sequence[Change], entries: Mapping[str, Entry], current: Mapping[str, str]
-) -> bool:
-    """Whether all that would be written was there before the agent."""
-    written = [one for one in changes if not one.implied and current[one.path] != one.new]
-    return bool(written) and all(
-        one.path in entries and entries[one.path].original == one.new for one in written
-    )
-
-
 def _parts(knob: Knob, path: str, text: str) -> list[tuple[str, str]]:
     """A file and what is to be in it; of one with a line for each device each line."""
     if not knob.by_device:
@@ -324,15 +274,3 @@ def _in_question(knob: Knob, before: Any, asked: Any) -> Any:
     if not knob.by_device:
         return before
     return {device: limits for device, limits in before.items() if device in asked}
-
-
-def foreign_of(current: Mapping[str, str], entries: Mapping[str, Entry]) -> str:
-    """A file that somebody else has written since we did; empty: there is none."""
-    return next(
-        (
-            path
-            for path, text in current.items()
-            if path in entries and text not in (*entries[path].values, entries[path].original)
-        ),
-        "",
-    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from wca.allocations.requests import Request
+from wca.allocations.request import Request
 
 __all__ = ["Wishes"]
 

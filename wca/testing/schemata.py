@@ -1,18 +1,11 @@
-"""The schemata of a resctrl of a test's own, with the kernel's rules, and files over it."""
+"""The schemata of a resctrl of a test's own, with the kernel's rules."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from wca.allocations.files import KernelFiles
+__all__ = ["Resource", "Schemata"]
 
-if TYPE_CHECKING:
-    from wca.testing.resctrl import ResctrlTree
-
-__all__ = ["ControlFiles", "Resource", "Schemata"]
-
-_POINT = "/sys/fs/resctrl"
 _BANDWIDTHS = ("MB", "SMBA")
 _MOST = (1 << 32) - 1
 
@@ -139,35 +132,3 @@ class Schemata:
             value = -(-value // one.step) * one.step
         row[domain] = value
         return ""
-
-
-class ControlFiles(KernelFiles):
-    """What an agent that acts writes through, over the resctrl of a tree.
-
-    Args:
-        tree: with the kernel's rules.
-    """
-
-    def __init__(self, tree: "ResctrlTree") -> None:
-        super().__init__(tree.root)
-        self.tree = tree
-
-    def write(self, path: str, text: str) -> None:
-        """Write in one call."""
-        folder, _, name = path.rpartition("/")
-        if not path.startswith(_POINT):
-            super().write(path, text)
-        elif name == "schemata":
-            self.tree.set_rows(folder.removeprefix(_POINT).strip("/"), text)
-        else:
-            for failure in self.tree.write_each(path, [int(text)]):
-                raise failure
-
-    def make(self, path: str) -> None:
-        """Make a group."""
-        if not self.tree.make(path):
-            raise FileExistsError(17, "File exists", path)
-
-    def remove(self, path: str) -> None:
-        """Remove a group."""
-        self.tree.remove(path)

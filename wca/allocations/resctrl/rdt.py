@@ -7,7 +7,7 @@ from wca.allocations.api import Entry, Write
 from wca.allocations.changes import Change, Wanted
 from wca.allocations.gate import reason_of
 from wca.allocations.groups import Groups
-from wca.allocations.requests import Refused, Request, foreign_of, is_back
+from wca.allocations.request import Refused, Request, foreign_of, is_back
 from wca.allocations.resctrl.asked import allocation_of
 from wca.allocations.resctrl.control import Control, read_control
 from wca.allocations.resctrl.files import RdtFiles
