@@ -375,6 +375,36 @@ def test_a_memory_limit_is_halved_in_steps_and_given_back_in_small_ones():
     assert all(earlier < later <= earlier * 1.11 for earlier, later in pairwise(grown))
 
 
+class Refilling(Node):
+    """A victim whose pages are driven out at once, and come back with its own reads only."""
+
+    lost = 0.0
+
+    def _suffering(self, task_id, task):
+        sim = super()._suffering(task_id, task)
+        if task_id != "web":
+            return sim
+        driven_out = 20e6 if sim.refaults > 1000 else 0.0
+        back = 0.03 * self.lost
+        self.lost = min(80e6, self.lost + driven_out) - back
+        return sim.but(
+            memory=200e6 - self.lost, refaults=back / 4096, psi_io=0.005 + 0.5 * self.lost / 80e6
+        )
+
+
+@pytest.mark.parametrize("interval", [1.0, 0.5])
+def test_a_memory_limit_is_left_as_it_is_while_the_victims_pages_come_back(interval):
+    allocator = ContentionAllocator(InterferenceDetector(), tiers=TIERS, keep=1000)
+    tasks = {"web": victim(memory=200e6), "guilty": idle(), "decoy": idle()}
+    node = Refilling(allocator, tasks)
+    node.interval = interval
+    node.run(round(LEARNING / interval))
+    node.tasks["guilty"] = reader()
+    node.run(round(150 / interval))
+    assert acted(node) == [("guilty", T.MEMORY_MAX, pytest.approx(75e6, rel=0.05))]
+    assert node.lost < 5e6
+
+
 def test_when_the_victim_is_gone_all_is_given_back():
     node = learned()
     node.tasks["guilty"] = spinner()

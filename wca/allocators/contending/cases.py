@@ -25,6 +25,9 @@ _WATCH = 10.0
 _SHORTEST = 2.0
 #: Seconds between two tests, and CPUs from which on a task is busy enough for one.
 _BETWEEN_TESTS, _BUSY = 600.0, 0.1
+#: Seconds that tell what becomes of memory that was lost and is read again, for how long that is
+#: waited for, and the share of it that stays when nobody drives it out any longer.
+_LATELY, _LONGEST_REFILL, _STAYS = 5.0, 180.0, 0.5
 #: Levers that are tried on one that is a suspect only.
 _OF_SUSPECTS = 1
 
@@ -252,11 +255,25 @@ class Case:
         since = asked
         if settle:
             since = scene.readings.time_of(self.victim, harm.measure, asked, settle)
+        if any(one.lever.refills for one in self._trial):
+            since = max(since, scene.now - _LATELY)
         touched = {self.victim, *(one.task_id for one in self.actions)}
         others = [one for one in scene.tasks if one not in touched]
         effect = harm.effect(scene.readings, since, others, asked)
-        if effect is not None:
-            self._conclude(scene, harm.judge(effect), effect)
+        if effect is None:
+            return
+        outcome = harm.judge(effect)
+        if outcome is Outcome.RECOVERED or not self._is_refilling(scene, asked):
+            self._conclude(scene, outcome, effect)
+
+    def _is_refilling(self, scene: Scene, asked: float) -> bool:
+        """Whether more would not help: what the victim reads again stays with it by now."""
+        if scene.now - asked > _LONGEST_REFILL:
+            return False
+        if not any(one.lever.refills for one in self._trial):
+            return False
+        since = max(asked, scene.now - _LATELY)
+        return scene.readings.share_that_stays(self.victim, since) >= _STAYS
 
     def _wait(self, scene: Scene, anomaly: ContentionAnomaly | None) -> None:
         """Something that was asked for is not in force.

@@ -83,6 +83,8 @@ class Lever:
         settle: readings after which its effect can be seen.
         activity: measure by which it is seen that the task has stopped.
         amount: measure of what it limits.
+        refills: whether what the victim has lost comes back with its own use only: as long as it
+            does the lever works, however bad it is still.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Lever:
     settle: int = 0
     activity: int = sampling.CPU
     amount: int = sampling.CPU
+    refills: bool = False
 
     def type_for(self, allocations: TaskAllocations) -> AllocationType | None:
         """The type that this task can be granted, as far as is known; None: none of them."""

@@ -101,6 +101,7 @@ MEMORY_LIMIT = Lever(
     settle=2,
     activity=sampling.READ,
     amount=sampling.MEMORY,
+    refills=True,
 )
 BANDWIDTH = Lever(
     "share of the memory bandwidth",

@@ -4,9 +4,10 @@ import math
 from array import array
 from collections import deque
 from collections.abc import Iterable
+from itertools import pairwise
 
 from wca.detectors.api import TaskData, TasksData
-from wca.detectors.interfering.sampling import CPU, Sampler
+from wca.detectors.interfering.sampling import CPU, MEMORY, REFAULTS, Sampler
 from wca.detectors.interfering.tracks import cpu_seconds
 from wca.platforms.api import Platform
 
@@ -17,7 +18,8 @@ KEPT = 180.0
 _MOST = 360
 #: Counters of each block device of which the last growth is kept.
 _BY_DEVICE = ("task_io_device_read_bytes", "task_io_device_written_bytes")
-
+#: Bytes of the smallest page, which refaults are counted in.
+_PAGE = 4096
 _LARGEST = 1e18
 
 _Totals = dict[tuple[str, str], float]
@@ -127,6 +129,27 @@ class Readings:
     def level(self, task_id: str, measure: int, readings: int = 3) -> float | None:
         """The median of the last readings; None: there is none."""
         return median(self.last(task_id, measure, readings))
+
+    def share_that_stays(self, task_id: str, since: float) -> float:
+        """How much of the memory that a task had lost and reads again stays with it.
+
+        About 1 when nobody drives it out any longer, 0 or less when as much is lost as comes back;
+        0 where nothing comes back, or that is not known.
+
+        Args:
+            task_id: whose.
+            since: monotonic time in seconds from which on readings count.
+        """
+        rows = [(time, one) for time, one in self._rings.get(task_id, ()) if time >= since]
+        again = sum(
+            one[REFAULTS] * (time - before)
+            for (before, _), (time, one) in pairwise(rows)
+            if not math.isnan(one[REFAULTS])
+        )
+        if not again:
+            return 0.0
+        gained = rows[-1][1][MEMORY] - rows[0][1][MEMORY]
+        return 0.0 if math.isnan(gained) else gained / (again * _PAGE)
 
     @property
     def task_ids(self) -> Iterable[str]:
