@@ -126,6 +126,22 @@ def test_what_a_killed_agent_has_left_the_next_one_gives_back_first(node):
     assert (node.values(), node.in_force()) == (node.before, [])
 
 
+def test_what_a_killed_agent_has_left_one_that_does_not_act_gives_back_too(node):
+    kill(node.acting())
+    assert node.values() != node.before
+    node.agent(act="false")
+    assert node.told('outcome="would"')
+    assert (node.values(), node.in_force()) == (node.before, [])
+
+
+def test_one_that_does_not_act_leaves_alone_what_a_living_agent_does(node):
+    node.acting()
+    changed = node.values()
+    node.agent(act="false")
+    assert node.told("allocations_count")
+    assert (node.values(), len(node.in_force())) == (changed, 4)
+
+
 def test_what_a_killed_agent_has_left_the_guardian_gives_back(node):
     node.guardian()
     agent = node.acting()

@@ -1,16 +1,22 @@
 """Which journal a run has, and which history."""
 
+import logging
+import os
+
 from wca.allocations.api import JournalError
-from wca.allocations.contract import Journal
+from wca.allocations.contract import Files, Journal
 from wca.allocations.envelope import History
 from wca.allocations.history_file import KeptHistory
 from wca.allocations.hold import Hold
 from wca.allocations.journal import Journal as DurableJournal
+from wca.allocations.journal import recover
 from wca.allocations.trust import check_folders
 from wca.allocations.volatile import VolatileJournal
 from wca.clock import Clock
 
-__all__ = ["journal_problems", "open_history", "open_journal"]
+__all__ = ["give_back_left", "journal_problems", "open_history", "open_journal"]
+
+log = logging.getLogger(__name__)
 
 
 def open_journal(path: str | None, lease: float, hold: Hold, clock: Clock) -> Journal:
@@ -30,6 +36,29 @@ def open_journal(path: str | None, lease: float, hold: Hold, clock: Clock) -> Jo
     journal = DurableJournal(path, lease=lease, now=clock.now, monotonic=clock.monotonic, hold=hold)
     journal.open()
     return journal
+
+
+def give_back_left(path: str, files: Files, clock: Clock) -> None:
+    """Undo what an agent that was killed has left, for one that does not act itself.
+
+    Where an agent lives that uses the journal, or there is none, nothing is done.
+
+    Args:
+        path: of the journal.
+        files: how the kernel's files are written.
+        clock: what leases are measured with.
+    """
+    if not os.path.lexists(path):
+        return
+    journal = DurableJournal(path, now=clock.now, monotonic=clock.monotonic)
+    try:
+        journal.open()
+        for undone in recover(journal, files, clock.now()):
+            log.warning("an agent that acted has left this: undo: %s", undone)
+    except JournalError as error:
+        log.info("nothing that an earlier agent may have left is given back: %s", error)
+    finally:
+        journal.close()
 
 
 def open_history(path: str | None, clock: Clock) -> History:

@@ -1,37 +1,18 @@
 """``AllocationRunner``: measures, asks an allocator, and does what it may of that."""
 
-import functools
 import logging
 import os
-from collections.abc import Callable
 from typing import Annotated, Any
 
-from wca.allocations.actions import Actions
 from wca.allocations.adoption import AtStart
-from wca.allocations.api import JournalError
-from wca.allocations.arbiter import Arbiter
-from wca.allocations.attempts import Attempts
-from wca.allocations.claim import Claim
-from wca.allocations.confined import control_roots
-from wca.allocations.contract import Journal
-from wca.allocations.encoding import Machine
 from wca.allocations.envelope import Envelope
-from wca.allocations.events import Events
 from wca.allocations.files import KernelFiles
-from wca.allocations.gate import Gate
-from wca.allocations.groups import Groups
 from wca.allocations.hold import DEFAULT_HOLD, Hold
-from wca.allocations.in_force import InForce
 from wca.allocations.journal import DEFAULT_JOURNAL
-from wca.allocations.knobs import SLOW
 from wca.allocations.lease import Lease
-from wca.allocations.opening import journal_problems, open_history, open_journal
-from wca.allocations.ownership import ForeignWrites, Ownership
-from wca.allocations.performer import Performer, Policy
-from wca.allocations.resctrl.files import RdtFiles
-from wca.allocations.resctrl.opening import find_resctrl_files, remove_all_groups
-from wca.allocations.resctrl.options import RdtOptions, reading
-from wca.allocations.resctrl.rdt import Rdt
+from wca.allocations.opening import journal_problems
+from wca.allocations.ownership import ForeignWrites
+from wca.allocations.resctrl.options import RdtOptions
 from wca.allocations.usable import value_problem
 from wca.allocators import AllocationConfiguration, Allocator, NOPAllocator, StaticAllocator
 from wca.allocators.calling import UsableAllocator
@@ -40,11 +21,8 @@ from wca.audit.kubernetes_events import KubernetesEvents
 from wca.audit.system_journal import SystemJournal
 from wca.config.inherited import takes_fields_of
 from wca.config.types import Duration, Injected, Path, Size
-from wca.errors import StartError, ValidationError
-from wca.linux.cgroups import CgroupHierarchies
-from wca.linux.inotify import ClosedAfterWriting
-from wca.linux.io_limits import device_number
-from wca.linux.swap import swap_enabled
+from wca.errors import ValidationError
+from wca.runners.acting import ActingOptions, open_acting
 from wca.runners.allocate import Allocate
 from wca.runners.detection import RECORDS_SIZE
 from wca.runners.engine import Engine
@@ -83,8 +61,8 @@ class AllocationRunner(MeasurementRunner):
         all_or_nothing: whether one request that fails takes back those of the same interval.
         hold: a file; while it is there everything is given back and nothing is written.
         journal: the file that knows what has to be undone, for the guardian and the next start,
-            too; used with ``act: true`` only. Beside it is ``NAME.history``: what was decided in
-            the last day.
+            too; with ``act: false`` what is in it is given back at the start, and no more. Beside
+            it is ``NAME.history``: what was decided in the last day.
         lease: how long values last when the allocator does not answer any more, or when the agent
             is dead and a guardian lives; two intervals at least.
         records: a file that takes one line of JSON for each decision and each anomaly that is new.
@@ -259,12 +237,12 @@ class AllocationRunner(MeasurementRunner):
         options = PluginOptions(
             self.interval, labels, self.state, self.recording, self.recording_size
         )
-        key = self._made_of()
-        engine.end_other("acting", key)  # gives back, while those are there who are told of it
+        acts = self._acting_options()
+        engine.end_other("acting", acts)  # gives back, while those are there who are told of it
         asked = start_plugin(engine, self.allocator, options)
         records = start_records(engine, self.records, self.records_size)
         audit = self._audit(engine, records)
-        acting = engine.keep("acting", key, lambda: self._acting(engine))
+        acting = engine.keep("acting", acts, lambda: open_acting(engine, acts, self._files))
         self._acted = acting.lease
 
         def stages() -> list[Stage]:
@@ -288,9 +266,8 @@ class AllocationRunner(MeasurementRunner):
         apart = self.anomalies_storage is self.allocations_storage
         return list(engine.keep("allocation", (asked, audit, acting, apart), stages))
 
-    def _made_of(self) -> tuple[object, ...]:
-        """All that acting depends on: where it changes, what is in force is given back."""
-        return (
+    def _acting_options(self) -> ActingOptions:
+        return ActingOptions(
             self.allocator,
             self.act,
             self.allocation_configuration,
@@ -301,9 +278,7 @@ class AllocationRunner(MeasurementRunner):
             self.lease,
             self.foreign_writes,
             self.at_start,
-            self.rdt_cache_control_required,
-            self.rdt_mb_control_required,
-            self.remove_all_resctrl_groups,
+            self._rdt_options(),
         )
 
     def _rdt_options(self) -> RdtOptions:
@@ -333,95 +308,6 @@ class AllocationRunner(MeasurementRunner):
             return Audit(records, others)
 
         return engine.keep("audit", (records, self.system_journal, events), make)
-
-    def _acting(self, engine: Engine) -> "_Acting":
-        config, nodes = self.allocation_configuration, engine.platform.node_cpus
-        machine = Machine(
-            engine.platform.cpus,
-            config.cpu_quota_period,
-            config.cpu_shares_unit,
-            engine.platform.numa_nodes,
-            os.sysconf("SC_PAGESIZE"),
-            functools.partial(device_number, engine.kernel),
-            frozenset().union(*nodes.values()) or None,
-            frozenset(nodes) or None,
-        )
-        groups = Groups(CgroupHierarchies(engine.kernel).locate, self._files, machine)
-        files, mounted = find_resctrl_files(self._files)
-        rdt = Rdt(groups, files, mounted, self._rdt_options().root_rows)
-        in_force = InForce(reading(groups, rdt), engine.clock.monotonic)
-        acting = _Acting(groups, in_force, *self._performing(engine, groups, files, rdt))
-        # A storage that hangs at the end must not take the time for it.
-        engine.lifecycle.before_close("allocations", acting.close)
-        return acting
-
-    def _performing(
-        self, engine: Engine, groups: Groups, files: RdtFiles, rdt: Rdt
-    ) -> tuple[Performer, Lease]:
-        for problem in self._rdt_options().problems(self._files):
-            raise StartError(problem)
-        hold = Hold(self.hold)
-        try:
-            journal = open_journal(
-                self.journal if self.act else None, self.lease, hold, engine.clock
-            )
-        except JournalError as error:
-            raise StartError(f"journal: {error}") from error
-        now, name = engine.clock.now, type(self.allocator).__name__
-
-        def expires() -> float:
-            return now() + self.lease
-
-        gate = Gate(files, journal, name, expires, SLOW)
-        lease = Lease(journal, files, gate, hold, expires, now, self.at_start)
-        if self.act:
-            engine.lifecycle.start(Claim(control_roots(("cgroup", "cgroup2"))), "claim")
-        engine.lifecycle.start(lease, "allocations")
-        # Once: by now a group may be one of those that the run measures with.
-        if engine.first and self.act and self.remove_all_resctrl_groups and not lease.held:
-            remove_all_groups(files)
-        actions = Actions(groups, files, lambda: swap_enabled(engine.kernel))
-        history = open_history(self.journal if self.act else None, engine.clock)
-        events = Events(actions, self.envelope, act=self.act, history=history)
-        engine.lifecycle.on_close("events", events.close)
-        policy = Policy(self.act, self.allocator.decides, self.all_or_nothing)
-        arbiter = self._arbiter(files, journal, gate)
-        engine.lifecycle.on_close("ownership", lambda _: arbiter.close())
-        performer = Performer(
-            groups, files, gate, journal, self.envelope, policy, events, rdt, arbiter, history
-        )
-        return performer, lease
-
-    def _arbiter(self, files: RdtFiles, journal: Journal, gate: Gate) -> Arbiter:
-        attempts, root = None, self._files.root
-        if self.act:
-            attempts = Attempts(files, ClosedAfterWriting(root), root, SLOW)
-        return Arbiter(files, journal, gate, Ownership(self.foreign_writes), attempts)
-
-
-class _Acting:
-    """What does what it may, and has what is in force.
-
-    Args:
-        groups: of the tasks.
-        in_force: what is in force.
-        performer: does it.
-        lease: how long that lasts.
-    """
-
-    def __init__(
-        self, groups: Groups, in_force: InForce, performer: Performer, lease: Lease
-    ) -> None:
-        self.groups = groups
-        self.in_force = in_force
-        self.performer = performer
-        self.lease = lease
-        #: Gives everything back, and tells of it those who listen now.
-        self.told: Callable[[float], None] = lease.close
-
-    def close(self, timeout: float) -> None:
-        """Give everything back, within so many seconds; safe twice."""
-        self.told(timeout)
 
 
 def _check_lease(lease: float, interval: float) -> None:
