@@ -255,6 +255,22 @@ def test_without_pressure_refaults_alone_tell_of_thrash():
     assert found == [("web", "page cache thrash", ("x",))]
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(12, True), (45, False)])
+def test_memory_that_is_slowed_down_later_is_laid_to_nobody_but_not_to_the_work_itself(
+    seconds, told
+):
+    """Within the reach of a search; who has long been there is no more likely than anybody."""
+    simulator = Simulator(InterferenceDetector())
+    simulator.run(120, USUAL)
+    quiet = simulator.run(seconds, {**USUAL, "x": STREAM})
+    found = said(simulator.run(12, {**USUAL, "x": STREAM, "web": COSTS_MORE}))
+    assert said(quiet) == []
+    assert found == ([("web", "memory bandwidth or cache neighbour", ())] if told else [])
+    if told:
+        (anomaly,) = simulator.answers[-1]
+        assert [one.task_id for one in anomaly.suspects] == ["x"]
+
+
 def metric(simulator, name, **labels):
     return [
         one.value

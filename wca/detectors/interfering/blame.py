@@ -55,6 +55,9 @@ class Rival(enum.Enum):
     UNKNOWN = "not known whether anybody rose"
 
 
+#: Memory may be slowed down some time after who does it began: how far one that began before the
+#: onset has to be above the tenth of the readings in reach that is lowest, to be one that may have.
+_LATE, _TENTH = {Field.TRAFFIC: 0.25}, 10
 #: What has to rise by how much, in the unit of the field, before it matters.
 _LEAST = {Field.CPU: 0.1, Field.TRAFFIC: 0.05, Field.IO: 20.0, Field.PAGES: 20.0}
 
@@ -88,6 +91,7 @@ class _Trace:
     task_id: str
     before: float
     rise: float
+    lately: float
     together: float
     in_time: bool
 
@@ -162,11 +166,14 @@ class Suspects:
     ) -> _Trace:
         doing = activity(field, self._tracks[task_id], places)
         before = known_median(doing[max(0, onset - _BEFORE) : max(1, onset - 1)])
-        rise = known_mean(doing[onset:]) - before
+        after = known_mean(doing[onset:])
+        earlier = sorted(doing[: max(1, onset - 1)])
+        lately = after - earlier[len(earlier) // _TENTH]
         near = max(0, onset - _BEFORE)
         begun = near + step_at(doing[near:], 1)
         in_time = abs(begun - onset) <= _TOGETHER
-        return _Trace(task_id, before, rise, correlation(signal, doing), in_time)
+        together = correlation(signal, doing)
+        return _Trace(task_id, before, after - before, lately, together, in_time)
 
     def _outside(self, field: Field, onset: int, places: Sequence[int]) -> float:
         if field not in (Field.CPU, Field.TRAFFIC):
@@ -200,6 +207,9 @@ def _judged(field: Field, traces: Sequence[_Trace], outside: float, after: int) 
     if not suspects:
         if from_outside:
             return Blame(Rival.OUTSIDE, why="only what is no task rose", outside=outside)
+        late = _late(field, traces)
+        if late:
+            return Blame(Rival.SEVERAL, late, "the likeliest began some time before", outside)
         rival = Rival.NOBODY if known else Rival.UNKNOWN
         return Blame(rival, why=rival.value, outside=outside)
     best = next(one for one in risen if one.task_id == suspects[0].task_id)
@@ -208,6 +218,15 @@ def _judged(field: Field, traces: Sequence[_Trace], outside: float, after: int) 
         why = f"{len(risen)} tasks rose, and it is too early to tell them apart"
     rival = Rival.SEVERAL if why else Rival.SINGLED_OUT
     return Blame(rival, suspects, why or rival.value, outside, best.before + _KEPT * best.rise)
+
+
+def _late(field: Field, traces: Sequence[_Trace]) -> tuple[Suspect, ...]:
+    """Those that began before it, but not long before; the likeliest first."""
+    begun = [one for one in traces if one.lately >= _LATE.get(field, math.inf)]
+    whole = math.fsum(one.lately for one in begun)
+    scored = ((0.5 * max(0.0, one.together) * one.lately / whole, one.task_id) for one in begun)
+    best = sorted(scored, key=_best)[:_TOLD]
+    return tuple(Suspect(task_id, round(score, 4), round(score, 4)) for score, task_id in best)
 
 
 def _doubt(suspects: Sequence[Suspect], best: _Trace, outside: float, share: float) -> str:
