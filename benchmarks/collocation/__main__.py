@@ -7,10 +7,12 @@ from pathlib import Path
 
 from benchmarks.cgroups import end_tidily
 from benchmarks.collocation.corpus import Runs
+from benchmarks.collocation.decisions import decide, decisions_report
 from benchmarks.collocation.record import Options, record
 from benchmarks.collocation.report import report
 from benchmarks.collocation.scenarios import SCENARIOS
 from benchmarks.detection.__main__ import seconds
+from benchmarks.detection.corpus import Corpus
 from benchmarks.detection.programs import UnusableError
 
 
@@ -50,6 +52,12 @@ def _report(args: argparse.Namespace) -> int:
     return 0
 
 
+def _decisions(args: argparse.Namespace) -> int:
+    for folder in args.corpus:
+        print(f"## {folder}\n\n{decisions_report(decide(Corpus(folder)))}")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.collocation", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -74,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     reporting.set_defaults(run=_report)
     reporting.add_argument(
         "--runs", type=Path, action="append", required=True, help="folder that run made; repeat"
+    )
+    deciding = commands.add_parser("decisions", help="a dry run over recorded episodes, by replay")
+    deciding.set_defaults(run=_decisions)
+    deciding.add_argument(
+        "--corpus", type=Path, action="append", required=True, help="of detection; repeat"
     )
     return parser
 

@@ -288,6 +288,26 @@ def test_suspects_of_whom_none_stands_out_are_acted_on_together_at_the_cpu():
     ) == [("guilty", T.SHARES, 0.002), ("decoy", T.SHARES, 0.002)]
 
 
+def test_a_suspect_gets_the_first_thing_that_this_machine_has():
+    """Without resctrl, which has no bandwidth to give, that is a quota."""
+    detector = Says(V.MEMORY_NEIGHBOUR, suspects=["guilty"])
+    node = told(detector)
+    disturb(node, streamer)
+    node.run(10)
+    assert acted(node)[0][:2] == ("guilty", T.QUOTA)
+
+
+def test_a_suspect_nothing_could_be_done_about_is_acted_on_when_it_is_accused():
+    detector = Says(V.MEMORY_NEIGHBOUR, suspects=["guilty"], confidence=0.1)
+    node = told(detector)
+    disturb(node, streamer)
+    node.run(5)
+    assert node.done == []
+    detector.accused = ["guilty"]
+    node.run(5)
+    assert acted(node)[0][:2] == ("guilty", T.QUOTA)
+
+
 def test_suspects_whom_little_speaks_against_are_left_alone():
     node = told(Says(suspects=["guilty", "decoy"], confidence=0.1))
     disturb(node)

@@ -56,10 +56,11 @@ class Case:
         self._harm: Harm | None = None
         self._onset: float | None = None
         self._tried: dict[str, int] = {}  # levers that were tried, by task id
+        self._begun: set[str] = set()  # of whom something was asked for
         self._failed: set[str] = set()  # whose first lever did not help at all
         self._holds: dict[str, float] = {}
         self._rest, self._resting = _REST, 0.0
-        self._given_up: frozenset[str] = frozenset()  # who was tried before it rested
+        self._given_up: frozenset[str] = frozenset()  # whom it was asked of before it rested
         #: Actions that were taken back in the last interval, with what they did.
         self.undone: list[Action] = []
         #: Why actions came to an end in the last interval.
@@ -95,7 +96,7 @@ class Case:
         if anomaly is None:
             self._onset = self._verified = None
             if not self.actions:
-                self._tried, self._failed = {}, set()
+                self._forget_tried()
         if self.trying or not may_begin or anomaly is None:
             return
         if any(one.phase is Phase.HOLDING and one.intervals < _PATIENCE for one in self._kept):
@@ -210,7 +211,8 @@ class Case:
             yield [one], len(self.ladder.levers)
 
     def _start(self, scene: Scene, task_id: str, rungs: int, anomaly: ContentionAnomaly) -> None:
-        levers = self._levers(scene)
+        there = scene.tasks[task_id].allocations
+        levers = [one for one in self._levers(scene) if one.type_for(there) is not None]
         held = {one.lever for one in self._kept if one.task_id == task_id}
         for place in range(self._tried.get(task_id, 0), min(rungs, len(levers))):
             self._tried[task_id] = place + 1
@@ -223,6 +225,7 @@ class Case:
             action = begin_action(scene, holder, self.victim, task_id, lever, why, hold)
             if action is not None:
                 self._trial.append(action)
+                self._begun.add(task_id)
                 return
 
     def _levers(self, scene: Scene) -> Sequence[Lever]:
@@ -231,8 +234,11 @@ class Case:
     def _give_up(self, scene: Scene, tested: Set[str] = frozenset()) -> None:
         self._resting = scene.now + self._rest
         self._rest = min(_LONGEST_REST, 2 * self._rest)
-        self._given_up |= set(self._tried) | tested
-        self._tried, self._failed = {}, set()
+        self._given_up |= self._begun | tested
+        self._forget_tried()
+
+    def _forget_tried(self) -> None:
+        self._tried, self._begun, self._failed = {}, set(), set()
 
     def _try(self, scene: Scene, anomaly: ContentionAnomaly | None) -> None:
         """See whether the values of the trial are in force, and then whether they have helped."""
@@ -309,7 +315,8 @@ class Case:
         trial = self._trial
         if outcome is Outcome.RECOVERED:
             self._keep_trial(scene, effect)
-            self._tried, self._failed, self._rest = {}, set(), _REST
+            self._forget_tried()
+            self._rest = _REST
         elif sum(one.tighten(scene, f"{effect}: more of it") for one in trial):
             return
         elif outcome in (Outcome.MOSTLY, Outcome.HELPED):
