@@ -66,6 +66,9 @@ ELSEWHERE = {
     'make bench-collocation ARGS="report --runs benchmarks/collocation/results"': (
         "tests/benchmarks/test_collocation.py"
     ),
+    'make bench-collocation ARGS="decisions --corpus benchmarks/detection/corpus/scored"': (
+        "tests/benchmarks/test_decisions.py, with another corpus"
+    ),
     "./dist/wca.pex top --url http://127.0.0.1:19220": "tests/top/test_agent.py, at another port",
     "make peers && make bench-peers": "tests/benchmarks, without the peers",
     'echo "254:0 1000000000000" > /sys/fs/cgroup/blkio/some-group/blkio.throttle.read_bps_device': (
