@@ -18,9 +18,10 @@ MIB = 1 << 20
 #: In the value of a setting: the device that has the files, as ``254:0``.
 DEVICE = "DEVICE"
 #: Seconds until all is as it stays. Pages that were driven out come back with the victim's reads
-#: only, in a second a thirtieth of those that it lacks: of 80 MB one lacks after 150 s. A limit at
-#: the disk is found in steps, with pauses between them.
-_REFILLED, _FOUND = 150.0, 60.0
+#: only, in a second a thirtieth of those that it lacks: of 80 MB a third of one lacks after 180 s,
+#: so that less than one request in a hundred misses a page. A limit at the disk is found in steps,
+#: with pauses between them.
+_REFILLED, _FOUND = 180.0, 60.0
 #: Past the page cache in every request; never.
 _ALWAYS, _NEVER = ("-d", "1"), ("-d", "1000000000")
 

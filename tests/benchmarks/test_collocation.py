@@ -77,7 +77,7 @@ class TestPlan:
 
     def test_a_run_is_shorter_than_the_lock_may_be_held(self):
         for name, scenario in SCENARIOS.items():
-            assert Times().whole(scenario) <= (90 if name in ("E3a", "E3b") else 40), name
+            assert Times().whole(scenario) <= {"E3a": 200, "E3b": 90}.get(name, 40), name
 
 
 class TestScenarios:
