@@ -116,6 +116,15 @@ def test_groups_of_our_prefix_are_removed_on_demand_and_no_others(seen):
     assert seen["removed"] == [1, True]
 
 
+def test_a_neighbour_of_the_memory_bandwidth_gets_a_fifth_of_it_until_that_is_given_back(seen):
+    found, undone = seen["neighbour"]
+    first = next(second for second, rows in enumerate(found) if rows)
+    assert first == 24, "found in the 24th second, in force in the next"
+    assert all(rows == ["L3:0=7ff;1=7ff", "MB:0=20;1=20"] for rows in found[first:])
+    assert set(undone) <= {"restored", "already"}
+    assert seen["neighbour given back"]
+
+
 def test_the_whole_agent_acts_measures_in_its_groups_and_gives_back(seen):
     assert seen["agent acts"] == [True, True, ["L3:0=00f;1=7ff", "MB:0=20;1=100"]]
     code, as_before, told = seen["agent ends"]

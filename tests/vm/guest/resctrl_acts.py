@@ -15,13 +15,23 @@ from schemata_rules import answers
 from wca.allocations.files import KernelFiles
 from wca.allocations.journal import Journal, recover
 from wca.allocations.resctrl.opening import find_resctrl_files, remove_all_groups
-from wca.allocators import RDTAllocation
-from wca.detectors import TaskData
+from wca.allocators import AllocationType, ContentionAllocator, RDTAllocation, Tiers
+from wca.detectors import (
+    AnomalyDetector,
+    ContendedResource,
+    ContentionAnomaly,
+    Evidence,
+    Suspect,
+    TaskData,
+)
+from wca.detectors.interfering.verdicts import Verdict
 from wca.linux.cgroups import CgroupHierarchies
 from wca.linux.files import Kernel
+from wca.testing.detectors import a_platform, a_task
 
 CGROUPS, RESCTRL, JOURNAL = "/sys/fs/cgroup", "/sys/fs/resctrl", "/run/wca/journal"
 LEASE = 1.0
+START = a_platform().monotonic
 PROGRAM = """
 import os, sys, threading, time
 def more():
@@ -142,6 +152,45 @@ def end(one):
     return undone
 
 
+class Accuses(AnomalyDetector):
+    """From the 24th second on: ``other`` harms ``job``."""
+
+    def detect(self, platform, tasks_data):
+        if platform.monotonic - START < 24:
+            return [], []
+        limit = {"cycles per instruction": 1.2}
+        return [
+            ContentionAnomaly(
+                ContendedResource.MEMORY_BW,
+                "job",
+                ["other"],
+                verdict=Verdict.MEMORY_NEIGHBOUR,
+                evidence=Evidence({}, limit, 3.0),
+                suspects=[Suspect("other", 0.9, 0.9)],
+            )
+        ], []
+
+
+def held_back():
+    """What an allocator does about it in 40 seconds, and the rows of the neighbour in each."""
+    one, found, cycles = acting(), [], 0.0
+    allocator = ContentionAllocator(Accuses(), Tiers(best_effort={"task_name": "other"}))
+    for second in range(1, 41):
+        held = "wca-task.other" in groups()
+        found.append(rows("wca-task.other") if held else [])
+        cycles += 2e9 if second > 20 and not held else 1e9
+        numbers = {
+            "job": {"task_instructions": 1e9 * second, "task_cycles": cycles},
+            "other": {"task_cpu_usage_seconds": 1.0 * second},
+        }
+        asked = {name: a_task(name, numbers[name]) for name in numbers}
+        for name, task in asked.items():
+            task.allocations = {AllocationType.RDT: one.rdt.read(one.tasks[name])}
+        answer, _, _ = allocator.allocate(a_platform(float(second)), asked)
+        one.ask(answer)
+    return [found, end(one)]
+
+
 def agent():
     write("/tmp/config.yaml", CONFIG)
     command = [sys.executable, "-m", "wca", "run", "--root", "-c", "/tmp/config.yaml"]
@@ -248,6 +297,10 @@ seen["ENOSPC"] = ask(one, **{name: {"l3": "0=f"} for name in more[:6]})
 seen["many undone"] = [end(one), everything() == before]
 os.mkdir(f"{RESCTRL}/wca-task.left")
 seen["removed"] = [remove_all_groups(kernel_files), everything() == before]
+
+# An allocator that finds its neighbour in the memory bandwidth: its numbers are made up, the rest is not
+seen["neighbour"] = held_back()
+seen["neighbour given back"] = everything() == before
 
 # The whole agent
 run = agent()
