@@ -271,6 +271,16 @@ def test_memory_that_is_slowed_down_later_is_laid_to_nobody_but_not_to_the_work_
         assert [one.task_id for one in anomaly.suspects] == ["x"]
 
 
+def test_an_earlier_trouble_of_somebody_elses_says_nothing_of_this_one():
+    simulator = Simulator(InterferenceDetector())
+    simulator.run(120, USUAL)
+    first = simulator.run(30, {**USUAL, "web": WAITS, "y": SPINNER})
+    simulator.run(12, USUAL)
+    second = simulator.run(4, {**USUAL, "web": WAITS, "x": SPINNER})
+    assert said(first) == [("web", "cpu neighbour", ("y",))]
+    assert said(second) == [("web", "cpu neighbour", ("x",))]
+
+
 def metric(simulator, name, **labels):
     return [
         one.value

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import isnan
 
 from wca.detectors.api import Evidence
 from wca.detectors.interfering import sampling
 from wca.detectors.interfering.blame import Blame, Field, Rival, Suspects
 from wca.detectors.interfering.changes import step_at
-from wca.detectors.interfering.judged import JUDGED, Group
+from wca.detectors.interfering.judged import JUDGED, Group, Usual
 from wca.detectors.interfering.table import (
     INSTRUCTIONS,
     MACHINE,
@@ -27,6 +28,8 @@ __all__ = ["Finding", "Question", "Scene", "triage"]
 _LOOKED_OVER = 60
 #: Readings since the onset without which nothing is said yet.
 _ENOUGH = 3
+#: Readings before the onset that suspects are held against at least.
+_CALM = 4
 #: Share of the machine's CPU time that the hypervisor may give to others, and how many times of
 #: what it was before.
 _STEAL, _TIMES = 0.05, 2.0
@@ -290,7 +293,19 @@ def _blame(
     if watch.outliers[place]:
         onset = _onset(track, watch, place, case.places, case.question)
     signal = _signal(track, watch, place, case.places, case.question)
-    return scene.suspects.blame(where, task_id, signal, onset, case.places)
+    first = _recovered_at(signal[:onset], watch.usual[place])
+    return scene.suspects.blame(where, task_id, signal[first:], onset - first, case.places[first:])
+
+
+def _recovered_at(before: Sequence[float], known: Usual | None) -> int:
+    """Where among the readings before the onset an earlier trouble was over; 0: there was none.
+
+    What tasks did in that one says nothing of this one.
+    """
+    if known is None:
+        return 0
+    out = [value > known.limit for value in before[:-_CALM]]
+    return max((place + 2 for place, two in enumerate(pairwise(out)) if all(two)), default=0)
 
 
 def _together(levels: Iterable[Level]) -> Level:
