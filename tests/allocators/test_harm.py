@@ -1,12 +1,15 @@
 """What a victim suffers, and when it is bad again: by readings that go up and down."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wca.allocators.contending.harm import Harm, Outcome
+from wca.allocators.contending.harm import Harm, Outcome, harm_of
 from wca.allocators.effects import Effect
-from wca.detectors.interfering.sampling import PSI_CPU, SLI
+from wca.detectors import ContendedResource, ContentionAnomaly, Evidence
+from wca.detectors.interfering.sampling import COST, MEASURES, PSI_CPU, SLI
 
 
 def a_harm(measure=PSI_CPU, limit=0.037):
@@ -41,6 +44,30 @@ def test_it_is_not_bad_again_for_a_bad_moment_while_an_action_is_held():
     assert not kept.is_bad(moment, 0.0)
     assert not kept.is_bad(Reads(0.07, 0.08, 0.09), 0.0)  # and only three were read since
     assert kept.is_bad(moment, 0.0, soon=True)  # when it is being given back
+
+
+class Series:
+    """Readings of one task, one in each second, the last one now."""
+
+    def __init__(self, *values):
+        self._values = dict(enumerate(values, 1))
+
+    def values(self, _task, measure, since=-math.inf, until=math.inf):
+        known = self._values if measure == COST else {}
+        return [value for second, value in known.items() if since < second <= until]
+
+    def last(self, task, measure, readings):
+        return self.values(task, measure)[-readings:]
+
+
+@pytest.mark.parametrize(("before", "harmed"), [(1.3, True), (1.8, False)])
+def test_what_was_suffered_in_an_earlier_trouble_is_not_what_is_usual(before, harmed):
+    """Forty seconds of a trouble, eleven as they are between two, and five of the next."""
+    series = Series(*[1.9] * 40, *[before] * 11, *[1.9] * 5)
+    limits = {MEASURES[COST].name: 1.6}
+    anomaly = ContentionAnomaly(ContendedResource.MEMORY_BW, "shop", evidence=Evidence({}, limits))
+    harm = harm_of(anomaly, (COST,), series, onset=51.0)
+    assert (harm is not None) == harmed
 
 
 @given(st.floats(0.1, 1), st.floats(0, 1))

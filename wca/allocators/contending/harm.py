@@ -17,8 +17,9 @@ _BEFORE, _NOW = 5, 3
 _SMOOTH = 5
 #: Readings that tell whether it is bad again although something that has helped is held.
 _HELD = 10
-#: Seconds before the trouble that tell what is usual.
-_USUAL = 60.0
+#: Seconds before the trouble that tell what is usual, and what was just before: less than quiet
+#: has to last between two troubles, so that it is not what was suffered in the one before.
+_USUAL, _JUST_BEFORE = 60.0, 10.0
 #: Share of the harm that is most of it, and that is a help.
 _MOST, _HELPED = 0.5, 0.2
 #: Times what was usual just before, from which on it is worse than that.
@@ -153,8 +154,10 @@ def harm_of(
             limit = 1.0
         elif limit is None:
             limit = _half(before, usual)
-        elif len(usual) >= _NOW:  # more than what it was just before cannot be asked for
-            limit = max(limit, _NEAR_USUAL * (median(usual) or 0.0))
+        else:  # more than what it was just before cannot be asked for
+            lately = readings.values(victim, measure, onset - _JUST_BEFORE, onset - 1.0)
+            if len(lately) >= _NOW:
+                limit = max(limit, _NEAR_USUAL * (median(lately) or 0.0))
         harm = Harm(victim, measure, before, usual, limit, onset)
         if harm.is_bad(readings, onset):
             return harm
