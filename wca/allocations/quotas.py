@@ -23,15 +23,17 @@ def quota_of_all(
 
     Args:
         own: what the task's group has in the files of the quota.
-        containers: the same of its containers, by folder.
+        containers: the same of its containers, by folder; those without a quota of their own, as
+            where cgroup v2 has the controller in the task's group only, are left out.
         knob: the quota of this version of cgroups.
         machine: what values are relative to.
 
     Raises:
         Malformed: a text is no period or no quota.
     """
-    together = sum(knob.decode(texts, machine) for texts in containers.values())
-    return float(min(knob.decode(own, machine), together))
+    limits = [knob.decode(texts, machine) for texts in containers.values()]
+    alone = knob.decode(own, machine)
+    return float(min(alone, sum(limits)) if limits else alone)
 
 
 def parts_of_quota(
