@@ -325,6 +325,21 @@ def test_an_accused_that_may_not_be_touched_is_not_replaced_by_others():
     assert node.done == []
 
 
+def test_who_may_not_be_touched_keeps_nobody_else_from_being_acted_on_later():
+    tasks = {"web": victim(), "db": idle({}), "guilty": idle()}
+    detector = Says(accused=["db"], suspects=["db"])
+    node = told(detector, tasks)
+    disturb(node, lambda: spinner(labels={}), "db")
+    node.run(30)
+    node.tasks["db"] = idle({})
+    detector.says = False
+    node.run(30)
+    detector.accused, detector.suspects = [], ["guilty"]
+    disturb(node)
+    node.run(10)
+    assert acted(node)[0][:2] == ("guilty", T.SHARES)
+
+
 def test_the_objective_decides_before_all_other_signals():
     node = told(Says(accused=["guilty"], suspects=["guilty"]))
     node.tasks["web"] = victim(sli=0.5)

@@ -1,8 +1,9 @@
 """One trouble of one victim: who is acted on, whether that helped, and what comes next."""
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence
 
 from wca.allocators.contending.actions import Action, Phase, Scene, begin_action
+from wca.allocators.contending.attempts import Attempts
 from wca.allocators.contending.coded import CodedTest, begin_test
 from wca.allocators.contending.cpu import IDLE
 from wca.allocators.contending.harm import Harm, Outcome, harm_of
@@ -17,8 +18,6 @@ __all__ = ["Case"]
 _PATIENCE, _LONGEST = 2, 12
 #: Seconds that a second value has for it: the envelope may want a pause between two.
 _LONGER = 15.0
-#: Seconds that a case rests when nothing has helped, at first and at most.
-_REST, _LONGEST_REST = 60.0, 3600.0
 #: Seconds after giving everything back in which a relapse is one.
 _WATCH = 10.0
 #: Seconds for which a trouble lasts at least when it is told.
@@ -55,12 +54,8 @@ class Case:
         self._untested = 0.0  # until when no test is begun
         self._harm: Harm | None = None
         self._onset: float | None = None
-        self._tried: dict[str, int] = {}  # levers that were tried, by task id
-        self._begun: set[str] = set()  # of whom something was asked for
-        self._failed: set[str] = set()  # whose first lever did not help at all
+        self._attempts = Attempts()
         self._holds: dict[str, float] = {}
-        self._rest, self._resting = _REST, 0.0
-        self._given_up: frozenset[str] = frozenset()  # whom it was asked of before it rested
         #: Actions that were taken back in the last interval, with what they did.
         self.undone: list[Action] = []
         #: Why actions came to an end in the last interval.
@@ -96,7 +91,7 @@ class Case:
         if anomaly is None:
             self._onset = self._verified = None
             if not self.actions:
-                self._forget_tried()
+                self._attempts.forget()
         if self.trying or not may_begin or anomaly is None:
             return
         if any(one.phase is Phase.HOLDING and one.intervals < _PATIENCE for one in self._kept):
@@ -115,16 +110,14 @@ class Case:
         there = scene.tasks
         self._trial = [one for one in self._trial if one.task_id in there]
         self._kept = [one for one in self._kept if one.task_id in there]
-        self._tried = {one: count for one, count in self._tried.items() if one in there}
+        self._attempts.forget_gone(there)
         if self._verified not in there:
             self._verified = None
 
     def _begin(self, scene: Scene, anomaly: ContentionAnomaly) -> None:
         """Begin the next trial, if there is something to try."""
-        if scene.now >= self._resting:
-            self._given_up = frozenset()
-        elif self._given_up.issuperset(anomaly.contending_task_ids):
-            return  # nobody else is said to have done it
+        if self._attempts.rests(scene.now, anomaly.contending_task_ids):
+            return
         if self._onset is None:
             window = 0.0 if anomaly.evidence is None else anomaly.evidence.window or 0.0
             self._onset = scene.now - max(window, _SHORTEST)
@@ -137,7 +130,7 @@ class Case:
                 self._start(scene, task_id, rungs, anomaly)
             if self._trial:
                 return
-        self._give_up(scene)
+        self._attempts.give_up(scene.now)
 
     def _begin_testing(self, scene: Scene, anomaly: ContentionAnomaly) -> bool:
         """Test suspects, by option, where there are several, and not too often."""
@@ -169,7 +162,7 @@ class Case:
         if test.accused is not None:
             self._verified = test.accused.task_id
         elif test.valid:
-            self._give_up(scene, test.suspects)
+            self._attempts.give_up(scene.now, test.suspects)
 
     def _suffers(self, scene: Scene, anomaly: ContentionAnomaly, onset: float) -> bool:
         """Whether it is bad now; while something is held, by what it was before that."""
@@ -191,9 +184,9 @@ class Case:
         accused = [one for one in anomaly.contending_task_ids if one in scene.tasks]
         actionable = [one for one in accused if self._may_act(one)]
         for one in actionable:
-            if one not in self._failed:
+            if not self._attempts.failed(one):
                 yield [one], len(self.ladder.levers)
-        if accused and not any(one in self._tried for one in accused):
+        if accused and not any(map(self._attempts.tried, accused)):
             return  # it is one that may not be touched
         suspects = [
             one.task_id
@@ -214,9 +207,7 @@ class Case:
         there = scene.tasks[task_id].allocations
         levers = [one for one in self._levers(scene) if one.type_for(there) is not None]
         held = {one.lever for one in self._kept if one.task_id == task_id}
-        for place in range(self._tried.get(task_id, 0), min(rungs, len(levers))):
-            self._tried[task_id] = place + 1
-            lever = levers[place]
+        for lever in self._attempts.next_of(task_id, levers[:rungs]):
             if lever in held:
                 continue
             why = f"{anomaly.verdict or anomaly.resource} of {self.victim}: {lever.name}"
@@ -225,20 +216,11 @@ class Case:
             action = begin_action(scene, holder, self.victim, task_id, lever, why, hold)
             if action is not None:
                 self._trial.append(action)
-                self._begun.add(task_id)
+                self._attempts.begun(task_id)
                 return
 
     def _levers(self, scene: Scene) -> Sequence[Lever]:
         return [one for one in self.ladder.levers if one is not IDLE or scene.options.idle]
-
-    def _give_up(self, scene: Scene, tested: Set[str] = frozenset()) -> None:
-        self._resting = scene.now + self._rest
-        self._rest = min(_LONGEST_REST, 2 * self._rest)
-        self._given_up |= self._begun | tested
-        self._forget_tried()
-
-    def _forget_tried(self) -> None:
-        self._tried, self._begun, self._failed = {}, set(), set()
 
     def _try(self, scene: Scene, anomaly: ContentionAnomaly | None) -> None:
         """See whether the values of the trial are in force, and then whether they have helped."""
@@ -315,14 +297,13 @@ class Case:
         trial = self._trial
         if outcome is Outcome.RECOVERED:
             self._keep_trial(scene, effect)
-            self._forget_tried()
-            self._rest = _REST
+            self._attempts.succeeded()
         elif sum(one.tighten(scene, f"{effect}: more of it") for one in trial):
             return
         elif outcome in (Outcome.MOSTLY, Outcome.HELPED):
             self._keep_trial(scene, effect)
         else:
-            self._failed |= {one.task_id for one in trial}
+            self._attempts.fail(one.task_id for one in trial)
             self._undo(scene, outcome.value)
             return
         self.finished += [outcome.value] * len(trial)
