@@ -271,6 +271,19 @@ def test_memory_that_is_slowed_down_later_is_laid_to_nobody_but_not_to_the_work_
         assert [one.task_id for one in anomaly.suspects] == ["x"]
 
 
+@pytest.mark.parametrize(
+    ("begins", "found"),
+    [({"x": STREAM}, [("web", "memory bandwidth or cache neighbour", ("x",))]), ({}, [])],
+)
+def test_where_memory_was_faster_lately_the_work_is_held_against_that(begins, found):
+    """To a level at which it was when it was learned: with nobody to blame it is no trouble."""
+    simulator = Simulator(InterferenceDetector())
+    simulator.run(120, USUAL)
+    faster = {**USUAL, "web": WEB.but(cpu=0.12)}
+    assert said(simulator.run(30, faster)) == []
+    assert said(simulator.run(12, {**faster, "web": WEB.but(cpu=0.157), **begins})) == found
+
+
 def test_an_earlier_trouble_of_somebody_elses_says_nothing_of_this_one():
     simulator = Simulator(InterferenceDetector())
     simulator.run(120, USUAL)

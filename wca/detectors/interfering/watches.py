@@ -12,6 +12,11 @@ from wca.detectors.interfering.tracks import Track
 __all__ = ["Confirmation", "Watch", "places_of"]
 
 _SMOOTH = 5
+#: What the work cost lately: so many readings, at least and at most, that were not unusual, and as
+#: many later ones that are left out, because a trouble may have begun with them.
+_FEW, _MANY, _LATER = 4, 30, 4
+#: Times that, from which on it is unusual, whatever it cost when it was learned.
+_STEP = 1.2
 #: Share of the time in which something waited, from which on a task without a baseline waits too.
 _WAITS = 0.1
 _PLACES = range(len(JUDGED))
@@ -46,6 +51,32 @@ def places_of(group: Group) -> tuple[int, ...]:
     return _BY_GROUP[group]
 
 
+class _Lately:
+    """What the work cost in the last readings that were not unusual."""
+
+    def __init__(self) -> None:
+        self._later: deque[float] = deque(maxlen=_LATER)
+        self._values: deque[float] = deque(maxlen=_MANY)
+
+    def look(self, value: float, *, out: bool) -> None:
+        """Take a reading."""
+        if out:
+            self._later.clear()
+            return
+        if len(self._later) == _LATER:
+            self._values.append(self._later[0])
+        self._later.append(value)
+
+    def lowered(self, known: Usual) -> Usual:
+        """What is usual; where memory was faster lately than when that was learned, by that."""
+        if len(self._values) < _FEW or self._values[-1] >= known.median:
+            return known
+        middle = sorted(self._values)[len(self._values) // 2]
+        if middle >= known.median:
+            return known
+        return Usual(middle, min(known.limit, _STEP * middle))
+
+
 class Watch:
     """The readings of one task against what is usual.
 
@@ -57,8 +88,9 @@ class Watch:
         self._confirmation = confirmation
         self._mask = (1 << confirmation.of) - 1
         self._recent: dict[int, deque[float]] = {one: deque(maxlen=_SMOOTH) for one in _SMOOTHED}
-        self._missed = self._met = 0
-        self._low = 0
+        self._lately: dict[int, _Lately] = {one: _Lately() for one in _COST}
+        self._missed = self._met = self._low = 0
+        self._learned: Sequence[Usual | None] = ()
         self.outliers = [0] * len(JUDGED)
         self.looked: list[float] = [UNKNOWN] * len(JUDGED)
         self.usual: Sequence[Usual | None] = ()
@@ -66,7 +98,7 @@ class Watch:
     def look(self, track: Track, usual: Sequence[Usual | None]) -> None:
         """Hold the numbers of this interval against what is usual."""
         now, mask, outliers = track.now, self._mask, self.outliers
-        self.usual = usual
+        self._learned = usual
         looked = self.looked = [now[measure] for measure in _MEASURES]
         if track.used < self._confirmation.cpu:
             for place in _BY_CPU:
@@ -76,11 +108,15 @@ class Watch:
             if not isnan(looked[place]):
                 recent.append(looked[place])
                 looked[place] = sorted(recent)[len(recent) // 2]
+        self.usual = usual = self._with_lately(usual)
         for place, value in enumerate(looked):
             if not isnan(value):
                 known = usual[place]
                 out = known is not None and value > known.limit
                 outliers[place] = (outliers[place] << 1 | out) & mask
+        for place, lately in self._lately.items():
+            if not isnan(looked[place]):
+                lately.look(looked[place], out=bool(outliers[place] & 1))
         self._look_at_objective(now[SLI])
         self._look_at_low()
 
@@ -133,6 +169,8 @@ class Watch:
         for place in _PLACES:
             if group is None or JUDGED[place].group is group:
                 self.outliers[place] = 0
+                if place in self._lately:
+                    self._lately[place] = _Lately()
         self._low = 0
 
     def waits(self, track: Track) -> bool | None:
@@ -152,6 +190,14 @@ class Watch:
             return None
         return any(self.outliers[place] for place in _COST)
 
+    def _with_lately(self, usual: Sequence[Usual | None]) -> Sequence[Usual | None]:
+        found = list(usual)
+        for place, lately in self._lately.items():
+            known = found[place]
+            if known is not None:
+                found[place] = lately.lowered(known)
+        return found
+
     def _look_at_objective(self, indicator: float) -> None:
         if not isnan(indicator):
             self._missed = self._missed + 1 if indicator > 1 else 0
@@ -159,7 +205,7 @@ class Watch:
 
     def _look_at_low(self) -> None:
         for place in _COST:
-            value, known = self.looked[place], self.usual[place]
+            value, known = self.looked[place], self._learned[place]
             if known is not None and not isnan(value):
                 low = value < 2 * known.median - known.limit
                 self._low = self._low + 1 if low else 0
