@@ -201,7 +201,7 @@ def perform(
         for phase in scenario.phases if phases is None else phases:
             starts.append(time.time())
             quotas.append(stage.begin(phase, usage))
-            time.sleep(phase.react * times.scale)
+            time.sleep(phase.reaction(run.arm) * times.scale)
             begin = stage.mark()
             time.sleep(phase.window * times.scale)
             spans.append((begin, stage.mark()))

@@ -26,9 +26,9 @@ class Times:
     tail: float = 0.5
     scale: float = 1.0
 
-    def whole(self, scenario: Scenario) -> float:
-        """Of a run, without its preparation."""
-        phases = sum(one.react + one.window for one in scenario.phases)
+    def whole(self, scenario: Scenario, arm: str) -> float:
+        """Of a run in an arm, without its preparation."""
+        phases = sum(one.reaction(arm) + one.window for one in scenario.phases)
         return self.settle + self.lead + self.scale * phases + self.tail
 
 

@@ -301,7 +301,7 @@ def batches(runs: Sequence[Run], options: Options) -> Iterator[list[Run]]:
 def _seconds(run: Run, options: Options) -> float:
     if run.arm == QUIET:
         return _AROUND + options.times.settle + options.learning
-    return _AROUND + options.times.whole(SCENARIOS[run.scenario])
+    return _AROUND + options.times.whole(SCENARIOS[run.scenario], run.arm)
 
 
 def learned_in(name: str) -> str:

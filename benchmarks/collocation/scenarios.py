@@ -21,7 +21,7 @@ DEVICE = "DEVICE"
 #: only, in a second a thirtieth of those that it lacks: of 80 MB a third of one lacks after 180 s,
 #: so that less than one request in a hundred misses a page. A limit at the disk is found in steps,
 #: with pauses between them.
-_REFILLED, _FOUND = 180.0, 60.0
+_REFILLED, _FOUND, _SOON = 180.0, 60.0, 6.0
 #: Past the page cache in every request; never.
 _ALWAYS, _NEVER = ("-d", "1"), ("-d", "1000000000")
 
@@ -57,6 +57,8 @@ class Phase:
         steps: the victim's work per request is multiplied by it.
         react: seconds before the window, in which an agent may find out and act.
         window: seconds that are measured.
+        soon: the same in arms in which nothing is done about it, where all is soon as it stays;
+            None: as in the others.
     """
 
     programs: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -66,6 +68,11 @@ class Phase:
     steps: float = 1.0
     react: float = 6.0
     window: float = 8.0
+    soon: float | None = None
+
+    def reaction(self, arm: str) -> float:
+        """Seconds before the window in an arm."""
+        return self.soon if self.soon is not None and arm in (NONE, DRY_RUN) else self.react
 
 
 @dataclass(frozen=True)
@@ -161,7 +168,9 @@ SCENARIOS = {
         title="page cache thrash",
         load=_CACHED,
         cached=200 * MIB,
-        phases=(Phase({CULPRIT: ("cache", "-f", LARGE_FILE)}, (CULPRIT,), react=_REFILLED),),
+        phases=(
+            Phase({CULPRIT: ("cache", "-f", LARGE_FILE)}, (CULPRIT,), react=_REFILLED, soon=_SOON),
+        ),
         static=(Setting(CULPRIT, "memory", "memory.limit_in_bytes", str(64 * MIB)),),
         work="bytes",
         resource="memory",
@@ -175,6 +184,7 @@ SCENARIOS = {
                 (CULPRIT,),
                 react=_FOUND,
                 window=12.0,
+                soon=_SOON,
             ),
         ),
         static=(

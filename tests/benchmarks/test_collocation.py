@@ -77,7 +77,14 @@ class TestPlan:
 
     def test_a_run_is_shorter_than_the_lock_may_be_held(self):
         for name, scenario in SCENARIOS.items():
-            assert Times().whole(scenario) <= {"E3a": 200, "E3b": 90}.get(name, 40), name
+            most = {"E3a": 200, "E3b": 90}.get(name, 40)
+            assert all(Times().whole(scenario, arm) <= most for arm in scenario.arms), name
+
+    def test_only_where_nothing_is_done_all_is_soon_as_it_stays(self):
+        for scenario in SCENARIOS.values():
+            for phase in scenario.phases:
+                assert phase.reaction("agent") == phase.reaction("static") == phase.react
+                assert phase.reaction("none") == phase.reaction("dry run") <= phase.react
 
 
 class TestScenarios:
@@ -111,7 +118,7 @@ class TestBatches:
         batches = list(recording.batches(runs, options))
         assert [one for batch in batches for one in batch] == runs
         for batch in batches:
-            takes = sum(options.times.whole(SCENARIOS[one.scenario]) for one in batch)
+            takes = sum(options.times.whole(SCENARIOS[one.scenario], one.arm) for one in batch)
             assert takes <= hold or len(batch) == 1
 
     def test_the_quiet_time_of_a_victim_is_recorded_once_before_its_first_run(self):
