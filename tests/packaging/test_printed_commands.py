@@ -51,9 +51,11 @@ ELSEWHERE = {
         "tests/benchmarks/test_detection.py"
     ),
     'make bench-detection ARGS="record --out benchmarks/detection/corpus/scored '
-    '--episodes-per-kind 20"': "tests/benchmarks/test_detection.py, with short episodes",
+    '--episodes-per-kind 20 --controls 15 --seed 2"': (
+        "tests/benchmarks/test_detection.py, with short episodes"
+    ),
     'make bench-detection ARGS="report --corpus benchmarks/detection/corpus/scored '
-    '--train benchmarks/detection/corpus/tuning"': "tests/benchmarks/test_detection.py",
+    '--train benchmarks/detection/corpus/first"': "tests/benchmarks/test_detection.py",
     'make bench-collocation ARGS="run --out corpus/runs --for 60m"': (
         "tests/benchmarks/test_collocation.py, with short runs"
     ),
