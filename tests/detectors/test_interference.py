@@ -284,6 +284,15 @@ def test_where_memory_was_faster_lately_the_work_is_held_against_that(begins, fo
     assert said(simulator.run(12, {**faster, "web": WEB.but(cpu=0.157), **begins})) == found
 
 
+def test_work_that_may_well_cost_more_is_held_against_what_it_cost_lately():
+    """With limits as far away as those that were learned of requests that are large at times."""
+    simulator = Simulator(InterferenceDetector(deviations=50))
+    simulator.run(120, USUAL)
+    assert said(simulator.run(30, {**USUAL, "web": WEB.but(cpu=0.17)})) == []
+    found = said(simulator.run(12, {**USUAL, "web": WEB.but(cpu=0.22), "x": STREAM}))
+    assert found == [("web", "memory bandwidth or cache neighbour", ("x",))]
+
+
 def test_an_earlier_trouble_of_somebody_elses_says_nothing_of_this_one():
     simulator = Simulator(InterferenceDetector())
     simulator.run(120, USUAL)

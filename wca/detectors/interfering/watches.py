@@ -68,13 +68,13 @@ class _Lately:
         self._later.append(value)
 
     def lowered(self, known: Usual) -> Usual:
-        """What is usual; where memory was faster lately than when that was learned, by that."""
-        if len(self._values) < _FEW or self._values[-1] >= known.median:
+        """What is usual; not above what a step from what it cost lately would be."""
+        if len(self._values) < _FEW:
             return known
         middle = sorted(self._values)[len(self._values) // 2]
-        if middle >= known.median:
+        if _STEP * middle >= known.limit:
             return known
-        return Usual(middle, min(known.limit, _STEP * middle))
+        return Usual(min(known.median, middle), _STEP * middle)
 
 
 class Watch:
