@@ -178,7 +178,7 @@ MUTANTS = [
     mutant(
         "a small change is none",
         "A1",
-        "requests",
+        "request",
         "return any(self.current[one.path] != one.new for one in self.wanted.changes)",
         "return self.now is None or abs(self.amount - self.now) > 0.05",
         MACHINE,
