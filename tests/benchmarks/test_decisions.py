@@ -1,5 +1,6 @@
 """A dry run of the benchmark's allocator over recorded episodes."""
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -11,23 +12,24 @@ from benchmarks.detection.corpus import Corpus
 TUNING = Path(__file__).parents[2] / "benchmarks/detection/corpus/tuning"
 
 
-@pytest.fixture(scope="module")
+@functools.cache
 def decided():
+    """By kind; not in a fixture of the module: it sets levels, which each test sets back."""
     return {one.kind: one for one in decide(Corpus(TUNING))}
 
 
-def test_nothing_is_asked_for_where_nothing_is_wrong(decided):
+def test_nothing_is_asked_for_where_nothing_is_wrong():
     controls = ("nothing", "idle-class neighbour", "load step", "request size")
-    assert [decided[kind].asked for kind in controls] == [[]] * 4
-    assert not any(one.wrong for one in decided.values())
+    assert [decided()[kind].asked for kind in controls] == [[]] * 4
+    assert not any(one.wrong for one in decided().values())
 
 
 @pytest.mark.parametrize(
     ("kind", "type_"), [("page cache thrash", "memory_max"), ("own quota", "cpu_burst")]
 )
-def test_what_is_asked_for_is_what_helps_within_seconds(decided, kind, type_):
-    first = decided[kind].asked[0]
-    assert first.task_id in decided[kind].culprits
+def test_what_is_asked_for_is_what_helps_within_seconds(kind, type_):
+    first = decided()[kind].asked[0]
+    assert first.task_id in decided()[kind].culprits
     assert first.type == type_
     assert 0 < first.seconds <= 8
 

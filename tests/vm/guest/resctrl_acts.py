@@ -30,7 +30,7 @@ from wca.linux.files import Kernel
 from wca.testing.detectors import a_platform, a_task
 
 CGROUPS, RESCTRL, JOURNAL = "/sys/fs/cgroup", "/sys/fs/resctrl", "/run/wca/journal"
-LEASE = 1.0
+LEASE = 3.0
 START = a_platform().monotonic
 PROGRAM = """
 import os, sys, threading, time
