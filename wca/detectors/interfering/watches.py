@@ -57,6 +57,8 @@ class _Lately:
     def __init__(self) -> None:
         self._later: deque[float] = deque(maxlen=_LATER)
         self._values: deque[float] = deque(maxlen=_MANY)
+        self._taken = 0
+        self._middle = UNKNOWN
 
     def look(self, value: float, *, out: bool) -> None:
         """Take a reading."""
@@ -65,16 +67,16 @@ class _Lately:
             return
         if len(self._later) == _LATER:
             self._values.append(self._later[0])
+            self._taken += 1
+            if self._taken % _FEW == 0:  # a median moves slowly
+                self._middle = sorted(self._values)[len(self._values) // 2]
         self._later.append(value)
 
     def lowered(self, known: Usual) -> Usual:
         """What is usual; not above what a step from what it cost lately would be."""
-        if len(self._values) < _FEW:
+        if not _STEP * self._middle < known.limit:  # or too little was read yet
             return known
-        middle = sorted(self._values)[len(self._values) // 2]
-        if _STEP * middle >= known.limit:
-            return known
-        return Usual(min(known.median, middle), _STEP * middle)
+        return Usual(min(known.median, self._middle), _STEP * self._middle)
 
 
 class Watch:
@@ -191,11 +193,12 @@ class Watch:
         return any(self.outliers[place] for place in _COST)
 
     def _with_lately(self, usual: Sequence[Usual | None]) -> Sequence[Usual | None]:
-        found = list(usual)
+        found = usual
         for place, lately in self._lately.items():
-            known = found[place]
-            if known is not None:
-                found[place] = lately.lowered(known)
+            known = usual[place]
+            lowered = None if known is None else lately.lowered(known)
+            if lowered is not known:
+                found = [*found[:place], lowered, *found[place + 1 :]]
         return found
 
     def _look_at_objective(self, indicator: float) -> None:
