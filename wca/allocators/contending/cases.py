@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from wca.allocators.contending.actions import Action, Phase, Scene, begin_action
-from wca.allocators.contending.attempts import Attempts
 from wca.allocators.contending.coded import CodedTest, begin_test
 from wca.allocators.contending.cpu import IDLE
 from wca.allocators.contending.harm import Harm, Outcome, harm_of
 from wca.allocators.contending.ladders import Ladder
 from wca.allocators.contending.levers import Lever
+from wca.allocators.contending.tried import Tried
 from wca.allocators.effects import Effect
 from wca.detectors.api import ContentionAnomaly
 
@@ -54,7 +54,7 @@ class Case:
         self._untested = 0.0  # until when no test is begun
         self._harm: Harm | None = None
         self._onset: float | None = None
-        self._attempts = Attempts()
+        self._tried = Tried()
         self._holds: dict[str, float] = {}
         #: Actions that were taken back in the last interval, with what they did.
         self.undone: list[Action] = []
@@ -91,7 +91,7 @@ class Case:
         if anomaly is None:
             self._onset = self._verified = None
             if not self.actions:
-                self._attempts.forget()
+                self._tried.forget()
         if self.trying or not may_begin or anomaly is None:
             return
         if any(one.phase is Phase.HOLDING and one.intervals < _PATIENCE for one in self._kept):
@@ -110,13 +110,13 @@ class Case:
         there = scene.tasks
         self._trial = [one for one in self._trial if one.task_id in there]
         self._kept = [one for one in self._kept if one.task_id in there]
-        self._attempts.forget_gone(there)
+        self._tried.forget_gone(there)
         if self._verified not in there:
             self._verified = None
 
     def _begin(self, scene: Scene, anomaly: ContentionAnomaly) -> None:
         """Begin the next trial, if there is something to try."""
-        if self._attempts.rests(scene.now, anomaly.contending_task_ids):
+        if self._tried.rests(scene.now, anomaly.contending_task_ids):
             return
         if self._onset is None:
             window = 0.0 if anomaly.evidence is None else anomaly.evidence.window or 0.0
@@ -130,7 +130,7 @@ class Case:
                 self._start(scene, task_id, rungs, anomaly)
             if self._trial:
                 return
-        self._attempts.give_up(scene.now)
+        self._tried.give_up(scene.now)
 
     def _begin_testing(self, scene: Scene, anomaly: ContentionAnomaly) -> bool:
         """Test suspects, by option, where there are several, and not too often."""
@@ -162,7 +162,7 @@ class Case:
         if test.accused is not None:
             self._verified = test.accused.task_id
         elif test.valid:
-            self._attempts.give_up(scene.now, test.suspects)
+            self._tried.give_up(scene.now, test.suspects)
 
     def _suffers(self, scene: Scene, anomaly: ContentionAnomaly, onset: float) -> bool:
         """Whether it is bad now; while something is held, by what it was before that."""
@@ -184,9 +184,9 @@ class Case:
         accused = [one for one in anomaly.contending_task_ids if one in scene.tasks]
         actionable = [one for one in accused if self._may_act(one)]
         for one in actionable:
-            if not self._attempts.failed(one):
+            if not self._tried.failed(one):
                 yield [one], len(self.ladder.levers)
-        if accused and not any(map(self._attempts.tried, accused)):
+        if accused and not any(map(self._tried.had_a_turn, accused)):
             return  # it is one that may not be touched
         suspects = [
             one.task_id
@@ -207,7 +207,7 @@ class Case:
         there = scene.tasks[task_id].allocations
         levers = [one for one in self._levers(scene) if one.type_for(there) is not None]
         held = {one.lever for one in self._kept if one.task_id == task_id}
-        for lever in self._attempts.next_of(task_id, levers[:rungs]):
+        for lever in self._tried.next_of(task_id, levers[:rungs]):
             if lever in held:
                 continue
             why = f"{anomaly.verdict or anomaly.resource} of {self.victim}: {lever.name}"
@@ -216,7 +216,7 @@ class Case:
             action = begin_action(scene, holder, self.victim, task_id, lever, why, hold)
             if action is not None:
                 self._trial.append(action)
-                self._attempts.begun(task_id)
+                self._tried.begun(task_id)
                 return
 
     def _levers(self, scene: Scene) -> Sequence[Lever]:
@@ -297,13 +297,13 @@ class Case:
         trial = self._trial
         if outcome is Outcome.RECOVERED:
             self._keep_trial(scene, effect)
-            self._attempts.succeeded()
+            self._tried.succeeded()
         elif sum(one.tighten(scene, f"{effect}: more of it") for one in trial):
             return
         elif outcome in (Outcome.MOSTLY, Outcome.HELPED):
             self._keep_trial(scene, effect)
         else:
-            self._attempts.fail(one.task_id for one in trial)
+            self._tried.fail(one.task_id for one in trial)
             self._undo(scene, outcome.value)
             return
         self.finished += [outcome.value] * len(trial)

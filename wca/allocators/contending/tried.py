@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from wca.allocators.contending.levers import Lever
 
-__all__ = ["Attempts"]
+__all__ = ["Tried"]
 
 #: Seconds that a case rests when nothing has helped, at first and at most.
 _REST, _LONGEST_REST = 60.0, 3600.0
 
 
-class Attempts:
+class Tried:
     """Of one case, since its trouble began."""
 
     def __init__(self) -> None:
@@ -34,8 +34,8 @@ class Attempts:
         """What was asked for of tasks did not help at all."""
         self._failed.update(task_ids)
 
-    def tried(self, task_id: str) -> bool:
-        """Whether a task had its turn, also where there was nothing that could be done."""
+    def had_a_turn(self, task_id: str) -> bool:
+        """Whether something was looked for, also where there was nothing that could be done."""
         return task_id in self._levers
 
     def failed(self, task_id: str) -> bool:
