@@ -352,6 +352,14 @@ def test_the_objective_decides_before_all_other_signals():
     assert acted(node)[1][1] in (T.CPUSET_CPUS, T.SHARES), "waits fell, and yet it misses"
 
 
+def test_noise_that_a_detector_without_limits_complains_of_is_no_harm():
+    """It would be as bad again whenever what is held was given back, and be held for ever."""
+    node = told(Says(V.MEMORY_NEIGHBOUR, suspects=["guilty"]))
+    node.allocator.detector.says = True
+    node.run(100)
+    assert node.done == []
+
+
 def test_one_experiment_at_a_time():
     detector = Says(accused=["guilty"], suspects=["guilty"])
     node = told(detector)

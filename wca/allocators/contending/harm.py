@@ -152,9 +152,8 @@ def harm_of(
         limit = None if evidence is None else evidence.thresholds.get(name)
         if measure == SLI:
             limit = 1.0
-        elif limit is None:
-            limit = _half(before, usual)
         else:  # more than what it was just before cannot be asked for
+            limit = _half(before, usual) if limit is None else limit
             lately = readings.values(victim, measure, onset - _JUST_BEFORE, onset - 1.0)
             if len(lately) >= _NOW:
                 limit = max(limit, _NEAR_USUAL * (median(lately) or 0.0))
